@@ -1,0 +1,8 @@
+"""Retrain a model every night and release it so that `latest` can be trusted.
+
+The package reads top to bottom, each module importing only from those above it: `errors`; `version`, `layout`;
+`metadata`, `pointer`; `gate`; `spec`; `stores`; `release`; `client`; `dataset`, `training`, `evaluation`, `report`;
+`tracking`; `serving`; `cli`, `airflow_glue`.
+"""
+
+__version__ = "0.1.0"

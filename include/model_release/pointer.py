@@ -1,0 +1,164 @@
+"""The pointer, `latest.json`, as a value with its transitions. Pure: no store, no clock.
+
+The pointer holds everything that a promotion depends on, so that one compare-and-swap orders it all.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import Field
+
+from model_release.documents import Document, Sha256, Value, VersionText
+from model_release.version import Version
+
+FORMAT: Final = 1
+
+
+class Kind(StrEnum):
+    """What a change of the pointer was."""
+
+    FIRST = "first"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    UNHOLD = "unhold"
+    QUARANTINE = "quarantine"
+    RETIRE = "retire"
+    RECOVER = "recover"
+    REHOME = "rehome"
+
+
+class Change(Value):
+    """Who changed the pointer, how and why."""
+
+    kind: Kind
+    from_version: VersionText | None = Field(alias="from")
+    to_version: VersionText = Field(alias="to")
+    by: str
+    reason: str
+    at: datetime
+    operation: str = Field(description="id of the act: a retry of the same act has the same one")
+
+    model_config = {**Value.model_config, "populate_by_name": True}
+
+
+class Hold(Value):
+    """While it stands, nightly runs publish and do not promote."""
+
+    by: str
+    reason: str
+    at: datetime
+    operation: str
+
+
+class Quarantine(Value):
+    """Why a version is never promoted and never a baseline."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+class Pointer(Document):
+    """`latest.json`: the one mutable object."""
+
+    format: Literal[1] = FORMAT
+    lineage: str = Field(description="id of this history; changes only when a person recovers a lost pointer")
+    home: str = Field(description="URI of the destination whose pointer decides")
+    epoch: int = Field(ge=1, description="grows by one with each change")
+    version: VersionText
+    metadata_sha256: Sha256
+    schema_revision: int = Field(ge=1)
+    data_as_of: date | None
+    since: int = Field(ge=1, description="the epoch at which the live version became live")
+    previous: VersionText | None
+    holds: list[Hold] = Field(default_factory=list)
+    quarantined: dict[str, Quarantine] = Field(default_factory=dict)
+    retired: list[VersionText] = Field(default_factory=list)
+    change: Change
+    write_id: str = Field(description="unique to one write, so that its writer recognises it after a lost answer")
+
+    @property
+    def order(self) -> tuple[int, date, Version]:
+        """What may only grow by a promotion (rule 5)."""
+        return release_order(self.schema_revision, self.data_as_of, self.version)
+
+
+class Candidate(Value):
+    """What a promotion needs to know of a published version."""
+
+    version: VersionText
+    metadata_sha256: Sha256
+    schema_revision: int
+    data_as_of: date | None
+
+    @property
+    def order(self) -> tuple[int, date, Version]:
+        """Where this version stands among others (rule 5)."""
+        return release_order(self.schema_revision, self.data_as_of, self.version)
+
+
+def release_order(revision: int, as_of: date | None, version: Version) -> tuple[int, date, Version]:
+    """Return the key by which releases are ordered: schema revision, then data, then version."""
+    return (revision, as_of or date.min, version)
+
+
+def first(candidate: Candidate, *, lineage: str, home: str, change: Change, write_id: str) -> Pointer:
+    """Return the pointer that begins a history."""
+    return Pointer(
+        lineage=lineage,
+        home=home,
+        epoch=1,
+        version=candidate.version,
+        metadata_sha256=candidate.metadata_sha256,
+        schema_revision=candidate.schema_revision,
+        data_as_of=candidate.data_as_of,
+        since=1,
+        previous=None,
+        change=change,
+        write_id=write_id,
+    )
+
+
+def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
+    """Return why the candidate may not become live now, in words; None when it may.
+
+    The rules, in the order in which a person wants to hear them: quarantine (8), retirement (12), hold (8), order (5).
+    """
+    name = str(candidate.version)
+    if name in pointer.quarantined:
+        entry = pointer.quarantined[name]
+        return f"{name} is quarantined by {entry.by}: {entry.reason}"
+    if candidate.version in pointer.retired:
+        return f"{name} is retired; its files are being removed"
+    if pointer.holds:
+        hold = pointer.holds[0]
+        return f"latest is held at {pointer.version} by {hold.by} since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.reason}"
+    if candidate.order <= pointer.order:
+        return (
+            f"latest only moves forward: {name} (schema {candidate.schema_revision}, "
+            f"data as of {candidate.data_as_of}) comes before the live {pointer.version} (schema {pointer.schema_revision}, "
+            f"data as of {pointer.data_as_of})"
+        )
+    return None
+
+
+def promoted(pointer: Pointer, candidate: Candidate, *, change: Change, write_id: str) -> Pointer:
+    """Return the pointer after the candidate became live. Ask `why_not` first."""
+    epoch = pointer.epoch + 1
+    return pointer.model_copy(
+        update={
+            "epoch": epoch,
+            "version": candidate.version,
+            "metadata_sha256": candidate.metadata_sha256,
+            "schema_revision": candidate.schema_revision,
+            "data_as_of": candidate.data_as_of,
+            "since": epoch,
+            "previous": pointer.version,
+            "change": change,
+            "write_id": write_id,
+        }
+    )

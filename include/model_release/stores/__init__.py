@@ -1,0 +1,51 @@
+"""From a URI to a `Store`. SDKs are imported only when a URI asks for theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from model_release.errors import UsageError
+from model_release.stores.base import Store
+from model_release.stores.local import LocalStore
+from model_release.stores.settings import TransferSettings
+
+__all__ = ["Store", "open_store"]
+
+
+def open_store(uri: str) -> Store:
+    """Open the store at `uri` with the credentials of this process.
+
+    Raises:
+        UsageError: not a URI that any store answers to.
+        Refused: the store cannot keep the promises of `Store`.
+    """
+    parts = urlsplit(uri)
+    match parts.scheme:
+        case "file":
+            path = Path(unquote(parts.path))
+            if parts.netloc not in ("", "localhost") or not path.is_absolute():
+                raise UsageError(
+                    f"{uri} is not an absolute folder", hint="write it with three slashes: file:///srv/models"
+                )
+            return LocalStore(path, allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
+        case "":
+            return LocalStore(Path(uri).expanduser())
+        case "s3":
+            from model_release.stores.s3 import open_default
+
+            return open_default(uri, TransferSettings())
+        case "gs":
+            from model_release.stores import gcs
+
+            return gcs.open_default(uri, TransferSettings())
+        case "wasb":
+            from model_release.stores import azure
+
+            return azure.open_default(uri, TransferSettings())
+        case scheme:
+            raise UsageError(
+                f"no store answers to {scheme}://",
+                where=uri,
+                hint="stores: file:///folder, s3://bucket, gs://bucket, wasb://container@account",
+            )

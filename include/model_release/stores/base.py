@@ -1,0 +1,121 @@
+"""What the project asks of an object store, and nothing more.
+
+A conditional write ends as won (`Won`), lost (`Lost`) or unknown (`OutcomeUnknown` is raised). A look-up that failed
+raises; it never answers "missing". Keys are relative to the store's root and safe by `layout.check_key`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+OCTETS = "application/octet-stream"
+NO_STORE = "no-store"
+"""Cache-Control of everything that may change under its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A small object as it was read.
+
+    Attributes:
+        body: its bytes.
+        token: opaque; names this state of the object to `replace`.
+        modified: when it was written, by the store's clock, with time zone.
+    """
+
+    body: bytes
+    token: str
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a listing: key, size in bytes, time of its last write by the store's clock."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """The conditional write happened; `token` names the new state."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The condition did not hold; nothing was written."""
+
+
+Outcome = Won | Lost
+
+
+class Store(Protocol):
+    """One folder of one object store.
+
+    Every method may raise `StoreUnavailable` (retry), `CredentialsRefused`, `UnsafeKey`, or `NotFound` for a bucket or
+    container that does not exist; the message names the store and the key.
+    """
+
+    uri: str
+    """Where it is, without connection id, query or credentials: what the pointer calls `home`."""
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+        ...
+
+    def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
+        """Write an object that must not exist yet.
+
+        Raises:
+            OutcomeUnknown: the answer was lost.
+        """
+        ...
+
+    def replace(
+        self, key: str, body: bytes, token: str, *, content_type: str = OCTETS, cache_control: str = ""
+    ) -> Outcome:
+        """Write an object that must still be in the state that `token` names.
+
+        Raises:
+            OutcomeUnknown: the answer was lost.
+        """
+        ...
+
+    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
+        """Write a file of any size. Whole or not at all; what was there is replaced."""
+        ...
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object of any size into a new file.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        ...
+
+    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
+        """Copy inside the store, on its side where it can. What was there is replaced.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the store's own clock, with time zone."""
+        ...

@@ -1,0 +1,281 @@
+"""The folder store: `file:///…`, with the same promises as a cloud's, held by the kernel.
+
+Create-only is a hard link, which fails where the name exists. Compare-and-swap is a lock that the kernel releases when
+its owner dies, and a rename. Everything is written to a hidden folder first and flushed before it gets its name, so a
+killed writer leaves no half object under a key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from model_release.documents import sha256_of
+from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
+from model_release.layout import check_key
+from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
+
+HIDDEN = ".model-release"
+"""Folder inside the store for locks and files in the making; no key can name it, no listing shows it."""
+
+_CHUNK = 1024 * 1024
+
+_NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "afs",
+    "9p",
+    "ceph",
+    "gluster",
+    "lustre",
+    "fuse.sshfs",
+    "fuse.s3fs",
+    "fuse.rclone",
+)
+
+
+class LocalStore:
+    """A folder as an object store. Content types and cache control have no place on a disk and are dropped.
+
+    Args:
+        root: the folder; made with the first write.
+        allow_network: use it even on NFS or SMB, where the kernel's locks and links may not hold.
+
+    Raises:
+        Refused: the folder lies on a network file system.
+    """
+
+    def __init__(self, root: Path, *, allow_network: bool = False) -> None:
+        self.root = root.absolute()
+        self.uri = "file://" + quote(str(self.root))
+        filesystem = filesystem_of(self.root)
+        if not allow_network and filesystem.startswith(_NETWORK):
+            raise Refused(
+                f"this folder lies on {filesystem}, where locks and links may not hold between machines",
+                where=self.uri,
+                hint="use an object store, or add ?allow_network=true if only one machine ever writes",
+            )
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+        path = self._path(key)
+        with self._errors(key):
+            try:
+                with path.open("rb") as file:
+                    body = file.read()
+                    written = os.fstat(file.fileno()).st_mtime
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+        return Stored(body, sha256_of(body), datetime.fromtimestamp(written, UTC))
+
+    def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
+        """Write an object that must not exist yet."""
+        path = self._path(key)
+        with self._errors(key), self._new_file(BytesIO(body)) as new:
+            _make_folder(path.parent)
+            try:
+                os.link(new, path)
+            except FileExistsError:
+                return Lost()
+            except OSError as error:
+                if error.errno in (errno.EPERM, errno.ENOTSUP):
+                    raise Refused(
+                        "this file system has no hard links, which create-only needs",
+                        where=self.uri,
+                        hint="use a folder on another disk, or an object store",
+                    ) from error
+                raise
+            _flush_folder(path.parent)
+        return Won(sha256_of(body))
+
+    def replace(
+        self, key: str, body: bytes, token: str, *, content_type: str = OCTETS, cache_control: str = ""
+    ) -> Outcome:
+        """Write an object that must still be in the state that `token` names: the SHA-256 of its bytes."""
+        path = self._path(key)
+        with self._errors(key), self._locked(), self._new_file(BytesIO(body)) as new:
+            try:
+                current = sha256_of(path.read_bytes())
+            except FileNotFoundError:
+                return Lost()
+            if current != token:
+                return Lost()
+            new.replace(path)
+            _flush_folder(path.parent)
+        return Won(sha256_of(body))
+
+    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
+        """Write a file of any size. Whole or not at all; what was there is replaced."""
+        with path.open("rb") as file:
+            self._put(key, file)
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object of any size into a new file.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        with self._errors(key), self._path(key).open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+
+    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
+        """Copy inside the store. What was there is replaced.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        with self._errors(source), self._path(source).open("rb") as file:
+            self._put(target, file)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+        folder = prefix.rpartition("/")[0]
+        with self._errors(prefix):
+            keys = sorted(self._keys(self._path(folder) if folder else self.root, prefix))
+        for key in keys:
+            with (
+                self._errors(key),
+                contextlib.suppress(FileNotFoundError),
+            ):  # deleted since the folder was read
+                found = (self.root / key).stat()
+                yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+    def _keys(self, start: Path, prefix: str) -> Iterator[str]:
+        """Yield the keys below a folder in any order. A file whose name no key can have is not the store's."""
+
+        def unreadable(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise error  # a folder that cannot be read is not an empty one
+
+        for name, folders, files in os.walk(start, onerror=unreadable):
+            here = Path(name).relative_to(self.root)
+            below = [f"{(here / each).as_posix()}/" for each in folders]
+            folders[:] = [
+                each
+                for each, key in zip(folders, below, strict=True)
+                if key.startswith(prefix) or prefix.startswith(key)
+            ]
+            keys = [(here / each).as_posix() for each in files]
+            yield from (key for key in keys if key.startswith(prefix) and _is_key(key))
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        path = self._path(key)
+        with self._errors(key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+            _flush_folder(path.parent)
+
+    def now(self) -> datetime:
+        """Return this machine's clock, which stamps the files too."""
+        return datetime.now(UTC)
+
+    def _path(self, key: str) -> Path:
+        path = self.root / check_key(key)
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
+            raise UnsafeKey(f"{key!r} leads out of the store through a link", where=self.uri)
+        return path
+
+    def _put(self, key: str, content: BinaryIO) -> None:
+        path = self._path(key)
+        with self._errors(key), self._new_file(content) as new:
+            _make_folder(path.parent)
+            new.replace(path)
+            _flush_folder(path.parent)
+
+    @contextlib.contextmanager
+    def _new_file(self, content: BinaryIO) -> Iterator[Path]:
+        """A flushed file under no key yet, with the content; removed if it was not given a key."""
+        hidden = self.root / HIDDEN
+        _make_folder(hidden)
+        handle, name = tempfile.mkstemp(dir=hidden, prefix="new-")
+        new = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                shutil.copyfileobj(content, file, _CHUNK)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+            yield new
+        finally:
+            new.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        hidden = self.root / HIDDEN
+        _make_folder(hidden)
+        with (hidden / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # dying releases it
+            try:
+                yield
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # closing alone would not, were the file inherited by a fork
+
+    @contextlib.contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        """Map what the disk says into the error tree, by code."""
+        where = f"{self.uri}/{key}"
+        try:
+            yield
+        except FileNotFoundError as error:
+            if error.filename != str(self.root / key):
+                raise StoreUnavailable(f"a file vanished: {error.filename}", where=where) from error
+            raise NotFound("there is no such object", where=where) from error
+        except PermissionError as error:
+            raise CredentialsRefused(
+                f"this process may not use {error.filename}",
+                where=where,
+                hint="check the folder's owner and mode",
+            ) from error
+        except OSError as error:
+            hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+            raise StoreUnavailable(f"the disk says: {error.strerror}", where=where, hint=hint) from error
+
+
+def filesystem_of(path: Path) -> str:
+    """Return the type of the file system that holds `path` (or its nearest parent), `unknown` where nobody tells."""
+    mounts = Path("/proc/self/mountinfo")
+    if not mounts.exists():
+        return "unknown"
+    target = os.path.realpath(path)
+    best, kind = "", "unknown"
+    for line in mounts.read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        point = left.split()[4].replace("\\040", " ")
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind
+
+
+def _is_key(name: str) -> bool:
+    with contextlib.suppress(UnsafeKey):
+        return check_key(name) == name
+    return False
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, and flush each new name."""
+    missing = [folder, *folder.parents]
+    missing = missing[: next(i for i, each in enumerate(missing) if each.exists())]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        _flush_folder(each.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,84 @@
+"""Verdicts, kept for ever, and what they mean for a run that comes later (rule 9)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from model_release import layout
+from model_release.documents import Document, VersionText
+from model_release.gate import Decision, Evaluation
+from model_release.metadata import Manifest
+from model_release.pointer import Pointer, why_not
+from model_release.release.catalog import candidate_of, read_version
+from model_release.release.numbers import became
+from model_release.release.once import create_once
+from model_release.stores.base import Store
+
+
+class DecisionRecord(Document):
+    """`decisions/<fingerprint>/<baseline>-<run>.json`: one verdict with all its evidence, accepted or not.
+
+    Attributes:
+        since: the epoch at which the baseline became live; None when nothing was live.
+        staging: the staging folder of the run that was judged.
+    """
+
+    format: Literal[1] = 1
+    fingerprint: str
+    baseline: VersionText | None
+    since: int | None
+    run: str
+    staging: str
+    as_of: date
+    judged_at: datetime
+    decision: Decision
+    evaluation: Evaluation
+
+    @property
+    def key(self) -> str:
+        """Where it lies."""
+        return layout.decision(self.fingerprint, self.since, self.staging)
+
+
+def record(home: Store, verdict: DecisionRecord) -> DecisionRecord:
+    """Keep a verdict; the one that the same run reached before stands."""
+    body = create_once(home, verdict.key, verdict.to_bytes())
+    return DecisionRecord.read(body, where=f"{home.uri}/{verdict.key}")
+
+
+def judged(home: Store, fingerprint: str, since: int | None) -> DecisionRecord | None:
+    """Return the first verdict on a fingerprint against a baseline, whichever run reached it."""
+    prefix = f"{layout.decisions_of(fingerprint)}/{layout.baseline_token(since)}-"
+    for entry in home.list(prefix):
+        stored = home.get(entry.key)
+        if stored is not None:
+            return DecisionRecord.read(stored.body, where=f"{home.uri}/{entry.key}")
+    return None
+
+
+def nothing_new(home: Store, pointer: Pointer | None, fingerprint: str, *, may_promote: bool) -> str | None:
+    """Return why a run of this fingerprint has nothing to do, in words; None when it has.
+
+    Args:
+        home: the model's folder at home.
+        pointer: what is live.
+        fingerprint: of the run.
+        may_promote: whether the run may move the pointer at all.
+    """
+    since = pointer.since if pointer else None
+    version = became(home, fingerprint)
+    manifest = read_version(home, version) if version else None
+    verdict = judged(home, fingerprint, since)
+    if isinstance(manifest, Manifest):
+        if pointer is not None and pointer.version == version:
+            return f"the same data, code, packages and parameters made {version}, live since epoch {pointer.since}"
+        if not may_promote:
+            return f"the same data, code, packages and parameters made {version}, which is published"
+        refusal = why_not(pointer, candidate_of(manifest)) if pointer else None
+        if refusal is not None:
+            return f"the same data, code, packages and parameters made {version}, which is not live: {refusal}"
+    if verdict is not None and not verdict.decision.accepted:
+        against = f"against {verdict.baseline}" if verdict.baseline else "before anything was live"
+        return f"rejected {against} already ({verdict.key}): {'; '.join(verdict.decision.reasons)}"
+    return None

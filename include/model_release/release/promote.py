@@ -1,0 +1,231 @@
+"""Phase two of a release: the pointer at home, the followers' copies of it, and `latest/` (rules 3 to 7, 11, 13)."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC
+
+from model_release import layout
+from model_release.errors import BaselineMoved, Contended, Corrupt, Refused
+from model_release.metadata import FileEntry, Manifest
+from model_release.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
+from model_release.release.catalog import (
+    candidate_of,
+    live_manifest,
+    matches,
+    published,
+    read_claim,
+    read_pointer,
+    versions,
+)
+from model_release.release.publish import place
+from model_release.release.swap import heal_log, move, write
+from model_release.stores.base import NO_STORE, Store
+
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """How an attempt to make a version live ended.
+
+    Attributes:
+        pointer: the pointer afterwards; None where there is none yet.
+        refusal: why the version is not live, in words; None when it is.
+    """
+
+    pointer: Pointer | None
+    refusal: str | None
+
+
+def promote(
+    home: Store, manifest: Manifest, *, judged_since: int | None, by: str, reason: str, operation: str
+) -> Promotion:
+    """Make a published version live, if the rules allow it now.
+
+    Args:
+        home: the model's folder at home.
+        manifest: the version's manifest, as published.
+        judged_since: `since` of the baseline that the verdict was reached against; None for a first release.
+        by: who wants it.
+        reason: why.
+        operation: id of the act; a retry of it has the same one.
+
+    Raises:
+        BaselineMoved: another version has become live since the verdict; judge again.
+        NotFound, Corrupt: this manifest is not the one that was published under its number.
+        Refused: this writer is not at home here, or the folder is damaged.
+    """
+    candidate = candidate_of(manifest)
+    published(home, candidate.version, sha256=candidate.metadata_sha256)
+    refusal: str | None = None
+
+    def decide(current: Pointer | None) -> Pointer | None:
+        nonlocal refusal
+        change = Change(
+            kind=Kind.PROMOTE if current else Kind.FIRST,
+            from_version=current.version if current else None,
+            to_version=candidate.version,
+            by=by,
+            reason=reason,
+            at=home.now(),
+            operation=operation,
+        )
+        write_id = uuid.uuid4().hex
+        if current is not None and is_live(current, candidate):
+            refusal = None
+            return None
+        refusal = _from_the_future(home, candidate)
+        if refusal is not None:
+            return None
+        if current is None:
+            _check_beginning(home)
+            _check_baseline(judged_since, None)
+            return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
+        check_home(home, current)
+        refusal = why_not(current, candidate)
+        if refusal is not None:
+            return None
+        _check_baseline(judged_since, current)
+        return promoted(current, candidate, change=change, write_id=write_id)
+
+    pointer = move(home, decide)
+    return Promotion(pointer, refusal)
+
+
+def is_live(pointer: Pointer, candidate: Candidate) -> bool:
+    """Whether the pointer names exactly this version."""
+    return (pointer.version, pointer.metadata_sha256) == (candidate.version, candidate.metadata_sha256)
+
+
+def check_home(home: Store, pointer: Pointer) -> None:
+    """Stop a writer whose spec has another home than the pointer.
+
+    Raises:
+        Refused: it has.
+    """
+    if pointer.home != home.uri:
+        raise Refused(
+            f"latest.json says that its home is {pointer.home}",
+            where=home.uri,
+            hint="make that destination the spec's first; if the folder was moved, a person must give it a new home",
+        )
+
+
+def follow(home: Store, follower: Store) -> Pointer | None:
+    """Give a follower home's current pointer, byte for byte, if its own is older (rule 3).
+
+    The version that the pointer names is put there first.
+
+    Returns:
+        The pointer that the follower was given; None when it had it, or a newer one.
+
+    Raises:
+        Refused: the follower has another lineage.
+        Corrupt: both say that they are at the same epoch, with different bytes.
+    """
+    given: Pointer | None = None
+    for _ in range(ATTEMPTS):
+        theirs, ours = read_pointer(follower), read_pointer(home)
+        if ours is None:
+            return given
+        if theirs is not None:
+            if theirs.pointer.lineage != ours.pointer.lineage:
+                raise Refused(
+                    f"this destination has the history {theirs.pointer.lineage}, home has {ours.pointer.lineage}",
+                    where=f"{follower.uri}/{layout.POINTER}",
+                    hint="two models share this folder, or home was recovered: empty it or use another prefix",
+                )
+            if theirs.pointer.epoch == ours.pointer.epoch and theirs.body != ours.body:
+                raise Corrupt(
+                    f"epoch {ours.pointer.epoch} is {theirs.pointer.version} here and {ours.pointer.version} at home",
+                    where=f"{follower.uri}/{layout.POINTER}",
+                    hint="one of the two was changed by hand, or restored from a backup; compare their logs",
+                )
+            heal_log(follower, theirs)
+            if theirs.pointer.epoch >= ours.pointer.epoch:
+                return given
+        claim = read_claim(home, ours.pointer.version)
+        if claim is not None:
+            place(claim, home=home, target=follower)
+        published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
+        write(follower, ours.body, theirs.token if theirs else None)
+        given = ours.pointer
+    raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
+
+
+def refresh_latest(store: Store) -> list[str]:
+    """Make the plain copies in `latest/` those of the live version. Not atomic, and nobody should rely on it.
+
+    The pointer is read again afterwards; if it moved, the work starts over, so that the last one to finish is right.
+
+    Returns:
+        The paths that were mended.
+    """
+    mended: list[str] = []
+    for _ in range(ATTEMPTS):
+        live = read_pointer(store)
+        if live is None:
+            return mended
+        manifest = live_manifest(store, live.pointer)
+        body = manifest.to_bytes()
+        wanted = [*manifest.files, FileEntry(path=layout.MANIFEST, size=len(body), sha256=manifest.sha256())]
+        for entry in wanted:
+            key = layout.latest_copy(entry.path)
+            if not matches(store, key, entry):
+                store.copy(layout.artifact(manifest.version, entry.path), key, cache_control=NO_STORE)
+                mended.append(entry.path)
+        names = {layout.latest_copy(entry.path) for entry in wanted}
+        for stale in [entry.key for entry in store.list(f"{layout.LATEST}/") if entry.key not in names]:
+            store.delete(stale)
+            mended.append(stale.removeprefix(f"{layout.LATEST}/"))
+        after = read_pointer(store)
+        if after is not None and after.pointer.epoch == live.pointer.epoch:
+            return mended
+    raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
+
+
+def _from_the_future(home: Store, candidate: Candidate) -> str | None:
+    today = home.now().astimezone(UTC).date()
+    if candidate.data_as_of is not None and candidate.data_as_of > today:
+        return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
+    return None
+
+
+def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
+    since = current.since if current else None
+    if judged_since != since:
+        live = f"{current.version} (live since epoch {since})" if current else "nothing"
+        raise BaselineMoved(
+            f"the verdict was reached against the version live since epoch {judged_since or 'none'}, "
+            f"and now {live} is live",
+            hint="the release is judged again against what is live",
+        )
+
+
+def _check_beginning(home: Store) -> None:
+    """A first release needs an empty past: nothing here may speak of a pointer that was once there (rule 13).
+
+    What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
+    """
+    trace = _trace_of_a_pointer(home)
+    if trace is not None and read_pointer(home) is None:
+        raise Refused(
+            f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
+            where=home.uri,
+            hint="restore latest.json from the newest entry of log/, or choose an empty prefix",
+        )
+
+
+def _trace_of_a_pointer(home: Store) -> str | None:
+    """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
+    for folder in (layout.LOG, layout.LATEST):
+        entry = next(home.list(f"{folder}/"), None)
+        if entry is not None:
+            return entry.key
+    for version in versions(home):
+        claim = read_claim(home, version)
+        if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
+            return f"{version}/"
+    return None

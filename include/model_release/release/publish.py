@@ -1,0 +1,141 @@
+"""Phase one of a release: its bytes into staging, then into its version's folder at every destination (1, 3)."""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from model_release import layout
+from model_release.documents import Document, sha256_of
+from model_release.errors import Corrupt, NotFound, Refused
+from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
+from model_release.release.catalog import check_file, fetch, matches, read_version
+from model_release.release.once import create_exactly
+from model_release.stores.base import OCTETS, Store
+from model_release.version import Version
+
+
+def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry]) -> None:
+    """Keep files of a run in flight in `staging/<run>/`, by content.
+
+    Raises:
+        Corrupt: a file is not what its entry says.
+    """
+    for entry in entries:
+        path = folder / entry.path
+        check_file(path, entry, where=str(path))
+        home.upload(layout.staged(run, entry.sha256), path, content_type=_content_type(entry))
+
+
+def keep(home: Store, run: str, document: Document) -> str:
+    """Keep a document of a run in flight in `staging/<run>/`.
+
+    Returns:
+        Its SHA-256, which is its name there.
+    """
+    body, name = document.to_bytes(), document.sha256()
+    create_exactly(home, layout.staged(run, name), body)
+    return name
+
+
+def recall(home: Store, run: str, sha256: str) -> bytes:
+    """Read back what `keep` kept.
+
+    Raises:
+        NotFound: it is not there, or not any more.
+        Corrupt: it is not what its name says.
+    """
+    key = layout.staged(run, sha256)
+    where = f"{home.uri}/{key}"
+    stored = home.get(key)
+    if stored is None:
+        raise NotFound(
+            "what an earlier task of this run made is gone",
+            where=where,
+            hint="staging is kept for a day; trigger a new run instead of clearing this one",
+        )
+    if sha256_of(stored.body) != sha256:
+        raise Corrupt("the bytes are not those that the name promises", where=where)
+    return stored.body
+
+
+def place(claim: Claim, *, home: Store, target: Store) -> list[str]:
+    """Put a version's files at one destination and read them back. Only what is missing is sent.
+
+    At home the claim stands already and the manifest comes last of all, by `seal`. A follower gets both here, so that
+    home decides the version only when every follower holds it.
+
+    Returns:
+        The paths that had to be sent.
+
+    Raises:
+        Corrupt: the bytes that came back are not those that were sent.
+        Refused: the number was given up in the meantime.
+    """
+    version = claim.metadata.version
+    _refuse_abandoned(home, version)
+    if target.uri != home.uri:
+        create_exactly(target, layout.claim(version), claim.to_bytes())
+    there = {entry.key: entry.size for entry in target.list(f"{version}/")}
+    sent = [entry for entry in claim.metadata.files if not _holds(target, version, entry, there)]
+    for entry in sent:
+        try:
+            _send(claim.run, version, entry, home=home, target=target)
+            fetch(target, layout.artifact(version, entry.path), entry, None)
+        except NotFound:
+            _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
+            raise
+    if target.uri != home.uri:
+        create_exactly(target, layout.manifest(version), claim.metadata.to_bytes())
+    return [entry.path for entry in sent]
+
+
+def seal(home: Store, claim: Claim) -> Manifest:
+    """Publish: create `metadata.json` at home, which decides the version once, for ever.
+
+    Raises:
+        Refused: housekeeping gave the number up before; the next run takes another one.
+        Corrupt: the number was published with another manifest than the claim's.
+    """
+    version = claim.metadata.version
+    try:
+        create_exactly(home, layout.manifest(version), claim.metadata.to_bytes())
+    except Corrupt:
+        _refuse_abandoned(home, version)
+        raise
+    return claim.metadata
+
+
+def _refuse_abandoned(home: Store, version: Version) -> None:
+    decided = read_version(home, version)
+    if isinstance(decided, AbandonedManifest):
+        raise Refused(
+            f"the number was given up by {decided.abandoned.by}: {decided.abandoned.reason}",
+            where=f"{home.uri}/{layout.manifest(version)}",
+            hint="run again; the release gets the next number",
+        )
+
+
+def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int]) -> bool:
+    key = layout.artifact(version, entry.path)
+    return there.get(key) == entry.size and matches(target, key, entry)
+
+
+def _send(run: str, version: Version, entry: FileEntry, *, home: Store, target: Store) -> None:
+    source, key = layout.staged(run, entry.sha256), layout.artifact(version, entry.path)
+    if target.uri == home.uri:
+        home.copy(source, key)
+        return
+    with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
+        path = Path(folder) / "file"
+        try:
+            fetch(home, source, entry, path)
+        except NotFound:  # staging is long gone, yet a new follower may need what home has published
+            fetch(home, key, entry, path)
+        target.upload(key, path, content_type=_content_type(entry))
+
+
+def _content_type(entry: FileEntry) -> str:
+    return mimetypes.guess_type(entry.path)[0] or OCTETS

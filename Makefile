@@ -1,0 +1,71 @@
+# One vocabulary of commands for a laptop, a hook and a build server. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV := uv==0.13.9
+
+BIN := .venv/bin
+READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+export PYTHONPATH := $(CURDIR)/include
+# Some machines forbid compiled modules. Kept beside the installed ones, they are made as they are first imported, which
+# costs seconds; compiling all 42,000 modules of the lock beforehand costs a minute, and doing without costs each start.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## list these commands
+	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-6s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: $(READY) ## retrain and release once on a real Airflow, then show what is live; FORCE=1 trains although nothing is new
+	@$(BIN)/python -m scripts.run $(if $(filter-out 0,$(FORCE)),--force)
+
+.PHONY: up
+up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses its port
+	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
+
+.PHONY: test
+test: $(READY) ## every test; ARGS="-k gate" for some
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## style, types, layers, dependencies
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry include/model_release
+
+.PHONY: lock
+lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 takes newer versions
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+.PHONY: bench
+bench: $(READY) ## how long Airflow takes to start, and to run tasks that do nothing
+	@$(BIN)/python -m scripts.bench
+
+.PHONY: clean
+clean: ## remove what runs left: var/
+	@if command -v flock >/dev/null && [ -e var/airflow/.lock ] && ! flock -n var/airflow/.lock true; then \
+		echo "an Airflow is running in var/; stop it first" >&2; exit 1; fi
+	rm -rf var
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/uv
+	@echo "installing the locked packages into .venv"
+	@rm -f $@
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.txt requirements-dev.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "needs Python 3.11 or later with venv (Debian: apt-get install python3-venv); PYTHON=… names another" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --quiet $(UV)

@@ -1,0 +1,123 @@
+"""`retrain_<model>`: the nightly chain, one DAG for each spec in include/models/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, Metadata, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from model_release.airflow_glue import (
+    FOLLOW_THE_ERRORS,
+    last_announced,
+    latest_asset,
+    readable_specs,
+    retrain_params,
+    show,
+    tonight,
+)
+from model_release.spec import Spec
+
+DOC = """
+### Retrains **{title}** and releases it, if it deserves it
+
+| task | what it does | what you see when it is skipped |
+|---|---|---|
+| Reconcile | makes good what an earlier run left undone | |
+| Ingest | validates the data and freezes a snapshot of it | |
+| Train | fits every candidate, one task each | nothing is new: the reason is in *Ingest*, XCom `outcome` |
+| Evaluate | measures candidates and the live champion on the same folds | |
+| Gate | decides, and says why | |
+| Upload | puts the version at every destination and reads it back | the gate said no: *Gate*, XCom `verdict` |
+| Update latest | publishes the version and moves `latest` | |
+| Announce | tells consumers through the asset `{name}` | they know already, or nothing moved |
+
+Trigger it with **Trigger** for a form: data as of a day, candidates, floor, whether `latest` may move. A backfill
+publishes versions and leaves `latest` alone. Owner: {owner}. Spec: `{spec}`.
+"""
+
+
+def retrain(spec: Spec) -> None:
+    """Declare the DAG of one model."""
+    latest = latest_asset(spec)
+    schedule = spec.schedule and CronTriggerTimetable(
+        spec.schedule.cron, timezone=spec.schedule.timezone, interval=spec.schedule.interval
+    )
+
+    @task(task_display_name="Reconcile")
+    def reconcile() -> dict[str, Any]:
+        """Make good whatever an earlier run left undone: log, followers, `latest/`, registry."""
+        return tonight(spec).reconcile()
+
+    @task(task_display_name="Ingest")
+    def ingest(_: dict[str, Any]) -> list[dict[str, Any]]:
+        """Validate what has arrived and freeze it as a snapshot. What was found stands in the XCom `outcome`."""
+        outcome, work = tonight(spec).ingest()
+        show("outcome", outcome)
+        return work
+
+    @task(task_display_name="Train", map_index_template="{{ task.op_kwargs['work']['candidate'] }}")
+    def train(work: dict[str, Any]) -> dict[str, Any]:
+        """Fit one candidate on every fold and for release, and keep it in staging."""
+        return tonight(spec).train(work)
+
+    @task(task_display_name="Evaluate")
+    def evaluate(trained: list[dict[str, Any]]) -> dict[str, Any]:
+        """Measure the candidates and the live champion on the same rows and folds."""
+        return tonight(spec).evaluate(list(trained))
+
+    @task(task_display_name="Gate")
+    def gate(evaluated: dict[str, Any]) -> list[dict[str, Any]]:
+        """Decide, and say why in the XCom `verdict`. What is accepted gets a version."""
+        verdict, orders = tonight(spec).gate(evaluated)
+        show("verdict", verdict)
+        return orders
+
+    @task(task_display_name="Upload", map_index_template="{{ task.op_kwargs['order']['destination'] }}")
+    def upload(order: dict[str, Any]) -> dict[str, Any]:
+        """Put the version at one destination and read it back, byte for byte."""
+        return tonight(spec).upload(order)
+
+    @task(task_display_name="Update latest")
+    def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
+        """Publish the version, and move `latest` to it where the rules allow."""
+        return tonight(spec).update_latest(list(uploaded))
+
+    @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
+    def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
+        """Tell consumers through the asset, unless they know already."""
+        news = tonight(spec).announcement(last_announced(latest))
+        if news is None:
+            raise AirflowSkipException("consumers know what is live")
+        yield Metadata(latest, news)
+
+    @dag(
+        dag_id=f"retrain_{spec.identifier}",
+        dag_display_name=f"Retrain {spec.title}",
+        description=f"Retrain {spec.title} nightly and release it so that latest can be trusted",
+        doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+        schedule=schedule or None,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        params=retrain_params(spec),
+        tags=["model-release", spec.name],
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "retry_policy": FOLLOW_THE_ERRORS,
+        },
+        max_active_runs=1,
+    )
+    def nightly() -> None:
+        trained = train.expand(work=ingest(reconcile()))
+        uploaded = upload.expand(order=gate(evaluate(trained)))
+        announce(update_latest(uploaded))
+
+    nightly()
+
+
+for each in readable_specs(__file__):
+    retrain(each)

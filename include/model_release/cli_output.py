@@ -1,0 +1,138 @@
+"""How the command line speaks: data on stdout, as tables for people or one JSON document; words on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from model_release.errors import ModelReleaseError
+
+DEBUG_VARIABLE = "MODEL_RELEASE_DEBUG"
+"""Environment variable: `1` shows the traceback of an error."""
+
+GOOD, BAD, CALM = "green", "bold red", "dim"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One command's way out.
+
+    Attributes:
+        as_json: one JSON document on stdout instead of tables.
+        quiet: no words and no progress on stderr; errors are always told.
+    """
+
+    as_json: bool
+    quiet: bool
+
+    def data(self, document: object, page: Sequence[RenderableType]) -> None:
+        """Print what was asked for: the document with `--json`, else the page."""
+        console = _console()
+        if self.as_json:
+            console.out(json.dumps(document, indent=2, ensure_ascii=False, default=_iso), highlight=False)
+        else:
+            console.print(Group(*page))
+
+    def say(self, words: str, *, style: str = CALM) -> None:
+        """Print a word about the progress."""
+        if not self.quiet:
+            _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
+
+
+def tell_error(error: ModelReleaseError, *, as_json: bool) -> None:
+    """Print an error on stderr: what happened, to which object, what to do next."""
+    console = _console(stderr=True)
+    if as_json:
+        facts = {"error": type(error).__name__, "what": error.what, "where": error.where, "hint": error.hint}
+        console.out(json.dumps({**facts, "exit_code": error.exit_code}, ensure_ascii=False), highlight=False)
+        return
+    console.print(Text("error: ", style=BAD) + Text(safe(str(error))), soft_wrap=True)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get(DEBUG_VARIABLE) == "1"
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[RenderableType | None]], *, right: Sequence[str] = ()
+) -> Table:
+    """Return a plain table that fits 80 columns: texts wrap, None is a dash.
+
+    Args:
+        columns: headings.
+        rows: cells in the order of the headings.
+        right: headings of the columns that hold numbers.
+    """
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(cell) for cell in row))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, RenderableType | None]]) -> Table:
+    """Return names and values, one below the other; what nobody told is left out."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            made.add_row(name, _cell(value))
+    return made
+
+
+def heading(text: str) -> Text:
+    """Return the heading of a part of a page."""
+    return Text(f"\n{safe(text)}", style="bold underline")
+
+
+def safe(text: str) -> str:
+    """Return a text from a store without the control characters that would steer a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def when(moment: datetime | None) -> str | None:
+    """Return a time in UTC to the minute."""
+    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def day(moment: date | datetime | None) -> str | None:
+    """Return a date."""
+    if isinstance(moment, datetime):
+        moment = moment.astimezone(UTC)
+    return None if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def figure(value: float | None) -> str | None:
+    """Return a figure with four digits, as the gate's own page has it."""
+    return None if value is None else f"{value:.4f}"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes for people."""
+    return decimal(number)
+
+
+def _iso(value: date) -> str:
+    return value.isoformat()
+
+
+def _cell(value: RenderableType | None) -> RenderableType:
+    if value is None:
+        return Text("–", style=CALM)
+    return Text(safe(value)) if isinstance(value, str) else value
+
+
+def _console(*, stderr: bool = False) -> Console:
+    # Made anew for each use, so that it writes to the streams of now; it follows NO_COLOR, FORCE_COLOR and COLUMNS.
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)

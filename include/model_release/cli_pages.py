@@ -1,0 +1,244 @@
+"""The pages that the command line shows: what a store says, as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from model_release import cli_output as out
+from model_release.metadata import AbandonedManifest, FileEntry, Manifest
+from model_release.pointer import Change, Pointer
+from model_release.release.verify import Checked
+from model_release.version import Version
+
+_STYLES = {
+    "live": out.GOOD,
+    "quarantined": out.BAD,
+    "abandoned": out.CALM,
+    "retired": out.CALM,
+    "in flight": "yellow",
+}
+
+
+def state_of(version: Version, decided: Manifest | AbandonedManifest | None, pointer: Pointer | None) -> str:
+    """Return what a number is: live, quarantined, retired, published, abandoned or in flight."""
+    if decided is None:
+        return "in flight"
+    if isinstance(decided, AbandonedManifest):
+        return "abandoned"
+    if pointer is not None:
+        if pointer.version == version:
+            return "live"
+        if str(version) in pointer.quarantined:
+            return "quarantined"
+        if version in pointer.retired:
+            return "retired"
+    return "published"
+
+
+def styled(state: str) -> Text:
+    """Return a state in its colour."""
+    return Text(state, style=_STYLES.get(state, ""))
+
+
+def status_page(
+    uri: str, pointer: Pointer, became_live: Change, manifest: Manifest | None, faults: Sequence[Checked]
+) -> tuple[dict[str, object], list[RenderableType]]:
+    """Return what is live, since when, by whom and why, what holds it, and whether its files verify."""
+    change = pointer.change
+    document: dict[str, object] = {
+        "uri": uri,
+        "version": str(pointer.version),
+        "live_since": became_live.at,
+        "by": became_live.by,
+        "reason": became_live.reason,
+        "accuracy": manifest.accuracy if manifest else None,
+        "accuracy_measured_on": manifest.accuracy_measured_on if manifest else None,
+        "verified": not faults,
+        "faults": [{"key": each.key, "fault": each.fault} for each in faults],
+        "pointer": pointer.model_dump(mode="json", by_alias=True),
+    }
+    good = Text("every file has the size and SHA-256 it should have", style=out.GOOD)
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("live", Text(f"{pointer.version}", style=f"bold {out.GOOD}")),
+        ("since", f"{out.when(became_live.at)} UTC (epoch {pointer.since})"),
+        ("by", became_live.by),
+        ("why", became_live.reason),
+        ("accuracy", _accuracy(manifest) if manifest else None),
+        ("data as of", out.day(pointer.data_as_of)),
+        ("schema revision", str(pointer.schema_revision)),
+        ("before it", str(pointer.previous) if pointer.previous else "nothing"),
+        ("files", Text(f"{len(faults)} do not verify", style=out.BAD) if faults else good),
+        ("holds", "none" if not pointer.holds else None),
+    ]
+    for hold in pointer.holds:
+        words = f"held by {hold.by} since {out.when(hold.at)} UTC: {hold.reason}"
+        rows.append(("holds", Text(out.safe(words), style="yellow")))
+    rows.append(("quarantined", "none" if not pointer.quarantined else None))
+    for name, entry in pointer.quarantined.items():
+        words = f"{name} by {entry.by} on {out.day(entry.at)}: {entry.reason}"
+        rows.append(("quarantined", Text(out.safe(words), style=out.BAD)))
+    if pointer.epoch != pointer.since:
+        words = f"{change.kind} by {change.by}, {out.when(change.at)} UTC (epoch {pointer.epoch}): {change.reason}"
+        rows.append(("last change", words))
+    page: list[RenderableType] = [Text(out.safe(uri), style="bold"), out.facts(rows)]
+    if faults:
+        page += [out.heading("What does not verify"), faults_table(faults)]
+    return document, page
+
+
+def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
+    """Return a release manifest as tables."""
+    run, data, code, gate, tracked = (
+        manifest.run,
+        manifest.dataset,
+        manifest.code,
+        manifest.gate,
+        manifest.mlflow,
+    )
+    page: list[RenderableType] = [
+        Text(f"{out.safe(manifest.model_name)} {manifest.version}  ", style="bold") + styled(state),
+        out.facts(
+            [
+                ("trained", _utc(manifest.trained_date)),
+                ("accuracy", _accuracy(manifest)),
+                ("framework", manifest.framework),
+                ("Python", manifest.python_version),
+                ("training data", manifest.training_data),
+                ("data as of", out.day(data.as_of) if data else None),
+                ("rows", f"{data.rows:,}" if data and data.rows is not None else None),
+                ("schema revision", str(manifest.schema_revision)),
+                ("fingerprint", manifest.fingerprint),
+                ("run", " ".join(each for each in (run.dag_id, run.run_id, run.run_type) if each)),
+                ("code", " ".join(each for each in (code.package, code.revision) if each) if code else None),
+                ("MLflow run", tracked.run_id if tracked else None),
+                ("seed", str(manifest.seed) if manifest.seed is not None else None),
+            ]
+        ),
+    ]
+    if manifest.metrics:
+        rows = [
+            (n, out.figure(m.value), out.figure(m.low), out.figure(m.high), m.on) for n, m in manifest.metrics.items()
+        ]
+        titles = ("Metric", "Value", "95 % low", "high", "Measured on")
+        page += [out.heading("Metrics"), out.table(titles, rows, right=titles[1:4])]
+    if gate:
+        verdict = "accepted" if gate.accepted else "rejected"
+        against = f" against {gate.baseline}, live since epoch {gate.since}" if gate.baseline else ""
+        overruled = [f"promoted against the verdict by {gate.overruled}"] if gate.overruled else []
+        words = [f"{verdict}{against}", *(f"• {each}" for each in [*gate.reasons, *overruled])]
+        page += [out.heading("Gate"), Text(out.safe("\n".join(words)))]
+    if manifest.input_schema:
+        columns = [
+            (
+                each.name,
+                each.kind,
+                _allowed(each.minimum, each.maximum, each.values),
+                "yes" if each.nullable else "no",
+            )
+            for each in manifest.input_schema
+        ]
+        page += [out.heading("Input"), out.table(("Column", "Kind", "Allowed", "May be missing"), columns)]
+    if manifest.parameters:
+        page += [
+            out.heading("Parameters"),
+            out.facts((n, str(value)) for n, value in manifest.parameters.items()),
+        ]
+    if manifest.dependencies:
+        page += [out.heading("Dependencies"), out.facts(manifest.dependencies.items())]
+    page += [out.heading("Files"), files_table(manifest.files)]
+    return page
+
+
+def versions_page(
+    found: Iterable[tuple[Version, Manifest | AbandonedManifest | None]], pointer: Pointer | None
+) -> tuple[list[dict[str, object]], RenderableType]:
+    """Return every number that was taken, newest last."""
+    documents: list[dict[str, object]] = []
+    rows: list[list[RenderableType | None]] = []
+    for version, decided in found:
+        state = state_of(version, decided, pointer)
+        release = decided if isinstance(decided, Manifest) else None
+        total = sum(entry.size for entry in release.files) if release else None
+        documents.append(
+            {
+                "version": str(version),
+                "state": state,
+                "accuracy": release.accuracy if release else None,
+                "accuracy_measured_on": release.accuracy_measured_on if release else None,
+                "data_as_of": release.data_as_of if release else None,
+                "trained_date": release.trained_date if release else None,
+                "size": total,
+                "why": decided.abandoned.reason if isinstance(decided, AbandonedManifest) else None,
+            }
+        )
+        rows.append(
+            [
+                str(version),
+                styled(state),
+                out.figure(release.accuracy) if release else None,
+                release.accuracy_measured_on if release else None,
+                out.day(release.data_as_of) if release else None,
+                out.day(release.trained_date) if release else None,
+                out.size(total) if total is not None else None,
+            ]
+        )
+    titles = ("Version", "State", "Accuracy", "Measured on", "Data as of", "Trained", "Size")
+    return documents, out.table(titles, rows, right=("Accuracy", "Size"))
+
+
+def history_page(epochs: Sequence[Pointer]) -> tuple[list[dict[str, object]], RenderableType]:
+    """Return every change of the pointer, oldest first."""
+    documents: list[dict[str, object]] = []
+    rows: list[list[RenderableType | None]] = []
+    for pointer in epochs:
+        change = pointer.change.model_dump(mode="json", by_alias=True)
+        documents.append({"epoch": pointer.epoch, "version": str(pointer.version), **change})
+        told = pointer.change
+        rows.append(
+            [
+                str(pointer.epoch),
+                out.when(told.at),
+                str(pointer.version),
+                str(told.kind),
+                told.by,
+                told.reason,
+            ]
+        )
+    titles = ("Epoch", "When (UTC)", "Version", "Kind", "By", "Reason")
+    return documents, out.table(titles, rows, right=("Epoch",))
+
+
+def faults_table(faults: Iterable[Checked]) -> RenderableType:
+    """Return what does not verify."""
+    return out.table(
+        ("Object", "Fault"), [(each.key, Text(out.safe(each.fault or ""), style=out.BAD)) for each in faults]
+    )
+
+
+def files_table(entries: Iterable[FileEntry]) -> RenderableType:
+    """Return files with size and digest; the digest in full is in the JSON."""
+    rows = [(each.path, out.size(each.size), f"{each.sha256[:16]}…") for each in entries]
+    return out.table(("File", "Size", "SHA-256"), rows, right=("Size",))
+
+
+def _accuracy(manifest: Manifest) -> str | None:
+    value = out.figure(manifest.accuracy)
+    if value is None or manifest.accuracy_measured_on is None:
+        return value
+    return f"{value} ({manifest.accuracy_measured_on})"
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{out.when(moment)} UTC"
+
+
+def _allowed(low: float | None, high: float | None, values: Sequence[float | int | str] | None) -> str | None:
+    if values is not None:
+        return ", ".join(str(value) for value in values)
+    if low is None and high is None:
+        return None
+    return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()

@@ -1,0 +1,158 @@
+"""Candidates and champion on the same rows and folds: what the gate judges. Called by the nightly chain.
+
+The champion is measured by its recipe, refitted fold by fold like every candidate. Its stored model has seen
+rows that tonight's folds would test it on, and would win every night.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import ValidationError
+from scipy import stats
+
+from model_release.dataset import TARGET
+from model_release.gate import Champion, Choice, Decision, Evaluation, Metric, Scores
+from model_release.metadata import Manifest, Measured
+from model_release.spec import Candidate, Spec
+from model_release.training import Positions, Trained, cross_validate, rows_apart
+
+
+def evaluate(
+    spec: Spec,
+    trained: Sequence[Trained],
+    frame: pd.DataFrame,
+    *,
+    snapshot_fingerprint: str,
+    champion: tuple[Manifest, int] | None,
+) -> Evaluation:
+    """Put the candidates in the spec's order of simplicity, the live version's recipe beside them.
+
+    A recipe that a candidate has as well is not fitted again. A live version whose manifest holds no readable
+    recipe gets no figures, and the gate rejects what cannot be compared.
+
+    Args:
+        spec: the model's spec.
+        trained: the candidates, in any order.
+        frame: the snapshot, as `dataset.load` returns it.
+        snapshot_fingerprint: the fingerprint of that snapshot.
+        champion: the manifest of the live version and the epoch since which it is live; None before the first
+            release.
+    """
+    training_rows, holdout_rows = rows_apart(spec, frame)
+    order = list(spec.candidates)
+    ranked = sorted(trained, key=lambda each: order.index(each.name))
+    share = float(frame[TARGET].iloc[training_rows].mean())
+    rival = None
+    if champion is not None and spec.gate.compare == "always":
+        manifest, since = champion
+        recipe = _recipe(manifest)
+        rival = Champion(
+            version=manifest.version,
+            since=since,
+            recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
+            same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
+            scores=_scores_of(recipe, ranked, spec, frame, training_rows) if recipe else Scores(folds={}),
+        )
+    return Evaluation(
+        candidates={each.name: each.scores for each in ranked},
+        champion=rival,
+        rows=len(training_rows),
+        holdout_rows=len(holdout_rows),
+        folds=spec.validation.folds,
+        repeats=spec.validation.repeats,
+        dummy_brier=share * (1 - share),
+    )
+
+
+def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[float | None, str]:
+    """Return the chosen candidate's accuracy and what it was measured on, in words.
+
+    It is the mean over cross-validation, except where the spec's choice goes by the holdout. None stands for
+    an accuracy that was not measured.
+    """
+    if spec.choose is Choice.BEST_HOLDOUT_ACCURACY:
+        accuracy = evaluation.candidates[decision.chosen].holdout.get(Metric.ACCURACY)
+        return accuracy, _holdout_words(evaluation, spec)
+    interval = decision.intervals.get(Metric.ACCURACY)
+    return (interval.mean if interval else None), _folds_words(evaluation)
+
+
+def measured(
+    decision: Decision, evaluation: Evaluation, spec: Spec, frame: pd.DataFrame
+) -> dict[str, Measured]:
+    """Return the chosen candidate's figures for the manifest.
+
+    Keys are `accuracy` and its like for means over cross-validation, `holdout_accuracy` and its like for the
+    holdout.
+
+    Means over cross-validation have the corrected interval of `gate.corrected_interval`. Shares of holdout
+    rows (accuracy, precision, recall) have Wilson's (*Probable inference, the law of succession, and
+    statistical inference*, JASA 22, 1927); the other figures of a holdout have none.
+    """
+    found = {
+        str(metric): Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
+        for metric, each in decision.intervals.items()
+    }
+    holdout = evaluation.candidates[decision.chosen].holdout
+    rows = _rows_behind(holdout, spec, frame)
+    for metric, value in holdout.items():
+        if value is not None:
+            low, high = _wilson(value, rows[metric]) if rows.get(metric) else (None, None)
+            on = _holdout_words(evaluation, spec)
+            found[f"holdout_{metric}"] = Measured(value=value, low=low, high=high, on=on)
+    return found
+
+
+def _recipe(manifest: Manifest) -> Candidate | None:
+    """The recipe in the manifest of a version that this package trained; None in any other."""
+    stored = manifest.parameters or {}
+    try:
+        return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))
+    except (KeyError, ValidationError):
+        return None
+
+
+def _scores_of(
+    recipe: Candidate, trained: Sequence[Trained], spec: Spec, frame: pd.DataFrame, training_rows: Positions
+) -> Scores:
+    for each in trained:
+        if each.recipe == recipe:
+            return each.scores
+    folds, _ = cross_validate(recipe, spec.dataset, frame, training_rows, spec.validation)
+    return Scores(folds=folds)
+
+
+def _in_words(recipe: Candidate) -> str:
+    return f"{recipe.estimator}({', '.join(f'{key}={value}' for key, value in recipe.parameters.items())})"
+
+
+def _folds_words(evaluation: Evaluation) -> str:
+    return (
+        f"mean over {evaluation.repeats} times {evaluation.folds}-fold stratified cross-validation "
+        f"of {evaluation.rows} rows"
+    )
+
+
+def _holdout_words(evaluation: Evaluation, spec: Spec) -> str:
+    method = "stratified" if spec.split.method == "stratified" else "content-hash"
+    seed = f", seed {spec.split.seed}" if spec.split.method == "stratified" else ""
+    return f"holdout of {evaluation.holdout_rows} rows, {method} split{seed}"
+
+
+def _rows_behind(holdout: dict[Metric, float | None], spec: Spec, frame: pd.DataFrame) -> dict[Metric, int]:
+    """The number of rows that each share of the holdout is a share of."""
+    _, holdout_rows = rows_apart(spec, frame)
+    positive = int(frame[TARGET].iloc[holdout_rows].sum())
+    rows = {Metric.ACCURACY: len(holdout_rows), Metric.RECALL: positive}
+    recall, precision = holdout.get(Metric.RECALL), holdout.get(Metric.PRECISION)
+    if recall and precision:
+        rows[Metric.PRECISION] = round(recall * positive / precision)
+    return rows
+
+
+def _wilson(share: float, rows: int) -> tuple[float, float]:
+    bounds = stats.binomtest(round(share * rows), rows).proportion_ci(method="wilson")
+    return float(bounds.low), float(bounds.high)

@@ -1,0 +1,300 @@
+"""The nightly chain, one method a task: what Airflow schedules, without Airflow.
+
+Between two methods travels a small JSON value; bytes go through the stores. Every method may be killed anywhere and
+called again: it finds what it did before and goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from model_release import provenance
+from model_release.errors import Corrupt, NotFound
+from model_release.layout import run_token
+from model_release.metadata import Claim, Manifest
+from model_release.release.catalog import live_manifest, read_claim, read_pointer
+from model_release.release.decisions import nothing_new
+from model_release.release.promote import Promotion, follow, refresh_latest
+from model_release.release.publish import keep, place, seal, stage
+from model_release.release.reconcile import reconcile
+from model_release.spec import Spec
+from model_release.stores import Store, open_store
+from model_release.version import Bump, Version
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The facts of one run.
+
+    Attributes:
+        run_id: unique among the model's runs; names the staging folder.
+        as_of: only data that had arrived by this date is used.
+        by: who or what started it.
+        promote: whether the pointer may move: by the rules, not at all, or even against the gate's verdict.
+        force: train although nothing is new.
+        bump: which number of the version grows; None leaves it to the rules.
+    """
+
+    run_id: str
+    as_of: date
+    by: str
+    dag_id: str | None = None
+    run_type: str | None = None
+    promote: Literal["auto", "never", "force"] = "auto"
+    force: bool = False
+    bump: Bump | None = None
+    bundle_version: str | None = None
+
+    @property
+    def staging(self) -> str:
+        """The run's folder below `staging/`."""
+        return run_token(self.run_id)
+
+
+class Nightly:
+    """One run of one model's chain.
+
+    Args:
+        spec: the model, as this run was asked to train it.
+        run: the facts of the run.
+        opener: from a URI to its store; Airflow's goes through the provider hooks.
+    """
+
+    def __init__(self, spec: Spec, run: Run, *, opener: Callable[[str], Store] = open_store) -> None:
+        self.spec = spec
+        self.run = run
+        self._open = opener
+
+    @cached_property
+    def home(self) -> Store:
+        """The model's folder at home, whose pointer decides."""
+        return self._open(self.spec.model_uri(self.spec.home))
+
+    @cached_property
+    def followers(self) -> list[Store]:
+        """The model's folder at every other destination."""
+        return [self._open(self.spec.model_uri(each)) for each in self.spec.destinations[1:]]
+
+    def reconcile(self) -> Json:
+        """Make good whatever an earlier run left undone."""
+        pointer, mended = reconcile(self.home, self.followers)
+        if pointer is not None:
+            mended += self._follow_in_registry()
+        for each in mended:
+            log.warning("mended: %s", each)
+        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
+        return {"live": str(pointer.version) if pointer else None, "mended": mended}
+
+    def ingest(self) -> tuple[Json, list[Json]]:
+        """Take the snapshot that this run trains on.
+
+        Returns:
+            What was found, and one piece of work per candidate: none where nothing is new.
+        """
+        from model_release import dataset
+
+        snapshot = dataset.ingest(
+            self.spec, source=self._open(self.spec.source_uri()), data=self._data, as_of=self.run.as_of
+        )
+        log.info("%d rows as of %s, snapshot %s", snapshot.rows, self.run.as_of, snapshot.fingerprint)
+        fingerprint = provenance.fingerprint(
+            snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
+        )
+        live = read_pointer(self.home)
+        repeats = nothing_new(
+            self.home, live.pointer if live else None, fingerprint, may_promote=self.run.promote != "never"
+        )
+        if repeats is not None:
+            log.info("nothing is new: %s", repeats)
+        outcome = {
+            "new": repeats is None,
+            "reason": repeats,
+            "rows": snapshot.rows,
+            "as_of": self.run.as_of.isoformat(),
+            "snapshot": snapshot.fingerprint,
+            "fingerprint": fingerprint,
+        }
+        idle = repeats is not None and not self.run.force
+        work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}
+        return outcome, [] if idle else [{"candidate": name, **work} for name in self.spec.candidates]
+
+    def train(self, work: Json) -> Json:
+        """Fit one candidate and keep what it made in staging."""
+        from model_release import dataset, training
+
+        name = work["candidate"]
+        snapshot = dataset.read_snapshot(self._data, work["snapshot"])
+        frame = dataset.load(self.spec, snapshot, data=self._data)
+        with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+            folder = Path(scratch)
+            trained = training.train(self.spec, name, self.spec.candidates[name], frame, folder)
+            stage(self.home, self.run.staging, folder, trained.made)
+            if self.spec.tracking is not None:
+                from model_release import tracking
+
+                tracked = tracking.log_candidate(
+                    self.spec.tracking,
+                    run_tags=self._tags | {"fingerprint": work["fingerprint"]},
+                    trained=trained,
+                    folder=folder,
+                    frame=frame,
+                    snapshot=snapshot,
+                )
+                trained = trained.model_copy(update={"mlflow": tracked})
+        return {**work, "trained": keep(self.home, self.run.staging, trained)}
+
+    def evaluate(self, trained: Sequence[Json]) -> Json:
+        """Measure the candidates and the live champion on the same rows and folds."""
+        from model_release.judging import Bench
+
+        first = trained[0]
+        bench = Bench(
+            self.spec,
+            home=self.home,
+            data=self._data,
+            staging=self.run.staging,
+            snapshot=first["snapshot"],
+            trained={each["candidate"]: each["trained"] for each in trained},
+        )
+        live = read_pointer(self.home)
+        evaluation = bench.evaluate(live.pointer if live else None)
+        return {
+            "fingerprint": first["fingerprint"],
+            "bench": bench.facts,
+            "evaluation": keep(self.home, self.run.staging, evaluation),
+        }
+
+    def gate(self, evaluated: Json) -> tuple[Json, list[Json]]:
+        """Judge, and claim a version for what is accepted.
+
+        Returns:
+            The verdict, and one upload per destination: none where nothing is released.
+        """
+        from model_release.judging import Bench, judge_run
+
+        bench = Bench(self.spec, home=self.home, data=self._data, **evaluated["bench"])
+        verdict, claim = judge_run(bench, self.run, evaluated["fingerprint"], evaluated["evaluation"])
+        for line in verdict["reasons"]:
+            log.info("%s", line)
+        log.info("%s", verdict["summary"])
+        if claim is None:
+            return verdict, []
+        version = str(claim.metadata.version)
+        order = {"version": version, "bench": bench.facts}
+        return verdict, [{"destination": each.name, **order} for each in self.spec.destinations]
+
+    def upload(self, order: Json) -> Json:
+        """Put the version at one destination and read it back."""
+        destination = self.spec.destination(order["destination"])
+        claim = self._claim(order["version"])
+        sent = place(claim, home=self.home, target=self._open(self.spec.model_uri(destination)))
+        size = sum(entry.size for entry in claim.metadata.files)
+        log.info(
+            "%s holds %s: %d files, %d bytes, %d sent now",
+            destination.name,
+            order["version"],
+            len(claim.metadata.files),
+            size,
+            len(sent),
+        )
+        return {**order, "sent": sent}
+
+    def update_latest(self, uploaded: Sequence[Json]) -> Json:
+        """Publish the version, and make it live where the rules allow it."""
+        order = uploaded[0]
+        manifest = seal(self.home, self._claim(order["version"]))
+        log.info("%s is published", manifest.version)
+        promotion = self._promote(manifest, order["bench"])
+        if promotion.pointer is not None:
+            for follower in self.followers:
+                follow(self.home, follower)
+            for store in [self.home, *self.followers]:
+                refresh_latest(store)
+            self._follow_in_registry()
+        live = promotion.pointer
+        if promotion.refusal is not None:
+            log.warning("latest stays where it is: %s", promotion.refusal)
+        elif live is not None:
+            log.info("latest is %s since epoch %d", live.version, live.since)
+        return {
+            "version": str(manifest.version),
+            "promoted": promotion.refusal is None,
+            "reason": promotion.refusal,
+            "live": str(live.version) if live else None,
+            "epoch": live.epoch if live else None,
+        }
+
+    def announcement(self, last: Json | None) -> Json | None:
+        """Return what consumers are to be told of the live version.
+
+        Args:
+            last: what they were told last; None where they were never told anything.
+
+        Returns:
+            None where there is nothing to tell: they know, or nothing is live, or this run may not move `latest`.
+        """
+        live = read_pointer(self.home)
+        if live is None or self.run.promote == "never":
+            return None
+        pointer = live.pointer
+        if last is not None and (last.get("lineage"), last.get("epoch")) == (pointer.lineage, pointer.epoch):
+            return None
+        return {
+            "version": str(pointer.version),
+            "epoch": pointer.epoch,
+            "lineage": pointer.lineage,
+            "metadata_sha256": pointer.metadata_sha256,
+            "home": pointer.home,
+        }
+
+    @cached_property
+    def _data(self) -> Store:
+        return self._open(self.spec.dataset_uri())
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        facts = {
+            "airflow.dag_id": self.run.dag_id,
+            "airflow.run_id": self.run.run_id,
+            "airflow.run_type": self.run.run_type,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _claim(self, version: str) -> Claim:
+        claim = read_claim(self.home, Version.parse(version))
+        if claim is None:
+            raise Corrupt("the claim of this run's version is missing", where=f"{self.home.uri}/{version}/claim.json")
+        return claim
+
+    def _promote(self, manifest: Manifest, bench: Json) -> Promotion:
+        from model_release.judging import Bench, promote_judged
+
+        if self.run.promote == "never":
+            live = read_pointer(self.home)
+            return Promotion(live.pointer if live else None, "this run publishes only")
+        return promote_judged(Bench(self.spec, home=self.home, data=self._data, **bench), self.run, manifest)
+
+    def _follow_in_registry(self) -> list[str]:
+        if self.spec.tracking is None:
+            return []
+        from model_release import tracking
+
+        def live() -> tuple[int, str | None]:
+            found = read_pointer(self.home)
+            if found is None:
+                raise NotFound("latest.json was there and is gone", where=self.home.uri)
+            tracked = live_manifest(self.home, found.pointer).mlflow
+            return found.pointer.epoch, tracked.registered_version if tracked else None
+
+        return tracking.follow_pointer(self.spec.tracking, read_live=live)

@@ -1,0 +1,153 @@
+"""The model card: one HTML page that says what a release is, how it was judged and what it is not good for.
+
+Called by the chain before a version has its number. Self-contained, without a script, and a function of its
+arguments alone: no run, no clock. Its sections have the names of Hugging Face's model cards.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from model_release import onnx_export, plots
+from model_release.dataset import TARGET
+from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
+from model_release.spec import Spec
+from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained
+
+_TEMPLATE = "model_card.html.j2"
+_ABSENT = "–"
+
+
+def model_card(
+    spec: Spec,
+    *,
+    evaluation: Evaluation,
+    decision: Decision,
+    trained: Trained,
+    predictions: pd.DataFrame,
+    frame: pd.DataFrame,
+    snapshot_fingerprint: str,
+    as_of: date,
+) -> bytes:
+    """Return the card of the chosen candidate; the same arguments give the same bytes.
+
+    Args:
+        spec: the model's spec.
+        evaluation: what the gate judged.
+        decision: its verdict.
+        trained: the chosen candidate.
+        predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
+        frame: the snapshot's rows.
+        snapshot_fingerprint: the snapshot's fingerprint.
+        as_of: the day up to which data was taken.
+    """
+    target = np.array(frame[TARGET].iloc[predictions.index], dtype=np.float64)
+    pooled = predictions.to_numpy(dtype=np.float64).ravel(order="F")
+    truth = np.tile(target, predictions.shape[1])
+    table = {name: _intervals(scores, evaluation) for name, scores in evaluation.candidates.items()}
+    if evaluation.champion is not None:
+        table[f"live {evaluation.champion.version}"] = _intervals(evaluation.champion.scores, evaluation)
+    brier = {name: each[Metric.BRIER] for name, each in table.items() if Metric.BRIER in each}
+    sound = len(pooled) > 0 and bool(np.isfinite(pooled).all())
+    page = _environment().get_template(_TEMPLATE)
+    return page.render(
+        spec=spec,
+        evaluation=evaluation,
+        decision=decision,
+        trained=trained,
+        metrics=list(Metric),
+        candidates=table,
+        as_of=as_of,
+        snapshot_fingerprint=snapshot_fingerprint,
+        columns=[_column(name, spec, frame) for name in spec.dataset.columns],
+        rows=len(frame),
+        share=float(frame[TARGET].mean()),
+        confusion=_confusion(target, predictions) if sound else None,
+        difference_plot=plots.difference(decision.comparison) if decision.comparison else None,
+        candidates_plot=plots.candidates(brier, chosen=decision.chosen) if brier else None,
+        curves=[
+            ("Receiver operating characteristic", plots.roc(truth, pooled)),
+            ("Precision and recall", plots.precision_recall(truth, pooled)),
+            ("Calibration", plots.calibration(truth, pooled)),
+        ]
+        if sound
+        else [],
+        files={entry.path for entry in trained.files},
+        names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
+        onnx={"input": onnx_export.INPUT, "label": onnx_export.LABEL, "probability": onnx_export.PROBABILITY},
+        scikit_learn=version("scikit-learn"),
+    ).encode()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("model_release"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": _figure, "interval": _interval, "percent": _percent, "plain": _plain}
+    environment.tests["link"] = lambda url: str(url).startswith(("https://", "http://"))
+    return environment
+
+
+def _intervals(scores: Scores, evaluation: Evaluation) -> dict[Metric, Interval]:
+    return {
+        metric: corrected_interval(
+            [value for value in values if value is not None], evaluation.test_over_train
+        )
+        for metric, values in scores.folds.items()
+        if len(values) > 1 and None not in values
+    }
+
+
+def _column(name: str, spec: Spec, frame: pd.DataFrame) -> dict[str, Any]:
+    column = spec.dataset.columns[name]
+    if column.values is not None:
+        allowed = ", ".join(_plain(value) for value in column.values)
+    elif column.min is None and column.max is None:
+        allowed = "any number"
+    else:
+        low, high = (_ABSENT if bound is None else _plain(bound) for bound in (column.min, column.max))
+        allowed = f"{low} to {high}"
+    missing = float(frame[name].isna().mean()) if name in frame else 0.0
+    return {"name": name, "column": column, "allowed": allowed, "missing": missing}
+
+
+def _confusion(target: np.ndarray[Any, Any], predictions: pd.DataFrame) -> dict[str, float]:
+    """Rows by what they are and what they were called, mean over the repeats."""
+    said = predictions.to_numpy() > 0.5
+    actual = target[:, None] > 0.5
+    cells = {
+        "true_positive": said & actual,
+        "false_positive": said & ~actual,
+        "false_negative": ~said & actual,
+        "true_negative": ~said & ~actual,
+    }
+    return {name: fmean(cell.sum(axis=0).tolist()) for name, cell in cells.items()}
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    return _ABSENT if value is None else f"{value:.{digits}f}"
+
+
+def _interval(interval: Interval, digits: int = 3) -> str:
+    return f"{interval.low:.{digits}f} to {interval.high:.{digits}f}"
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return _ABSENT if value is None else f"{100 * value:.{digits}f} %"
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,478 @@
+"""Azure Blob Storage: `wasb://container@account[/prefix]`. With `azure_errors` alone it imports its SDK.
+
+Conditions are ETags, which the service never gives twice. The SDK's retries are off: a client that a hook
+made waits 15 seconds before the first and has no deadline, so the attempts are made here. What is larger than
+one part travels as blocks and ranges, side by side; a blob appears with the list of its blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+)
+from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSettings, StandardBlobTier
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from model_release.errors import (
+    Corrupt,
+    NotFound,
+    StoreUnavailable,
+    UsageError,
+)
+from model_release.layout import check_key
+from model_release.stores.azure_errors import (
+    CHANGED,
+    EXISTS,
+    NO_CONTAINER,
+    Asked,
+    Fault,
+    code_of,
+    fault_of,
+    status_of,
+    translate,
+)
+from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
+from model_release.stores.settings import TransferSettings
+from model_release.stores.uris import parse
+
+T = TypeVar("T")
+
+PART = 8 * 1024 * 1024
+"""Bytes. A larger file is read in ranges of this size and sent in blocks of it, several at once."""
+
+_READ, _WRITE, _LIST, _DELETE = "read", "create and write", "list", "delete"
+
+_TIERS = (StandardBlobTier.HOT, StandardBlobTier.COOL, StandardBlobTier.COLD)
+
+
+class _Tries:
+    """The attempts of each request of one call. A conditional write of unknown effect is not repeated."""
+
+    def __init__(self, settings: TransferSettings, *, conditional: bool) -> None:
+        self._settings = settings
+        self._conditional = conditional
+        self.began = time.monotonic()
+
+    def __call__(self, request: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Make a request of the SDK, again where that is safe and the deadline allows it."""
+        connect, read = self._settings.timeouts
+        attempts = Retrying(
+            retry=retry_if_exception(self._again),
+            stop=stop_after_attempt(self._settings.attempts)
+            | stop_before_delay(self._settings.deadline - connect - read),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            reraise=True,
+        )
+        bounds = {"retry_total": 0, "connection_timeout": connect, "read_timeout": read}
+        return attempts(request, *args, **options, **bounds)
+
+    def _again(self, error: BaseException) -> bool:
+        fault = fault_of(error)
+        return fault is not None and not (self._conditional and fault is Fault.UNANSWERED)
+
+
+class AzureStore:
+    """A container, or a folder of one; in a storage account or in Azurite.
+
+    Args:
+        container: makes the requests; its credential decides who asks.
+        prefix: what every key begins with, without slashes at its ends.
+        settings: time-outs, retries, encryption scope, tags (blob index tags), `storage_class` (access tier).
+
+    Raises:
+        UsageError: a setting that this cloud does not have.
+    """
+
+    def __init__(
+        self, container: ContainerClient, prefix: str = "", *, settings: TransferSettings | None = None
+    ) -> None:
+        self._settings = settings or TransferSettings()
+        self._container = container
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._account = container.account_name or container.primary_hostname
+        self.uri = f"wasb://{container.container_name}@{self._account}/{self._prefix}".rstrip("/")
+        self._written = self._writing()
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+
+        def read(**bounds: Any) -> tuple[Any, bytes]:
+            answer = self._blob(key).download_blob(**bounds)
+            return answer.properties, answer.readall()
+
+        try:
+            with self._errors(key, _READ) as tries:
+                found, body = tries(read)
+        except _NoSuchBlob:
+            return None
+        promised = found.content_settings.content_md5
+        if promised is not None and bytes(promised) != _md5(body):
+            raise self._corrupt(key, "its bytes do not have the checksum that the store has for them")
+        return Stored(body, found.etag, found.last_modified)
+
+    def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
+        """Write an object that must not exist yet."""
+        try:
+            return Won(self._put(key, body, content_type, cache_control, overwrite=False))
+        except ResourceExistsError:
+            return Lost()
+
+    def replace(
+        self, key: str, body: bytes, token: str, *, content_type: str = OCTETS, cache_control: str = ""
+    ) -> Outcome:
+        """Write an object that must still have the ETag that `token` is."""
+        unchanged = {"etag": token, "match_condition": MatchConditions.IfNotModified}
+        try:
+            return Won(self._put(key, body, content_type, cache_control, overwrite=True, **unchanged))
+        except ResourceModifiedError:
+            return Lost()
+
+    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
+        """Write a file of any size. Whole or not at all; what was there is replaced.
+
+        Up to 8 MiB it is one request; above, blocks and then their list. The service checks the MD5 of each
+        request, and keeps the MD5 of the whole with the blob for `download` to check.
+        """
+        size = path.stat().st_size
+        if size > PART:
+            self._put_blocks(key, path, size, content_type, cache_control)
+            return
+        body = path.read_bytes()
+        content = _content(content_type, cache_control, _md5(body))
+        with self._errors(key, _WRITE) as tries:
+            tries(
+                self._blob(key).upload_blob,
+                body,
+                overwrite=True,
+                validate_content="md5",
+                content_settings=content,
+                **self._written,
+            )
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object of any size into a new file, removed again if that fails; one state of it, whole.
+
+        Raises:
+            NotFound: there is no such object.
+            Corrupt: what arrived is not what the store has.
+        """
+        try:
+            self._receive(key, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
+        """Copy inside the store. What was there is replaced.
+
+        On the store's side in one request, and two more for another `cache_control`: the service copies
+        headers as they are. Nor can it put a copy under an encryption scope; then the bytes pass through
+        here.
+
+        Raises:
+            NotFound: there is no such source.
+        """
+        if self._settings.encryption_scope is not None:
+            self._copy_through_here(source, target, cache_control)
+            return
+        copied = self._blob(target)
+        options = {name: value for name, value in self._written.items() if name != "encryption_scope"}
+        with self._errors(source, f"{_READ}, {_WRITE}") as tries:
+            started = tries(copied.start_copy_from_url, self._blob(source).url, **options)
+            state = str(started["copy_status"])
+            while state == "pending" and time.monotonic() - tries.began < self._settings.deadline:
+                time.sleep(0.2)
+                state = str(tries(copied.get_blob_properties).copy.status)
+            if state != "success":
+                raise StoreUnavailable(f"the copy is {state}", where=f"{self.uri}/{target}", hint="try again")
+            if cache_control:
+                content = tries(copied.get_blob_properties).content_settings
+                content.cache_control = cache_control
+                tries(copied.set_http_headers, content)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+        pages = self._container.list_blobs(
+            name_starts_with=self._prefix + prefix,
+            include=["metadata"],
+            retry_total=0,
+            connection_timeout=self._settings.timeouts[0],
+            read_timeout=self._settings.timeouts[1],
+        ).by_page()
+        while True:
+            with self._errors(prefix, _LIST) as tries:
+                page = tries(lambda **_: next(pages, None))
+                blobs = [] if page is None else [*page]
+            if page is None:
+                return
+            for blob in blobs:
+                if (blob.metadata or {}).get("hdi_isfolder") != "true":  # accounts with folders list those too
+                    yield Entry(blob.name.removeprefix(self._prefix), blob.size, blob.last_modified)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        with contextlib.suppress(_NoSuchBlob), self._errors(key, _DELETE) as tries:
+            tries(self._blob(key).delete_blob)
+
+    def now(self) -> datetime:
+        """Return the store's own clock, from the date of an answer."""
+        dates: list[str] = []
+
+        def note(answer: Any) -> None:
+            dates.append(answer.http_response.headers["Date"])
+
+        with self._errors("", _READ) as tries:
+            tries(self._container.get_blob_client(f"{self._prefix}clock").exists, raw_response_hook=note)
+        return parsedate_to_datetime(dates[-1])
+
+    def _writing(self) -> dict[str, Any]:
+        """What the settings add to every write."""
+        settings = self._settings
+        for name in ("sse", "kms_key"):
+            if getattr(settings, name) is not None:
+                raise UsageError(
+                    f"Azure has no setting {name}",
+                    where=self.uri,
+                    hint="always encrypted; encryption_scope takes a key of your own",
+                )
+        written: dict[str, Any] = {}
+        if settings.tags:
+            written["tags"] = settings.tags
+        if settings.encryption_scope is not None:
+            written["encryption_scope"] = settings.encryption_scope
+        if settings.storage_class is not None:
+            tiers = {tier.value.lower(): tier for tier in _TIERS}
+            if settings.storage_class.lower() not in tiers:
+                raise UsageError(
+                    f"{settings.storage_class!r} is no access tier whose blobs can be read at once",
+                    where=self.uri,
+                    hint="storage_class: " + ", ".join(tier.value for tier in _TIERS),
+                )
+            written["standard_blob_tier"] = tiers[settings.storage_class.lower()]
+        return written
+
+    def _receive(self, key: str, path: Path) -> None:
+        try:
+            first, body = self._read_part(key, 0)
+        except _Empty:
+            path.write_bytes(b"")
+            return
+        size = int(first.content_range.rpartition("/")[2])
+        with path.open("wb") as file:
+            file.write(body)
+            file.flush()
+
+            def read(start: int) -> None:
+                os.pwrite(file.fileno(), self._read_part(key, start, first.etag)[1], start)
+
+            if size > PART:
+                self._in_parallel(read, range(PART, size, PART))
+        if path.stat().st_size != size:
+            raise self._corrupt(key, f"{path.stat().st_size} bytes arrived of {size}")
+        promised = first.content_settings.content_md5
+        if promised is not None and bytes(promised) != _md5_of(path):
+            raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
+
+    def _put(self, key: str, body: bytes, content_type: str, cache_control: str, **condition: Any) -> str:
+        """Write in one request under a condition; return the new ETag.
+
+        Raises:
+            ResourceExistsError: it was not to exist, and does.
+            ResourceModifiedError: it is not in the state that it should be in.
+        """
+        content = _content(content_type, cache_control, _md5(body))
+        options = {**self._written, **condition}
+        with self._errors(key, _WRITE, conditional=True) as tries:
+            answer = tries(
+                self._blob(key).upload_blob, body, validate_content="md5", content_settings=content, **options
+            )
+        return str(answer["etag"])
+
+    def _put_blocks(self, key: str, path: Path, size: int, content_type: str, cache_control: str) -> None:
+        blob = self._blob(key)
+        upload = uuid.uuid4().hex  # two uploads at once must not mix their blocks
+        scope = {name: value for name, value in self._written.items() if name == "encryption_scope"}
+        starts = range(0, size, PART)
+        blocks = [BlobBlock(f"{upload}-{start // PART:05d}") for start in starts]
+        with path.open("rb") as file:
+
+            def send(start: int) -> None:
+                body = os.pread(file.fileno(), PART, start)
+                with self._errors(key, _WRITE) as tries:
+                    block = f"{upload}-{start // PART:05d}"
+                    tries(blob.stage_block, block, body, validate_content="md5", **scope)
+
+            self._in_parallel(send, starts)
+        content = _content(content_type, cache_control, _md5_of(path))
+        with self._errors(key, _WRITE) as tries:
+            tries(
+                blob.commit_block_list,
+                blocks,
+                content_settings=content,
+                validate_content="md5",
+                **self._written,
+            )
+
+    def _read_part(self, key: str, start: int, etag: str | None = None) -> tuple[Any, bytes]:
+        """Read up to `PART` bytes, of the state that `etag` names.
+
+        Raises:
+            _Empty: there is no first byte.
+        """
+        same: dict[str, Any] = {}
+        if etag is not None:
+            same = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+        def read(**bounds: Any) -> tuple[Any, bytes]:
+            answer = self._blob(key).download_blob(start, PART, encoding=None, **same, **bounds)
+            return answer.properties, answer.readall()
+
+        with self._errors(key, _READ) as tries:
+            try:
+                return tries(read)
+            except ResourceModifiedError:
+                raise StoreUnavailable(
+                    "it was replaced while it was read", where=f"{self.uri}/{key}", hint="read it again"
+                ) from None
+            except HttpResponseError as error:
+                if error.status_code == 416 and start == 0:
+                    raise _Empty from None
+                raise
+
+    def _copy_through_here(self, source: str, target: str, cache_control: str) -> None:
+        with self._errors(source, _READ) as tries:
+            content = tries(self._blob(source).get_blob_properties).content_settings
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "copy"
+            self.download(source, path)
+            self.upload(
+                target,
+                path,
+                content_type=content.content_type or OCTETS,
+                cache_control=cache_control or content.cache_control or "",
+            )
+
+    def _in_parallel(self, work: Callable[[int], None], starts: range) -> None:
+        with ThreadPoolExecutor(self._settings.workers) as pool:
+            for _ in pool.map(work, starts):
+                pass  # raises what a part has raised
+
+    def _blob(self, key: str) -> BlobClient:
+        return self._container.get_blob_client(self._prefix + check_key(key))
+
+    def _corrupt(self, key: str, what: str) -> Corrupt:
+        return Corrupt(what, where=f"{self.uri}/{key}", hint="read it again; if that helps, suspect the network")
+
+    @contextlib.contextmanager
+    def _errors(self, key: str, permission: str, *, conditional: bool = False) -> Iterator[_Tries]:
+        """Map what the SDK raises into the error tree, by code; a condition that did not hold is no failure.
+
+        The SDK's own errors are not kept as causes: their texts hold URLs, and a URL may hold a SAS.
+        """
+        tries = _Tries(self._settings, conditional=conditional)
+        try:
+            yield tries
+        except AzureError as error:
+            code, where = code_of(error), f"{self.uri}/{key}"
+            if conditional and code in EXISTS:
+                raise ResourceExistsError from None
+            if conditional and code in CHANGED:
+                raise ResourceModifiedError from None
+            if status_of(error) == 404 and code != NO_CONTAINER:
+                raise _NoSuchBlob("there is no such object", where=where) from None
+            asked = Asked(
+                where=where,
+                container=f"wasb://{self._container.container_name}@{self._account}",
+                endpoint=urlsplit(self._container.url).netloc,
+                permission=permission,
+                conditional=conditional,
+                seconds=time.monotonic() - tries.began,
+            )
+            raise translate(error, asked) from None
+
+
+def open_default(uri: str, settings: TransferSettings | None = None) -> AzureStore:
+    """Open the store at `uri` with `AZURE_STORAGE_CONNECTION_STRING` where set, else default credentials.
+
+    Raises:
+        UsageError: not a store's URI, no account, or an unreadable connection string.
+    """
+    settings = settings or TransferSettings()
+    parts = parse(uri)
+    if parts.connection is not None:
+        raise UsageError(
+            f"{parts.connection!r} is a connection of Airflow, which is not here",
+            where=f"wasb://{parts.container}",
+            hint="leave it out of the URI to use this machine's own credentials",
+        )
+    text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    if text:
+        try:
+            client = ContainerClient.from_connection_string(text, parts.container)
+        except ValueError:
+            raise UsageError("AZURE_STORAGE_CONNECTION_STRING is not a connection string", where=uri) from None
+        return AzureStore(client, parts.prefix, settings=settings)
+    if parts.account is None:
+        raise UsageError(
+            "the URI does not say which storage account",
+            where=uri,
+            hint="wasb://container@account.blob.core.windows.net/…, or set AZURE_STORAGE_CONNECTION_STRING",
+        )
+    from azure.identity import DefaultAzureCredential
+
+    host = parts.account if "." in parts.account else f"{parts.account}.blob.core.windows.net"
+    credential = DefaultAzureCredential(
+        connection_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        retry_total=settings.attempts - 1,
+    )
+    return AzureStore(
+        ContainerClient(f"https://{host}", parts.container, credential=credential),
+        parts.prefix,
+        settings=settings,
+    )
+
+
+class _NoSuchBlob(NotFound):
+    """The container is there and the blob is not."""
+
+
+class _Empty(Exception):
+    """A blob without a first byte."""
+
+
+def _content(content_type: str, cache_control: str, md5: bytes) -> ContentSettings:
+    return ContentSettings(content_type=content_type, cache_control=cache_control or None, content_md5=bytearray(md5))
+
+
+def _md5(body: bytes) -> bytes:
+    return hashlib.md5(body, usedforsecurity=False).digest()
+
+
+def _md5_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()

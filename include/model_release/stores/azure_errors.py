@@ -1,0 +1,168 @@
+"""What Azure says when it does not do what it was asked, by code into the error tree. Used by `azure`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+from model_release.errors import (
+    Contended,
+    Corrupt,
+    CredentialsRefused,
+    ModelReleaseError,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StoreUnavailable,
+    UsageError,
+)
+
+EXISTS = frozenset({"BlobAlreadyExists", "UnauthorizedBlobOverwrite"})
+"""It was not to exist, and does. The second is what an identity hears that may create and not overwrite."""
+
+CHANGED = frozenset({"ConditionNotMet", "TargetConditionNotMet"})
+NO_CONTAINER = "ContainerNotFound"
+
+CLOCK_SLACK = 15 * 60
+"""Seconds by which Azure lets a request's date differ from its own clock."""
+
+_THROTTLED = frozenset({"ServerBusy", "TooManyRequests"})
+_DAMAGED = frozenset({"Md5Mismatch", "InvalidMd5"})
+_PROTECTED = frozenset(
+    {"BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "LeaseIdMissing", "SnapshotsPresent"}
+)
+
+
+class Fault(Enum):
+    """What may pass when the same request is sent again, by what is known of the one that failed."""
+
+    UNREACHED = "cannot be reached"
+    THROTTLED = "asks for fewer requests"
+    UNANSWERED = "gave no usable answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, for the words of an error.
+
+    Attributes:
+        where: the object.
+        container: its container, as a URI.
+        endpoint: the host that was asked, without path or query.
+        permission: the least that is needed for it, by the names that a SAS has for them.
+        conditional: whether it was a write under a condition.
+        seconds: how long it took.
+    """
+
+    where: str
+    container: str
+    endpoint: str
+    permission: str
+    conditional: bool
+    seconds: float
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """What the same request may get over; None for what it never will."""
+    if isinstance(error, ServiceRequestError):
+        return Fault.UNREACHED
+    if isinstance(error, ServiceResponseError | IncompleteReadError):
+        return Fault.UNANSWERED
+    status = status_of(error)
+    if isinstance(error, HttpResponseError) and status is None and not isinstance(error, ClientAuthenticationError):
+        return Fault.UNANSWERED  # the answer began and was cut off
+    if status == 429 or code_of(error) in _THROTTLED:
+        return Fault.THROTTLED
+    if status is None or status in (501, 505):
+        return None
+    return Fault.UNANSWERED if status == 408 or status >= 500 else None
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status of the answer that this error is, None where there was no answer."""
+    return error.status_code if isinstance(error, HttpResponseError) else None
+
+
+def code_of(error: BaseException) -> str | None:
+    """The service's word for it, such as `BlobNotFound`: from its header, else from the body."""
+    known = getattr(error, "error_code", None)
+    return _header(error, "x-ms-error-code") or (str(getattr(known, "value", known)) if known else None)
+
+
+def translate(error: AzureError, asked: Asked) -> ModelReleaseError:
+    """Return the project's error for the SDK's, for all but missing blobs and failed conditions."""
+    fault, status, code = fault_of(error), status_of(error), code_of(error)
+    because = " ".join(each for each in (f"HTTP {status}" if status else type(error).__name__, code) if each)
+    if fault is not None:
+        return _passing(fault, because, asked)
+    if code == NO_CONTAINER:
+        return NotFound(
+            "there is no such container",
+            where=asked.container,
+            hint="create it, or correct the destination's URI",
+        )
+    if code == "InvalidBlockList":
+        return Contended("another upload to this key came between", where=asked.where, hint="try again")
+    if code in _DAMAGED:
+        return Corrupt("what arrived at the store is not what was sent", where=asked.where, hint="send it again")
+    if code in _PROTECTED:
+        return Refused(f"the store protects it ({code})", where=asked.where, hint="see its lease and policies")
+    if isinstance(error, ClientAuthenticationError) or status in (401, 403):
+        return _not_allowed(error, because, asked)
+    if status == 400:
+        return UsageError(
+            f"the store does not take this request ({because})",
+            where=asked.where,
+            hint="check the destination's storage_class, encryption_scope and tags",
+        )
+    return Refused(f"the store refuses ({because})", where=asked.where)
+
+
+def _passing(fault: Fault, because: str, asked: Asked) -> ModelReleaseError:
+    waited = f"{because}, after {asked.seconds:.1f} s"
+    if asked.conditional and fault is Fault.UNANSWERED:
+        return OutcomeUnknown(
+            f"the answer of {asked.endpoint} was lost ({waited}); the write may have happened",
+            where=asked.where,
+            hint="send the same request again",
+        )
+    return StoreUnavailable(
+        f"{asked.endpoint} {fault.value} ({waited})",
+        where=asked.where,
+        hint="try again later; check the endpoint, the network and the proxy",
+    )
+
+
+def _not_allowed(error: AzureError, because: str, asked: Asked) -> ModelReleaseError:
+    date = _header(error, "Date")
+    skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds() if date else 0.0
+    if abs(skew) > CLOCK_SLACK:
+        way = "ahead of" if skew > 0 else "behind"
+        return Refused(
+            f"this machine's clock is {abs(skew) / 60:.0f} minutes {way} the store's",
+            where=asked.where,
+            hint="set it, with NTP, and try again",
+        )
+    return CredentialsRefused(
+        f"this identity may not do that ({because})",
+        where=asked.where,
+        hint=f"let it {asked.permission} blobs in {asked.container} (role Storage Blob Data Contributor, or "
+        "a SAS with just that); see that the key or SAS is current and that the firewall lets it in",
+    )
+
+
+def _header(error: BaseException, name: str) -> str | None:
+    response = getattr(error, "response", None)
+    value = None if response is None else response.headers.get(name)
+    return None if value is None else str(value)

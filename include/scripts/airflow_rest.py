@@ -1,0 +1,206 @@
+"""The few calls of Airflow's REST API that a local run needs, over one signed-in connection.
+
+Used by `scripts.local_airflow`, `scripts.run`, `scripts.up` and tests. Loopback only, so that
+the environment's proxies are not asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from model_release.errors import NotFound, Retry, Stop
+
+RUN_ENDED = frozenset({"success", "failed"})
+TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+_PAGE = 100
+_NO_TASK = "00000000-0000-7000-8000-000000000000"
+_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    """A DAG file that could not be imported.
+
+    Attributes:
+        file: path inside the DAGs folder.
+        trace: the traceback, as Airflow shows it.
+        at: when it was found.
+    """
+
+    file: str
+    trace: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run, or one index of a mapped task.
+
+    Attributes:
+        map_index: -1 where the task is not mapped.
+        name: of the mapped index, where the DAG gives it one.
+        state: as Airflow has it; `none` before it is scheduled.
+        seconds: from its start to its end, or until now; None before it starts.
+    """
+
+    task_id: str
+    map_index: int
+    name: str | None
+    state: str
+    seconds: float | None
+    try_number: int
+
+    @property
+    def label(self) -> str:
+        """`train [logistic]`, or `train [0]` where the index has no name."""
+        if self.map_index < 0:
+            return self.task_id
+        return f"{self.task_id} [{self.name or self.map_index}]"
+
+
+class AirflowRest:
+    """A signed-in connection to one Airflow.
+
+    Every call raises `Retry` when there is no answer, `NotFound` for 404 and `Stop` when Airflow refuses.
+    """
+
+    def __init__(self, url: str, *, user: str, password: str) -> None:
+        self.url = url
+        self._credentials = {"username": user, "password": password}
+        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def health(self) -> dict[str, Any]:
+        """Return the health of the components; needs no sign-in."""
+        return dict(self._send("GET", "/api/v2/monitor/health"))
+
+    def warm_up(self) -> None:
+        """Let the API server build what it otherwise builds while the first task waits, some seconds.
+
+        Any request to the tasks' API does it; this one is refused for want of a token, as it should be.
+        """
+        try:
+            self._http.put(f"/execution/task-instances/{_NO_TASK}/heartbeat", json={})
+        except httpx.TransportError as error:
+            raise Retry("the API server did not answer", where=self.url) from error
+
+    def parsed_at(self, dag_id: str) -> datetime | None:
+        """Return when the DAG was last parsed; None where Airflow does not know it (yet)."""
+        try:
+            dag = self._call("GET", f"/dags/{dag_id}")
+        except NotFound:
+            return None
+        if dag["is_stale"] or dag["has_import_errors"]:
+            return None
+        return _time(dag["last_parsed_time"])
+
+    def import_problems(self) -> list[ImportProblem]:
+        """Return the DAG files that could not be imported, at most 100."""
+        found = self._call("GET", "/importErrors", params={"limit": _PAGE})["import_errors"]
+        return [
+            ImportProblem(file=each["filename"], trace=each["stack_trace"], at=at)
+            for each in found
+            if (at := _time(each["timestamp"])) is not None
+        ]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the runs of a DAG start."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, *, conf: dict[str, Any] | None = None, logical_date: datetime | None = None) -> str:
+        """Trigger a run and return its id.
+
+        Args:
+            dag_id: of the DAG.
+            conf: the run's params.
+            logical_date: none by default, as for a run that a person starts without choosing a date.
+        """
+        body = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": conf or {}}
+        return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run: queued, running, success or failed."""
+        return str(self._call("GET", _run(dag_id, run_id))["state"])
+
+    def open_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of the runs that have not ended, at most 100."""
+        query = {"state": ["queued", "running"], "limit": _PAGE}
+        runs = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+        return [str(each["dag_run_id"]) for each in runs]
+
+    def fail_run(self, dag_id: str, run_id: str, *, note: str) -> None:
+        """End a run as failed and say why; its running tasks are stopped."""
+        self._call("PATCH", _run(dag_id, run_id), json={"state": "failed", "note": note})
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """Return the tasks of a run in the order of the graph, at most 100."""
+        now = datetime.now(UTC)
+        query = {"limit": _PAGE}
+        found = self._call("GET", f"{_run(dag_id, run_id)}/taskInstances", params=query)["task_instances"]
+        order = self._order(dag_id)
+        tasks = [_task(each, now) for each in found]
+        return sorted(tasks, key=lambda task: (order.get(task.task_id, len(order)), task.map_index))
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
+        """Return a value that a task handed on; None where it handed on none."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        try:
+            return self._call("GET", path, params={"map_index": map_index, "deserialize": "false"})["value"]
+        except NotFound:
+            return None
+
+    def _order(self, dag_id: str) -> dict[str, int]:
+        tasks = self._call("GET", f"/dags/{dag_id}/tasks")["tasks"]
+        graph: TopologicalSorter[str] = TopologicalSorter({each["task_id"]: () for each in tasks})
+        for each in tasks:
+            for after in each["downstream_task_ids"] or ():
+                graph.add(after, each["task_id"])
+        return {task_id: place for place, task_id in enumerate(graph.static_order())}
+
+    def _call(self, method: str, path: str, **options: Any) -> Any:
+        if "authorization" not in self._http.headers:
+            token = self._send("POST", "/auth/token", json=self._credentials)["access_token"]
+            self._http.headers["authorization"] = f"Bearer {token}"
+        return self._send(method, f"/api/v2{path}", **options)
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise Retry(f"no answer ({type(error).__name__})", where=self.url) from error
+        if answer.is_success:
+            return answer.json()
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise NotFound(f"Airflow knows no {path}", where=self.url)
+        raise Stop(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}", where=self.url)
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _task(found: dict[str, Any], now: datetime) -> TaskState:
+    start, end = _time(found["start_date"]), _time(found["end_date"])
+    return TaskState(
+        task_id=found["task_id"],
+        map_index=found["map_index"],
+        name=found["rendered_map_index"],
+        state=found["state"] or "none",
+        seconds=((end or now) - start).total_seconds() if start else None,
+        try_number=found["try_number"],
+    )

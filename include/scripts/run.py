@@ -1,0 +1,130 @@
+"""`make run`: one night of the chain on a real Airflow, from nothing to a verified release.
+
+Starts an Airflow, or uses the one that `make up` runs; triggers the DAG through the REST API; shows the
+tasks; looks at the store for what was released. Exit status 0 only if the release is really there, else that
+of the error tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from model_release.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    ModelReleaseError,
+    NotFound,
+)
+from scripts import sessions, waits
+from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
+from scripts.airflow_rest import AirflowRest
+from scripts.display import Tasks, log_tail, plain_console, progress, result_panel, task_table
+from scripts.local_airflow import LocalAirflow
+from scripts.released import Live, read_live
+from scripts.tenant import standing_url
+
+DAG_ID = "retrain_heart_disease"
+MODEL = "heart-disease"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(
+    *,
+    force: Annotated[bool, typer.Option(help="Train although nothing is new.")] = False,
+    var: Annotated[Path, typer.Option(help="The folder for all that a run leaves.")] = OF_CHECKOUT.var,
+    dags: Annotated[Path, typer.Option(help="The folder of DAG files.")] = OF_CHECKOUT.dags,
+) -> None:
+    """Retrain the heart disease model once, and check what was released."""
+    sessions.stop_when_told()
+    console = plain_console()
+    home = AirflowHome(var=var.resolve(), dags=dags.resolve())
+    try:
+        raise SystemExit(_night(home, console, force=force))
+    except ModelReleaseError as error:
+        console.print(Text(str(error), "red"))
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        console.print("interrupted; everything that was started is stopped")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+
+
+def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
+    with ExitStack() as until_the_end:
+        rest, check = _airflow(home, console, until_the_end)
+        rest.unpause(DAG_ID)
+        run_id = rest.trigger(DAG_ID, conf={"force": True} if force else {})
+        console.print(f"{DAG_ID} {run_id}", style="dim")
+        tasks = until_the_end.enter_context(Tasks(console))
+        try:
+            state = waits.wait_for_run(rest, DAG_ID, run_id, show=tasks.show, check=check)
+        except (KeyboardInterrupt, SystemExit):
+            with suppress(ModelReleaseError):
+                rest.fail_run(DAG_ID, run_id, note="interrupted")
+            raise
+        outcome = rest.xcom(DAG_ID, run_id, "ingest", key="outcome") or {}
+        verdict = rest.xcom(DAG_ID, run_id, "gate", key="verdict")
+    console.print(task_table(tasks.last))
+    console.print()
+    for task in tasks.last:
+        if task.state == "failed":
+            log = home.task_log(DAG_ID, run_id, task)
+            console.print(f"{task.label} failed. The end of {log}:", style="red", markup=False)
+            console.print(Text(log_tail(log), "dim"))
+    try:
+        live = read_live(home.store / f"{MODEL}-models")
+    except NotFound:
+        live = None
+    story, status = _story(state, outcome, verdict, live, run_id)
+    console.print(result_panel(story, live=live, verdict=verdict, store=home.store, good=status == EXIT_DONE))
+    return status
+
+
+def _airflow(home: AirflowHome, console: Console, until_the_end: ExitStack) -> tuple[AirflowRest, Callable[[], object]]:
+    """Return an Airflow that has parsed the DAG, and a check that it still lives."""
+    url = standing_url(home)
+    if url is not None:
+        console.print(f"using the Airflow that stands at {url}", style="dim")
+        rest = until_the_end.enter_context(AirflowRest(url, user=USER, password=home.password))
+        waits.wait_for_dag(rest, DAG_ID)
+        return rest, lambda: None
+    with progress(console) as say:
+        airflow = until_the_end.enter_context(LocalAirflow(home, say=say))
+        say("parsing the DAGs")
+        airflow.wait_for_dag(DAG_ID)
+    for left in airflow.rest.open_runs(DAG_ID):
+        airflow.rest.fail_run(DAG_ID, left, note="given up: the Airflow that ran it was stopped")
+    return airflow.rest, airflow.check
+
+
+def _story(
+    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
+) -> tuple[str, int]:
+    """Return the result in one sentence, and the exit status."""
+    if state != "success":
+        return "the run failed", EXIT_FAILED
+    if verdict is None:
+        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
+    if live is None:
+        return "nothing was released, and nothing is live", EXIT_REFUSED
+    if verdict.get("reproduced"):
+        return str(verdict["summary"]), EXIT_DONE
+    if live.made_by(run_id):
+        return f"released {live.version}", EXIT_DONE
+    if verdict.get("accepted"):
+        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
+    return f"rejected; latest stays at {live.version}", EXIT_REFUSED
+
+
+if __name__ == "__main__":
+    app()

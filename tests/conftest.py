@@ -1,0 +1,29 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memory_store import MemoryStore
+from model_release.release.once import RESEND
+from model_release.stores.local import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """A folder store for one model, empty."""
+    return LocalStore(tmp_path / "store" / "heart-disease-models")
+
+
+@pytest.fixture
+def memory() -> MemoryStore:
+    """A store in memory, empty."""
+    return MemoryStore()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send lost requests again without waiting."""
+    monkeypatch.setattr(RESEND, "sleep", lambda _seconds: None)

@@ -1,0 +1,435 @@
+"""What is special about Azure Blob Storage, beside the suite of every store. Azurite stands for the service."""
+
+from __future__ import annotations
+
+import socket
+import time
+import tracemalloc
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+
+from contract.test_store import TestStore as Suite
+from emulators.azurite import ACCOUNT, KEY, azurite, connection_string
+from emulators.process import HOST, Server, free_ports
+from emulators.proxy import Proxy, proxied
+from model_release.errors import (
+    Contended,
+    Corrupt,
+    CredentialsRefused,
+    ModelReleaseError,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StoreUnavailable,
+    UsageError,
+)
+from model_release.release.once import create_once
+from model_release.stores.azure import PART, AzureStore, open_default
+from model_release.stores.base import NO_STORE, Lost, Won
+from model_release.stores.settings import TransferSettings
+
+QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
+PREFIX = "team/heart-disease-models"
+
+
+def container_of(url: str, name: str, credential: str = KEY) -> ContainerClient:
+    return ContainerClient(f"{url}/{ACCOUNT}", name, credential=credential)
+
+
+def sas(container: str, *, hours: int = 1, **permissions: bool) -> str:
+    return generate_container_sas(
+        ACCOUNT,
+        container,
+        KEY,
+        permission=ContainerSasPermissions(**permissions),
+        expiry=datetime.now(UTC) + timedelta(hours=hours),
+    )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with azurite() as running:
+        yield running
+
+
+@pytest.fixture
+def container(server: Server) -> str:
+    name = f"models-{uuid.uuid4().hex[:12]}"
+    container_of(server.url, name).create_container()
+    return name
+
+
+@pytest.fixture
+def any_store(server: Server, container: str) -> AzureStore:
+    return AzureStore(container_of(server.url, container), PREFIX)
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    with proxied(server.url) as running:
+        yield running
+
+
+@pytest.fixture
+def store(proxy: Proxy, container: str) -> AzureStore:
+    """A store whose answers a test may spoil."""
+    return AzureStore(container_of(proxy.url, container), PREFIX, settings=QUICK)
+
+
+@pytest.fixture
+def raw(server: Server, container: str) -> ContainerClient:
+    """The same container through the plain SDK."""
+    return container_of(server.url, container)
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    """A file of three parts."""
+    path = tmp_path / "big"
+    path.write_bytes(bytes(range(256)) * (2 * PART // 256) + b"and a little more")
+    return path
+
+
+def answering(status: int, code: str = "InternalError", date: datetime | None = None) -> bytes:
+    """An answer in the service's form."""
+    stamp = (date or datetime.now(UTC)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    head = f"HTTP/1.1 {status} No\r\nx-ms-error-code: {code}\r\nDate: {stamp}\r\nContent-Length: 0\r\n\r\n"
+    return head.encode()
+
+
+def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
+    """Answer the next requests of one verb so; return the growing list of all request lines."""
+    seen: list[str] = []
+    left = list(answers)
+
+    def change(request: bytes, answer: bytes) -> bytes | None:
+        if not answer.startswith(b"HTTP/1.1 "):
+            return answer
+        seen.append(request.split(b"\r\n", 1)[0].decode())
+        return left.pop(0) if left and request.startswith(verb.encode()) else answer
+
+    proxy.spoil = change
+    return seen
+
+
+class TestAzure(Suite):
+    """The suite; the race for one blob is shorter, because Azurite is slow at it."""
+
+    def test_racing_swaps_lose_no_change(self, any_store: AzureStore) -> None:  # type: ignore[override]
+        any_store.create("counter", b"0")
+
+        def add(times: int) -> None:
+            while times:
+                stored = any_store.get("counter")
+                assert stored is not None
+                more = str(int(stored.body) + 1).encode()
+                times -= isinstance(any_store.replace("counter", more, stored.token), Won)
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(add, [5] * 16))
+        stored = any_store.get("counter")
+        assert stored is not None
+        assert stored.body == b"80"
+
+
+@pytest.mark.parametrize("answer", [None, answering(500), answering(503, "Unavailable")])
+def test_a_lost_answer_is_neither_won_nor_lost(store: AzureStore, proxy: Proxy, answer: bytes | None) -> None:
+    requests = spoil(proxy, "PUT", answer)
+    with pytest.raises(OutcomeUnknown, match="may have happened"):
+        store.create("key", b"mine")
+    assert len(requests) == 1, "what may have happened is not repeated in silence"
+    assert isinstance(store.create("key", b"mine"), Lost), "it had happened"
+    spoil(proxy, "PUT", answer)
+    assert create_once(store, "other", b"mine") == b"mine"
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, "ServerBusy"), (429, "TooManyRequests")])
+def test_throttling_is_waited_for(store: AzureStore, proxy: Proxy, status: int, code: str) -> None:
+    store.create("key", b"x")
+    spoil(proxy, "GET", answering(status, code))
+    assert store.get("key") is not None
+    spoil(proxy, "GET", *[answering(status, code)] * 3)
+    with pytest.raises(StoreUnavailable, match=f"fewer requests.*{status} {code}"):
+        store.get("key")
+
+
+def test_reads_and_uploads_are_repeated(store: AzureStore, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    calls: dict[str, Callable[[], object]] = {
+        "PUT": lambda: store.upload("key", tmp_path / "file"),
+        "GET": lambda: store.get("key"),
+        "DELETE": lambda: store.delete("key"),
+    }
+    for verb, call in calls.items():
+        requests = spoil(proxy, verb, answering(500), None)
+        call()
+        assert len([each for each in requests if each.startswith(verb)]) == 3
+
+
+def test_requests(store: AzureStore, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    won = store.create("first", b"x")
+    assert isinstance(won, Won)
+    calls: dict[str, Callable[[], object]] = {
+        "get": lambda: store.get("first"),
+        "create": lambda: store.create("key", b"x"),
+        "replace": lambda: store.replace("first", b"y", won.token),
+        "upload": lambda: store.upload("file", tmp_path / "file"),
+        "download": lambda: store.download("file", tmp_path / "target"),
+        "copy": lambda: store.copy("file", "latest/file"),
+        "delete": lambda: store.delete("file"),
+        "now": lambda: store.now(),
+    }
+    for name, call in calls.items():
+        requests = spoil(proxy, "-")
+        call()
+        assert len(requests) == 1, (name, requests)
+
+
+def test_parts(any_store: AzureStore, big: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    any_store.upload("big", big)
+    any_store.copy("big", "copy")
+    any_store.download("copy", target)
+    assert target.read_bytes() == big.read_bytes()
+
+
+def test_memory_does_not_grow_with_the_file(any_store: AzureStore, tmp_path: Path) -> None:
+    any_store = AzureStore(any_store._container, PREFIX, settings=TransferSettings(workers=2))
+    source, target = tmp_path / "source", tmp_path / "target"
+    peaks = []
+    for parts in (8, 16):
+        with source.open("wb") as file:
+            file.truncate(parts * PART)
+        tracemalloc.start()
+        try:
+            any_store.upload("key", source)
+            any_store.download("key", target)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert target.stat().st_size == parts * PART
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_damaged_or_cut_download(store: AzureStore, proxy: Proxy, big: Path, tmp_path: Path) -> None:
+    store.create("key", b"precious bytes")
+    store.upload("big", big)
+    proxy.spoil = lambda _, answer: answer.replace(b"precious", b"spoiled!")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.get("key")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.download("key", tmp_path / "target")
+    proxy.spoil = lambda _, answer: answer.replace(b"and a little more", b"and a little less")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.download("big", tmp_path / "target")
+    proxy.spoil = lambda request, answer: None if b"-ms-range" in request and answer.find(b"HTTP/1.1") else answer
+    with pytest.raises(StoreUnavailable):
+        store.download("big", tmp_path / "target")
+    assert not (tmp_path / "target").exists(), "nothing wrong is left behind"
+
+
+def test_a_blob_replaced_while_it_is_read(
+    store: AzureStore, proxy: Proxy, big: Path, tmp_path: Path, raw: ContainerClient
+) -> None:
+    store.upload("big", big)
+    changed: list[bool] = []
+
+    def change(request: bytes, answer: bytes) -> bytes:
+        if request.startswith(b"GET") and not changed:
+            changed.append(True)
+            raw.upload_blob(f"{PREFIX}/big", b"y", overwrite=True)
+        return answer
+
+    proxy.spoil = change
+    with pytest.raises(StoreUnavailable, match="replaced while it was read"):
+        store.download("big", tmp_path / "target")
+
+
+def test_uploads_at_once_do_not_mix(any_store: AzureStore, tmp_path: Path) -> None:
+    sources = []
+    for letter in b"ab":
+        sources.append(tmp_path / f"source-{letter}")
+        sources[-1].write_bytes(bytes([letter]) * (PART + 1))
+
+    def upload(source: Path) -> bool:
+        try:
+            any_store.upload("key", source)
+        except Contended:
+            return False
+        return True
+
+    for _ in range(3):
+        with ThreadPoolExecutor(2) as pool:
+            assert any(pool.map(upload, sources))
+        any_store.download("key", tmp_path / "target")
+        assert (tmp_path / "target").read_bytes() in [each.read_bytes() for each in sources]
+
+
+def test_a_missing_container(server: Server, tmp_path: Path) -> None:
+    store = AzureStore(container_of(server.url, "no-such-container"), PREFIX)
+    (tmp_path / "file").write_bytes(b"x")
+    calls: list[Callable[[], object]] = [
+        lambda: store.get("key"),
+        lambda: store.create("key", b"x"),
+        lambda: store.upload("key", tmp_path / "file"),
+        lambda: store.download("key", tmp_path / "target"),
+        lambda: store.copy("key", "other"),
+        lambda: store.delete("key"),
+        lambda: [*store.list()],
+    ]
+    for call in calls:
+        with pytest.raises(NotFound, match=f"wasb://no-such-container@{ACCOUNT}: there is no such container"):
+            call()
+
+
+def test_permissions(server: Server, container: str, any_store: AzureStore, tmp_path: Path) -> None:
+    any_store.create("key", b"x")
+    (tmp_path / "file").write_bytes(b"x")
+    reader_sas = sas(container, read=True)
+    reader = AzureStore(container_of(server.url, container, reader_sas), PREFIX)
+    assert reader.get("key") is not None
+    reader.download("key", tmp_path / "target")
+    refused: list[tuple[Callable[[], object], str]] = [
+        (lambda: reader.create("key", b"y"), "create and write"),
+        (lambda: reader.upload("key", tmp_path / "file"), "create and write"),
+        (lambda: reader.delete("key"), "delete"),
+        (lambda: [*reader.list()], "list"),
+        (lambda: AzureStore(container_of(server.url, container, "AAAA")).get("key"), "read"),
+        (
+            lambda: AzureStore(container_of(server.url, container, sas(container, hours=-1, read=True))).get("key"),
+            "read",
+        ),
+    ]
+    for call, permission in refused:
+        with pytest.raises(CredentialsRefused, match=f"let it {permission} blobs") as caught:
+            call()
+        assert KEY not in str(caught.value)
+        assert "sig=" not in str(caught.value)
+    creator = AzureStore(container_of(server.url, container, sas(container, create=True)), PREFIX)
+    assert isinstance(creator.create("other", b"x"), Won)
+    assert "sig" not in reader.uri
+
+
+def test_what_the_service_refuses(store: AzureStore, proxy: Proxy) -> None:
+    answers: list[tuple[int, str, type[ModelReleaseError], str]] = [
+        (403, "AuthorizationFailure", CredentialsRefused, "firewall"),
+        (403, "KeyBasedAuthenticationNotPermitted", CredentialsRefused, "KeyBased"),
+        (409, "BlobImmutableDueToPolicy", Refused, "protects"),
+        (412, "LeaseIdMissing", Refused, "lease"),
+        (400, "InvalidHeaderValue", UsageError, "storage_class"),
+        (400, "Md5Mismatch", Corrupt, "sent"),
+        (400, "InvalidBlockList", Contended, "another upload"),
+    ]
+    for status, code, kind, word in answers:
+        spoil(proxy, "PUT", answering(status, code))
+        with pytest.raises(kind, match=word) as caught:
+            store.create("key", b"x")
+        assert f"{store.uri}/key" in str(caught.value)
+    spoil(proxy, "PUT", answering(403, "UnauthorizedBlobOverwrite"))
+    assert isinstance(store.create("key", b"x"), Lost)
+    spoil(proxy, "PUT", answering(403, "AuthenticationFailed", datetime.now(UTC) - timedelta(hours=1)))
+    with pytest.raises(Refused, match="clock is 60 minutes ahead of"):
+        store.create("key", b"x")
+
+
+def test_dead_endpoints() -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        for port in (free_ports(1)[0], silent.getsockname()[1]):
+            secret = sas("models", read=True)
+            store = AzureStore(container_of(f"http://{HOST}:{port}", "models", secret), settings=QUICK)
+            calls: list[Callable[[], object]] = [
+                lambda store=store: store.get("key"),  # type: ignore[misc]
+                lambda store=store: [*store.list()],  # type: ignore[misc]
+                lambda store=store: store.now(),  # type: ignore[misc]
+                lambda store=store: store.create("key", b"x"),  # type: ignore[misc]
+            ]
+            for call in calls:
+                began = time.monotonic()
+                with pytest.raises((StoreUnavailable, OutcomeUnknown), match=f"{HOST}:{port} .*after") as caught:
+                    call()
+                assert time.monotonic() - began < QUICK.deadline + 0.5
+                assert "sig=" not in str(caught.value)
+                assert caught.value.__cause__ is None
+                assert caught.value.__suppress_context__
+
+
+def test_settings_reach_the_service(server: Server, container: str, raw: ContainerClient, tmp_path: Path) -> None:
+    settings = TransferSettings(tags={"team": "heart"}, storage_class="cool")
+    store = AzureStore(container_of(server.url, container), PREFIX, settings=settings)
+    store.create("key", b"{}", content_type="application/json", cache_control=NO_STORE)
+    (tmp_path / "file").write_bytes(b"x" * (PART + 1))
+    store.upload("file", tmp_path / "file", content_type="text/html")
+    store.copy("file", "latest/file", cache_control=NO_STORE)
+    for name in ("key", "file", "latest/file"):
+        blob = raw.get_blob_client(f"{PREFIX}/{name}")
+        assert blob.get_blob_tags() == {"team": "heart"}, name
+        assert blob.get_blob_properties().blob_tier == "Cool", name
+    pointer, copy = (
+        raw.get_blob_client(f"{PREFIX}/{name}").get_blob_properties().content_settings
+        for name in ("key", "latest/file")
+    )
+    assert (pointer.content_type, pointer.cache_control) == ("application/json", NO_STORE)
+    assert (copy.content_type, copy.cache_control) == ("text/html", NO_STORE)
+    store.download("latest/file", tmp_path / "target")
+    assert copy.content_md5, "a copy keeps the checksum of the whole"
+    for wrong in (
+        TransferSettings(sse="AES256"),
+        TransferSettings(kms_key="k"),
+        TransferSettings(storage_class="Archive"),
+    ):
+        with pytest.raises(UsageError, match="setting|access tier"):
+            AzureStore(container_of(server.url, container), settings=wrong)
+
+
+def test_encryption_scope(server: Server, container: str, tmp_path: Path, raw: ContainerClient) -> None:
+    sent: list[Any] = []
+    client = ContainerClient(
+        f"{server.url}/{ACCOUNT}", container, credential=KEY, raw_request_hook=lambda each: sent.append(each)
+    )
+    store = AzureStore(client, PREFIX, settings=TransferSettings(encryption_scope="heart"))
+    (tmp_path / "file").write_bytes(b"x" * (PART + 1))
+    store.create("key", b"x")
+    store.upload("file", tmp_path / "file", content_type="text/html")
+    store.copy("file", "latest/file", cache_control=NO_STORE)
+    writes = [each.http_request for each in sent if each.http_request.method == "PUT"]
+    assert len(writes) == 7
+    assert {each.headers.get("x-ms-encryption-scope") for each in writes} == {"heart"}
+    copy = raw.get_blob_client(f"{PREFIX}/latest/file").get_blob_properties()
+    assert (copy.size, copy.content_settings.content_type) == (PART + 1, "text/html")
+    assert copy.content_settings.cache_control == NO_STORE
+
+
+def test_listing_pages(server: Server, container: str, any_store: AzureStore) -> None:
+    keys = [f"log/{number:012d}.json" for number in range(7)]
+    for key in keys:
+        any_store.create(key, b"x")
+    paged = AzureStore(container_of(server.url, container), PREFIX)
+    listed = paged._container.list_blobs
+    paged._container.list_blobs = lambda **options: listed(**options, results_per_page=3)  # type: ignore[method-assign]
+    assert [each.key for each in paged.list("log/")] == keys
+
+
+def test_open_default(server: Server, container: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string(server))
+    store = open_default(f"wasb://{container}/{PREFIX}", QUICK)
+    assert store.uri == f"wasb://{container}@{ACCOUNT}/{PREFIX}"
+    assert isinstance(store.create("key", b"x"), Won)
+    with pytest.raises(UsageError, match="connection of Airflow"):
+        open_default(f"wasb://conn@{container}/{PREFIX}", QUICK)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"secret {KEY}")
+    with pytest.raises(UsageError, match="not a connection string") as caught:
+        open_default(f"wasb://{container}", QUICK)
+    assert KEY not in str(caught.value)
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING")
+    with pytest.raises(UsageError, match="which storage account"):
+        open_default(f"wasb://{container}", QUICK)
+    named = open_default(f"wasb://{container}@heart.blob.core.windows.net/{PREFIX}", QUICK)
+    assert named.uri == f"wasb://{container}@heart/{PREFIX}"

@@ -1,0 +1,331 @@
+"""What is special about Google Cloud Storage, beside the suite of every store. The service is fake-gcs-server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import tracemalloc
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import RefreshError
+from google.cloud import storage
+
+from contract.test_store import TestStore as Suite
+from emulators.fake_gcs import fake_gcs
+from emulators.process import HOST, Server, free_ports
+from emulators.proxy import Proxy, proxied
+from model_release.errors import (
+    Corrupt,
+    CredentialsRefused,
+    ModelReleaseError,
+    NotFound,
+    OutcomeUnknown,
+    Refused,
+    StoreUnavailable,
+    UsageError,
+)
+from model_release.release.once import create_once
+from model_release.stores.base import NO_STORE, Lost, Won
+from model_release.stores.gcs import PART, GcsStore, open_default
+from model_release.stores.gcs_errors import unauthenticated
+from model_release.stores.settings import TransferSettings
+
+QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
+PREFIX = "team/heart-disease-models"
+
+
+def client_of(url: str) -> Any:
+    anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    return storage.Client("project", anonymous, client_options={"api_endpoint": url})
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with fake_gcs() as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(server: Server) -> str:
+    name = f"models-{uuid.uuid4().hex[:12]}"
+    client_of(server.url).create_bucket(name)
+    return name
+
+
+@pytest.fixture
+def any_store(server: Server, bucket: str) -> GcsStore:
+    return GcsStore(client_of(server.url), bucket, PREFIX)
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    with proxied(server.url) as running:
+        yield running
+
+
+@pytest.fixture
+def store(proxy: Proxy, bucket: str) -> GcsStore:
+    """A store whose answers a test may spoil."""
+    return GcsStore(client_of(proxy.url), bucket, PREFIX, settings=QUICK)
+
+
+@pytest.fixture
+def raw(server: Server, bucket: str) -> Any:
+    """The same bucket through the plain SDK."""
+    return client_of(server.url).bucket(bucket)
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    """A file of three parts."""
+    path = tmp_path / "big"
+    path.write_bytes(bytes(range(256)) * (2 * PART // 256) + b"and a little more")
+    return path
+
+
+def answering(status: int, reason: str = "backendError") -> bytes:
+    """An answer in the service's form."""
+    body = json.dumps({"error": {"code": status, "message": "no", "errors": [{"reason": reason}]}}).encode()
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
+    """Answer the next requests of one verb so; return the growing list of all request lines."""
+    seen: list[str] = []
+    left = list(answers)
+
+    def change(request: bytes, answer: bytes) -> bytes | None:
+        background = request.startswith(b"GET") and b"?projection=" in request  # the SDK's, for tracing
+        if background or not answer.startswith(b"HTTP/1.1 "):
+            return answer
+        seen.append(request.split(b"\r\n", 1)[0].decode())
+        return left.pop(0) if left and request.startswith(verb.encode()) else answer
+
+    proxy.spoil = change
+    return seen
+
+
+class TestGcs(Suite):
+    """The suite."""
+
+
+@pytest.mark.parametrize("answer", [None, answering(500), answering(503)])
+def test_a_lost_answer_is_neither_won_nor_lost(store: GcsStore, proxy: Proxy, answer: bytes | None) -> None:
+    requests = spoil(proxy, "POST", answer)
+    with pytest.raises(OutcomeUnknown, match="may have happened"):
+        store.create("key", b"mine")
+    assert len([each for each in requests if "POST" in each]) == 1, "what may have happened is not repeated in silence"
+    assert isinstance(store.create("key", b"mine"), Lost), "it had happened"
+    spoil(proxy, "POST", answer)
+    assert create_once(store, "other", b"mine") == b"mine"
+
+
+@pytest.mark.parametrize(("status", "reason"), [(429, "rateLimitExceeded"), (403, "userRateLimitExceeded")])
+def test_throttling_is_waited_for(store: GcsStore, proxy: Proxy, status: int, reason: str) -> None:
+    store.create("key", b"x")
+    spoil(proxy, "GET", answering(status, reason))
+    assert store.get("key") is not None
+    spoil(proxy, "GET", *[answering(status, reason)] * 3)
+    with pytest.raises(StoreUnavailable, match=f"fewer requests.*{status}"):
+        store.get("key")
+
+
+def test_reads_and_uploads_are_repeated(store: GcsStore, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    calls: dict[str, Callable[[], object]] = {
+        "POST": lambda: store.upload("key", tmp_path / "file"),
+        "GET": lambda: store.get("key"),
+        "DELETE": lambda: store.delete("key"),
+    }
+    for verb, call in calls.items():
+        requests = spoil(proxy, verb, answering(503), None)
+        call()
+        assert len([each for each in requests if each.startswith(verb)]) == 3
+
+
+def test_requests(store: GcsStore, proxy: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    won = store.create("first", b"x")
+    assert isinstance(won, Won)
+    calls: dict[str, Callable[[], object]] = {
+        "get": lambda: store.get("first"),
+        "create": lambda: store.create("key", b"x"),
+        "replace": lambda: store.replace("first", b"y", won.token),
+        "upload": lambda: store.upload("file", tmp_path / "file"),
+        "download": lambda: store.download("file", tmp_path / "target"),
+        "copy": lambda: store.copy("file", "latest/file"),
+        "delete": lambda: store.delete("file"),
+        "now": lambda: store.now(),
+    }
+    for name, call in calls.items():
+        requests = spoil(proxy, "-")
+        call()
+        assert len(requests) == 1, (name, requests)
+
+
+def test_parts(any_store: GcsStore, big: Path, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    any_store.upload("big", big)
+    any_store.copy("big", "copy")
+    any_store.download("copy", target)
+    assert target.read_bytes() == big.read_bytes()
+
+
+def test_memory_does_not_grow_with_the_file(any_store: GcsStore, tmp_path: Path) -> None:
+    any_store = GcsStore(any_store._client, any_store._bucket.name, PREFIX, settings=TransferSettings(workers=2))
+    source, target = tmp_path / "source", tmp_path / "target"
+    with source.open("wb") as file:
+        file.truncate(8 * PART)
+    any_store.upload("warm", source)
+    tracemalloc.start()
+    try:
+        any_store.upload("key", source)
+        any_store.download("key", target)
+        assert tracemalloc.get_traced_memory()[1] < 6 * PART
+    finally:
+        tracemalloc.stop()
+    assert target.stat().st_size == 8 * PART
+
+
+def test_a_damaged_or_cut_download(
+    store: GcsStore, any_store: GcsStore, proxy: Proxy, big: Path, tmp_path: Path
+) -> None:
+    store.create("key", b"precious bytes")
+    any_store.upload("big", big)
+    proxy.spoil = lambda _, answer: answer.replace(b"precious", b"spoiled!")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.get("key")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.download("key", tmp_path / "target")
+    proxy.spoil = lambda _, answer: answer.replace(b"and a little more", b"and a little less")
+    with pytest.raises(Corrupt, match="checksum"):
+        store.download("big", tmp_path / "target")
+    proxy.spoil = lambda request, answer: None if b"Range" in request and answer.find(b"HTTP/1.1") else answer
+    with pytest.raises(StoreUnavailable):
+        store.download("big", tmp_path / "target")
+    assert not (tmp_path / "target").exists(), "nothing wrong is left behind"
+
+
+def test_a_missing_bucket(server: Server, tmp_path: Path) -> None:
+    store = GcsStore(client_of(server.url), "no-such-bucket", PREFIX)
+    (tmp_path / "file").write_bytes(b"x")
+    calls: list[Callable[[], object]] = [
+        lambda: store.get("key"),
+        lambda: store.create("key", b"x"),
+        lambda: store.upload("key", tmp_path / "file"),
+        lambda: store.download("key", tmp_path / "target"),
+        lambda: store.copy("key", "other"),
+        lambda: store.delete("key"),
+        lambda: [*store.list()],
+    ]
+    for call in calls:
+        with pytest.raises(NotFound, match="gs://no-such-bucket: there is no such bucket"):
+            call()
+
+
+def test_what_the_service_refuses(store: GcsStore, proxy: Proxy) -> None:
+    answers: list[tuple[int, str, type[ModelReleaseError], str]] = [
+        (403, "forbidden", CredentialsRefused, "storage.objects.create"),
+        (403, "retentionPolicyNotMet", Refused, "retention"),
+        (400, "invalid", UsageError, "storage_class"),
+        (409, "conflict", Refused, "conflict"),
+    ]
+    for status, reason, kind, word in answers:
+        spoil(proxy, "POST", answering(status, reason))
+        with pytest.raises(kind, match=word) as caught:
+            store.create("key", b"x")
+        assert f"{store.uri}/key" in str(caught.value)
+
+
+def test_credentials_that_give_no_token() -> None:
+    refused: Any = RefreshError
+    skewed = refused("no", {"error": "invalid_grant", "error_description": "check your iat and exp values"})
+    assert isinstance(unauthenticated(skewed, "gs://b"), Refused)
+    revoked = refused("no", {"error": "invalid_grant", "error_description": "account not found"})
+    assert isinstance(unauthenticated(revoked, "gs://b"), CredentialsRefused)
+
+
+def test_dead_endpoints(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        for port in (free_ports(1)[0], silent.getsockname()[1]):
+            store = GcsStore(client_of(f"http://{HOST}:{port}"), "bucket", settings=QUICK)
+            calls: list[Callable[[], object]] = [
+                lambda store=store: store.get("key"),  # type: ignore[misc]
+                lambda store=store: [*store.list()],  # type: ignore[misc]
+                lambda store=store: store.now(),  # type: ignore[misc]
+                lambda store=store: store.create("key", b"x"),  # type: ignore[misc]
+            ]
+            for call in calls:
+                began = time.monotonic()
+                with pytest.raises((StoreUnavailable, OutcomeUnknown), match=f"{HOST}:{port} .*after"):
+                    call()
+                assert time.monotonic() - began < QUICK.deadline + 0.5
+
+
+def test_no_secret_in_an_error(store: GcsStore, proxy: Proxy, big: Path) -> None:
+    """The address of a resumable upload is a permission to write."""
+    secrets: list[str] = []
+
+    def change(request: bytes, answer: bytes) -> bytes | None:
+        if request.startswith(b"PUT"):
+            secrets.append(request.split(b"upload_id=")[1].split()[0].split(b"&")[0].decode())
+            return answering(403, "forbidden")
+        return answer
+
+    proxy.spoil = change
+    with pytest.raises(CredentialsRefused) as caught:
+        store.upload("big", big)
+    assert secrets
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert not [each for each in secrets if each in str(caught.value)]
+
+
+def test_settings_reach_the_service(server: Server, bucket: str, raw: Any, tmp_path: Path) -> None:
+    key = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+    settings = TransferSettings(tags={"team": "heart"}, storage_class="NEARLINE", kms_key=key)
+    with proxied(server.url) as proxy:
+        seen = spoil(proxy, "-")
+        store = GcsStore(client_of(proxy.url), bucket, PREFIX, settings=settings)
+        store.create("key", b"{}", content_type="application/json", cache_control=NO_STORE)
+        (tmp_path / "file").write_bytes(b"x" * (PART + 1))
+        store.upload("file", tmp_path / "file", content_type="text/html")
+        store.copy("file", "latest/file", cache_control=NO_STORE)
+    written = [each for each in seen if each.startswith("POST")]
+    assert len(written) == 3
+    assert all("ryptoKeys%2Fk" in each or "ryptoKeys/k" in each for each in written), written
+    assert not [each for each in written if "Acl" in each], "uniform bucket-level access refuses ACLs"
+    for name in ("key", "file"):
+        blob = raw.get_blob(f"{PREFIX}/{name}")
+        assert blob.metadata == {"team": "heart"}
+    assert raw.get_blob(f"{PREFIX}/key").storage_class == "NEARLINE"  # forgotten by resumable uploads and copies
+    pointer, copy = raw.get_blob(f"{PREFIX}/key"), raw.get_blob(f"{PREFIX}/latest/file")
+    assert (pointer.content_type, pointer.cache_control) == ("application/json", NO_STORE)
+    assert (copy.content_type, copy.cache_control, copy.metadata) == ("text/html", NO_STORE, {"team": "heart"})
+    for settings in (TransferSettings(sse="AES256"), TransferSettings(encryption_scope="scope")):
+        with pytest.raises(UsageError, match="has no setting"):
+            GcsStore(client_of(server.url), bucket, settings=settings)
+
+
+def test_listing_pages(any_store: GcsStore, raw: Any) -> None:
+    raw.blob(f"{PREFIX}/folder/").upload_from_string(b"")
+    keys = [f"log/{number:012d}.json" for number in range(1005)]
+    for key in keys:
+        raw.blob(f"{PREFIX}/{key}").upload_from_string(b"")
+    assert [each.key for each in any_store.list("")] == keys
+
+
+def test_open_default(server: Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    store = open_default(f"gs://{bucket}/{PREFIX}", QUICK)
+    assert store.uri == f"gs://{bucket}/{PREFIX}"
+    assert isinstance(store.create("key", b"x"), Won)
+    with pytest.raises(UsageError, match="connection of Airflow"):
+        open_default(f"gs://conn@{bucket}/{PREFIX}", QUICK)

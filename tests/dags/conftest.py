@@ -1,0 +1,59 @@
+"""A temporary Airflow for the tests of DAG files: a migrated database, no process, nothing of the user's."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HOME = Path(tempfile.mkdtemp(prefix="model-release-airflow-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+os.environ.update(  # before the first import of airflow, which reads it once
+    AIRFLOW_HOME=str(HOME),
+    AIRFLOW__CORE__DAGS_FOLDER=str(CHECKOUT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(CHECKOUT / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+)
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """A migrated metadata database."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Write a quick variant of a shipped spec into a folder of its own, which the DAG file then reads."""
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    models = CHECKOUT / "include" / "models"
+    monkeypatch.setenv("MODEL_RELEASE_SPECS", str(folder))
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow/mlflow.db")
+
+    def write(name: str = "heart_disease", **changes: Any) -> Path:
+        value = yaml.safe_load((models / f"{name}.yaml").read_text())
+        value["dataset"]["source"] = str(models / value["dataset"]["source"])
+        value["validation"] = {"folds": 5, "repeats": 2}
+        quick = [key for key in value["candidates"] if key in ("logistic_regression", "support_vectors")]
+        value["candidates"] = {key: value["candidates"][key] for key in quick}
+        value.update(changes)
+        path = folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(value, sort_keys=False))
+        return path
+
+    yield write

@@ -1,0 +1,98 @@
+"""The release manifest: it comes back as it was written, names the reference's fields, and refuses unsafe paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from builders import make
+from model_release.errors import Corrupt, UnsafeKey
+from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest, model_bytes, read_manifest
+from strategies import abandoned, claims, manifests
+
+LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+REFERENCE_FIELDS = [
+    "model_name",
+    "version",
+    "trained_date",
+    "accuracy",
+    "model_file",
+    "preprocessor_file",
+    "framework",
+    "python_version",
+    "dependencies",
+    "training_data",
+]
+
+
+@LAWS
+@given(manifests)
+def test_a_manifest_comes_back(manifest: Manifest) -> None:
+    body = manifest.to_bytes()
+    back = read_manifest(body, where="here")
+    assert back == manifest
+    assert back.to_bytes() == body
+
+
+@LAWS
+@given(abandoned)
+def test_an_abandoned_number_comes_back(note: AbandonedManifest) -> None:
+    back = read_manifest(note.to_bytes(), where="here")
+    assert back == note
+    assert isinstance(back, AbandonedManifest)
+    assert back.to_bytes() == note.to_bytes()
+
+
+@LAWS
+@given(claims)
+def test_a_claim_comes_back_with_the_very_manifest(claim: Claim) -> None:
+    back = Claim.read(claim.to_bytes(), where="here")
+    assert back == claim
+    assert back.metadata.to_bytes() == claim.metadata.to_bytes()
+    assert back.same_release(claim)
+
+
+def test_the_references_ten_fields_come_first(tmp_path: Path) -> None:
+    written = json.loads(make(tmp_path, "a").draft.to_bytes())
+    assert list(written)[:10] == REFERENCE_FIELDS
+    assert written["version"] == "v1.0.0"
+    assert written["accuracy"] == 0.8525
+
+
+def test_the_word_abandoned_may_stand_in_a_manifest(tmp_path: Path) -> None:
+    draft = make(tmp_path, "a").draft.model_copy(update={"parameters": {"abandoned": True}})
+    assert read_manifest(draft.to_bytes(), where="here") == draft
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"abandoned": 1}', b"", b"null", b'{"format": 2}'])
+def test_neither_of_the_two(body: bytes) -> None:
+    with pytest.raises(Corrupt, match="not a readable"):
+        read_manifest(body, where="here")
+
+
+def test_another_format_is_not_guessed_at(tmp_path: Path) -> None:
+    body = make(tmp_path, "a").draft.to_bytes().replace(b'"format": 1', b'"format": 2')
+    with pytest.raises(Corrupt, match="format"):
+        read_manifest(body, where="here")
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a//b", "a\\b", "a\0", ".x", ""])
+def test_unsafe_paths(path: str) -> None:
+    with pytest.raises(UnsafeKey):
+        FileEntry(path=path, size=1, sha256="0" * 64)
+    body = json.dumps({"path": path, "size": 1, "sha256": "0" * 64})
+    with pytest.raises(UnsafeKey):
+        FileEntry.model_validate_json(body)
+
+
+def test_files_by_path(tmp_path: Path) -> None:
+    draft = make(tmp_path, "a").draft
+    assert draft.file("best_model.pkl").size == 19
+    with pytest.raises(Corrupt, match="lists no model.onnx"):
+        draft.file("model.onnx")
+    assert list(model_bytes(draft)) == ["best_model.pkl", "preprocessor.pkl"]
+    assert model_bytes(draft.model_copy(update={"model_file": None, "preprocessor_file": None})) == {}
+    assert draft.model_copy(update={"dataset": None}).data_as_of is None

@@ -1,0 +1,105 @@
+"""The JSON Schemas are those of the models, and what is written satisfies them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+
+from builders import Chain, make
+from model_release import schemas
+from model_release.metadata import AbandonedManifest, Manifest
+from model_release.pointer import Pointer
+from model_release.release.numbers import abandon
+from model_release.stores.local import LocalStore
+from model_release.version import Version
+from strategies import abandoned, manifests, pointers
+
+REFERENCE_FIELDS = list(Manifest.model_fields)[:10]
+LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def validator(name: str) -> Draft202012Validator:
+    schema = json.loads((schemas.FOLDER / name).read_bytes())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+METADATA, LATEST = validator("metadata.schema.json"), validator("latest.schema.json")
+
+
+def test_the_files_are_current() -> None:
+    kept = {path.name: path.read_bytes() for path in schemas.FOLDER.glob("*.json")}
+    assert kept == schemas.current(), "run: python -m model_release.schemas"
+
+
+def test_written_documents_satisfy_them(store: LocalStore, tmp_path: Path) -> None:
+    chain = Chain(store)
+    chain.release(make(tmp_path, "a"))
+    chain.release(make(tmp_path, "b", since=1), since=1)
+    chain.claim(make(tmp_path, "c", since=2))
+    abandon(store, Version(1, 2, 0), by="housekeeping", reason="stale")
+    kinds = {"latest.json": LATEST, "log": LATEST, "metadata.json": METADATA}
+    checked = []
+    for entry in store.list():
+        kind = kinds.get(entry.key.split("/")[0]) or kinds.get(entry.key.rsplit("/", 1)[-1])
+        if kind is not None:
+            kind.validate(json.loads((store.root / entry.key).read_bytes()))
+            checked.append(entry.key)
+    assert checked == [
+        "latest.json",
+        "latest/metadata.json",
+        "log/000000000001.json",
+        "log/000000000002.json",
+        "v1.0.0/metadata.json",
+        "v1.1.0/metadata.json",
+        "v1.2.0/metadata.json",
+    ]
+
+
+@LAWS
+@given(manifests | abandoned)
+def test_every_manifest_satisfies_its_schema(manifest: Manifest | AbandonedManifest) -> None:
+    METADATA.validate(json.loads(manifest.to_bytes()))
+
+
+@LAWS
+@given(pointers)
+def test_every_pointer_satisfies_its_schema(pointer: Pointer) -> None:
+    LATEST.validate(json.loads(pointer.to_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("schema", "update"),
+    [
+        (METADATA, {"version": "1.0.0"}),
+        (METADATA, {"version": None}),
+        (METADATA, {"format": 2}),
+        (METADATA, {"accuracy": "0.9"}),
+        (METADATA, {"schema_revision": 0}),
+        (METADATA, {"files": [{"path": "a", "size": -1, "sha256": "0" * 64}]}),
+        (METADATA, {"files": [{"path": "a", "size": 1, "sha256": "short"}]}),
+        (LATEST, {"epoch": 0}),
+        (LATEST, {"metadata_sha256": "short"}),
+        (LATEST, {"data_as_of": "yesterday"}),
+        (LATEST, {"change": None}),
+    ],
+)
+def test_what_is_wrong_does_not(
+    store: LocalStore, tmp_path: Path, schema: Draft202012Validator, update: dict[str, Any]
+) -> None:
+    Chain(store).release(make(tmp_path, "a"))
+    key = "latest.json" if schema is LATEST else "v1.0.0/metadata.json"
+    document = json.loads((store.root / key).read_bytes())
+    schema.validate(document)
+    schema.validate({**document, "of a later day": 1})
+    with pytest.raises(ValidationError):
+        schema.validate({**document, **update})
+    needed = ["epoch", "version", "metadata_sha256", "change", "write_id"] if schema is LATEST else REFERENCE_FIELDS
+    for field in needed:
+        with pytest.raises(ValidationError):
+            schema.validate({name: value for name, value in document.items() if name != field})

@@ -1,0 +1,297 @@
+"""A broken spec is one clear error: file, line, key and the nearest right spelling."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import model_release
+from model_release.errors import EXIT_USAGE, SpecError
+from model_release.gate import Choice
+from model_release.spec import Estimator, Spec
+from model_release.specfile import SPECS_VARIABLE, find_specs, load_spec
+
+MODELS = Path(model_release.__file__).parent.parent / "models"
+SHIPPED = sorted(MODELS.rglob("*.yaml"))
+
+SOUND = """\
+name: iris-beetle
+title: Iris beetle
+owner: garden
+dataset:
+  title: Beetles
+  source: beetles
+  columns:
+    length: {kind: numeric, min: 0, max: 9}
+    colour: {kind: categorical, values: [1, 2]}
+  target: {column: pest, positive_above: 0, positive: pest, negative: guest}
+candidates:
+  simple:
+    estimator: LogisticRegression
+    parameters: {C: 0.1}
+gate:
+  cross_validation: {accuracy: 0.8}
+destinations:
+  - {name: local, uri: "${STORE}"}
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_spec(text: str) -> Path:
+        path = tmp_path / "beetle.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_spec
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert caught.value.exit_code == EXIT_USAGE
+    assert caught.value.where == str(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_spec_is_sound(path: Path) -> None:
+    spec = load_spec(path)
+    assert spec.path == path.resolve()
+    assert spec.identifier == path.stem
+    assert spec.home.name == "local"
+    assert all(column.description for column in spec.dataset.columns.values())
+    assert Path(spec.source_uri().removeprefix("file://")).is_dir()
+    assert spec.gate.cross_validation.configured() | spec.gate.holdout.configured()
+
+
+def test_shipped_specs_are_found_next_to_the_dags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SPECS_VARIABLE, raising=False)
+    found = find_specs(MODELS.parent.parent / "dags" / "retrain.py")
+    assert [path.name for path in found] == ["heart_disease.yaml", "heart_disease_four_sites.yaml"]
+
+
+def test_named_specs_are_found(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = write(SOUND)
+    monkeypatch.setenv(SPECS_VARIABLE, str(path))
+    assert find_specs(tmp_path) == [path]
+    monkeypatch.setenv(SPECS_VARIABLE, str(tmp_path))
+    assert find_specs(tmp_path) == [path]
+    monkeypatch.setenv(SPECS_VARIABLE, str(tmp_path / "elsewhere"))
+    with pytest.raises(SpecError, match="elsewhere"):
+        find_specs(tmp_path)
+
+
+def test_defaults(write: Write) -> None:
+    spec = load_spec(write(SOUND))
+    assert spec.candidates["simple"].estimator is Estimator.LOGISTIC_REGRESSION
+    assert spec.choose is Choice.SIMPLEST_NOT_WORSE
+    assert spec.schedule is not None
+    assert spec.schedule.cron == "0 2 * * *"
+    assert (spec.split.method, spec.split.holdout) == ("content_hash", 0.2)
+    assert spec.dataset.missing == ["", "?"]
+    assert spec.tracking is None
+    assert spec.path.name == "beetle.yaml"
+
+
+BROKEN = {
+    "unknown key at the top": ("title: Iris", "titel: Iris", 2, "titel", "did you mean 'title'?"),
+    "missing key": ("owner: garden\n", "", 1, "owner", "is missing"),
+    "unknown key of a column": (
+        "min: 0, max: 9",
+        "min: 0, maks: 9",
+        8,
+        "dataset.columns.length.maks",
+        "'max'",
+    ),
+    "unknown key of the dataset": ("  source: beetles", "  sorce: beetles", 6, "dataset.sorce", "'source'"),
+    "unknown key of a candidate": (
+        "parameters:",
+        "paramters:",
+        14,
+        "candidates.simple.paramters",
+        "'parameters'",
+    ),
+    "unknown floor": ("accuracy: 0.8", "acuracy: 0.8", 16, "gate.cross_validation.acuracy", "'accuracy'"),
+    "unknown key of a destination": ("uri: ", "url: ", 18, "destinations.0.url", "did you mean 'uri'?"),
+    "unknown estimator": (
+        "LogisticRegression",
+        "LogisticRegresion",
+        13,
+        "candidates.simple.estimator",
+        "did you mean 'LogisticRegression'?; known: LogisticRegression, RandomForestClassifier",
+    ),
+    "unknown kind": (
+        "kind: numeric",
+        "kind: number",
+        8,
+        "dataset.columns.length.kind",
+        "did you mean 'numeric'?",
+    ),
+    "range upside down": (
+        "min: 0, max: 9",
+        "min: 10, max: 9",
+        8,
+        "dataset.columns.length",
+        "min 10 is above max 9",
+    ),
+    "range of a category": (
+        "values: [1, 2]",
+        "min: 0",
+        9,
+        "dataset.columns.colour",
+        "values, not min and max",
+    ),
+    "words as input": ("values: [1, 2]", "values: [red, blue]", 9, "dataset.columns.colour", "give words numbers"),
+    "category without values": (", values: [1, 2]", "", 9, "dataset.columns.colour", "lists its values"),
+    "values of a number": (
+        "min: 0, max: 9",
+        "values: [1]",
+        8,
+        "dataset.columns.length",
+        "min and max, not values",
+    ),
+    "floor out of range": (
+        "accuracy: 0.8",
+        "accuracy: 80",
+        16,
+        "gate.cross_validation.accuracy",
+        "it says 80",
+    ),
+    "floor as text": ("accuracy: 0.8", 'accuracy: "0.8"', 16, "gate.cross_validation.accuracy", "number"),
+    "not a finite floor": ("accuracy: 0.8", "accuracy: .nan", 16, "gate.cross_validation.accuracy", "finite"),
+    "name with capitals": ("name: iris-beetle", "name: Iris_Beetle", 1, "name", "Iris_Beetle"),
+    "target among the columns": ("column: pest", "column: length", 4, "dataset", "listed among the columns"),
+    "column called target": ("    length:", "    target:", 4, "dataset", "may not be called 'target'"),
+    "nothing for the model to see": (
+        "    colour: {kind: categorical, values: [1, 2]}",
+        "",
+        4,
+        "dataset",
+        "no column has input: true",
+    ),
+    "home is optional": (
+        "{name: local,",
+        "{name: local, required: false,",
+        1,
+        "the file",
+        "home is always required",
+    ),
+    "bad cron": ("owner: garden", "owner: garden\nschedule: {cron: hourly}", 4, "schedule.cron", "1 fields"),
+    "destinations are no list": (
+        '  - {name: local, uri: "${STORE}"}',
+        "  local: file:///srv",
+        17,
+        "destinations",
+        "array",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_spec_names_line_key_and_remedy(case: str, write: Write) -> None:
+    old, new, line, key, words = BROKEN[case]
+    assert SOUND.count(old) == 1
+    text = SOUND.replace(old, new)
+    if case == "nothing for the model to see":
+        text = text.replace("max: 9", "max: 9, input: false")
+    said = refusal(write(text))
+    assert f"line {line}: {key}: " in said
+    assert words in said
+
+
+def test_every_fault_is_told_at_once(write: Write) -> None:
+    said = refusal(write(SOUND.replace("title: Iris", "titel: Iris").replace("accuracy: 0.8", "accuracy: 80")))
+    assert "3 faults" in said
+    assert all(words in said for words in ("title: is missing", "titel: unknown key", "accuracy: "))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key"),
+    [
+        ("owner: garden\n", "owner: garden\nowner: kitchen\n", 4, "owner"),
+        (
+            "    colour: {kind: categorical, values: [1, 2]}",
+            "    length: {kind: numeric}",
+            9,
+            "dataset.columns.length",
+        ),
+        ("{name: local,", "{name: local, name: far,", 18, "destinations.0.name"),
+    ],
+)
+def test_key_that_stands_twice_is_refused(old: str, new: str, line: int, key: str, write: Write) -> None:
+    assert f"line {line}: {key}: stands twice" in refusal(write(SOUND.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not a mapping"),
+        ("- one\n- two\n", "is not a mapping"),
+        ("name: [", "is not YAML"),
+        ("name: !!python/object:os.system {}\n", "is not YAML"),
+        ("name: a\x00b\n", "is not YAML"),
+        ("name: 2026-13-45\n", "month must be in 1..12"),
+        ("name: &again [*again]\n", "is not YAML"),
+    ],
+)
+def test_what_is_no_spec_at_all_is_refused(text: str, words: str, write: Write) -> None:
+    assert words in refusal(write(text))
+
+
+def test_unreadable_file_is_refused(tmp_path: Path) -> None:
+    assert "cannot be read" in refusal(tmp_path / "absent.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    assert "cannot be read" in refusal(tmp_path / "latin.yaml")
+
+
+def test_places_come_from_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = load_spec(write(SOUND))
+    monkeypatch.delenv("STORE", raising=False)
+    with pytest.raises(SpecError, match="STORE, which is not set") as caught:
+        spec.model_uri(spec.home)
+    assert "beetle.yaml: destination local" in str(caught.value)
+    monkeypatch.setenv("STORE", "file:///srv/store?allow_network=true")
+    assert spec.model_uri(spec.home) == "file:///srv/store/iris-beetle-models?allow_network=true"
+    assert spec.dataset_uri() == "file:///srv/store/datasets/iris-beetle?allow_network=true"
+    assert spec.source_uri() == (tmp_path / "beetles").as_uri()
+    monkeypatch.setenv("SOURCE", "s3://raw/beetles")
+    remote = load_spec(write(SOUND.replace("source: beetles", 'source: "${SOURCE}"')))
+    assert remote.source_uri() == "s3://raw/beetles"
+
+
+def test_two_destinations_of_one_name_are_refused(write: Write) -> None:
+    assert "two destinations have the same name" in refusal(write(SOUND + '  - {name: local, uri: "s3://b"}\n'))
+
+
+def test_unknown_destination_is_refused(write: Write) -> None:
+    with pytest.raises(SpecError, match="'moon'"):
+        load_spec(write(SOUND)).destination("moon")
+
+
+def test_spec_is_frozen_and_survives_json(write: Write) -> None:
+    spec = load_spec(write(SOUND))
+    with pytest.raises(ValueError, match="frozen"):
+        spec.owner = "kitchen"  # type: ignore[misc]
+    described = spec.model_dump(mode="json")
+    assert Spec.model_validate_json(json.dumps(described)).model_dump(mode="json") == described
+
+
+HEAVY = ("sklearn", "pandas", "numpy", "scipy", "pyarrow", "mlflow")
+
+
+def test_reading_a_spec_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from model_release.specfile import load_spec;"
+        f"load_spec(Path({str(SHIPPED[0])!r}));"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -29,9 +29,7 @@ def spec(**changes: Any) -> Spec:
 
 def candidate(estimator: str, *, seed: int = 42, **parameters: Any) -> Candidate:
     """Return a recipe."""
-    return Candidate.model_validate(
-        {"estimator": estimator, "parameters": parameters, "seed": seed}, strict=False
-    )
+    return Candidate.model_validate({"estimator": estimator, "parameters": parameters, "seed": seed}, strict=False)
 
 
 @cache

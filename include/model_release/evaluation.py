@@ -80,9 +80,7 @@ def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[fl
     return (interval.mean if interval else None), _folds_words(evaluation)
 
 
-def measured(
-    decision: Decision, evaluation: Evaluation, spec: Spec, frame: pd.DataFrame
-) -> dict[str, Measured]:
+def measured(decision: Decision, evaluation: Evaluation, spec: Spec, frame: pd.DataFrame) -> dict[str, Measured]:
     """Return the chosen candidate's figures for the manifest.
 
     Keys are `accuracy` and its like for means over cross-validation, `holdout_accuracy` and its like for the

@@ -1,8 +1,8 @@
 """The gate: figures and a policy in, a decision out. Pure; it reads no store, no clock and no model.
 
-Accuracy on one small holdout is a coin toss, so the gate goes by repeated cross-validation: floors on its means, and a
-paired comparison with the live champion on the same rows and folds. Whatever is not a finite number rejects, and so does
-a policy without floors.
+Accuracy on one small holdout is a coin toss, so the gate goes by repeated cross-validation: floors on its means, and
+a paired comparison with the live champion on the same rows and folds. Whatever is not a finite number rejects, and so
+does a policy without floors.
 """
 
 from __future__ import annotations
@@ -185,7 +185,8 @@ def choose(evaluation: Evaluation, how: Choice) -> str:
 
     `simplest_not_worse` is the one-standard-error rule (Breiman et al., *Classification and Regression Trees*, 1984,
     3.4.3) on the Brier score with the corrected standard error: the simplest candidate whose mean lies within one
-    standard error of the best mean. `best_holdout_accuracy` takes the highest accuracy on the holdout, the simplest on a tie.
+    standard error of the best mean. `best_holdout_accuracy` takes the highest accuracy on the holdout, the simplest on
+    a tie.
     """
     sound = {name: scores for name, scores in evaluation.candidates.items() if not _unsound(scores)}
     if not sound:

@@ -126,6 +126,10 @@ class Nightly:
             "fingerprint": fingerprint,
         }
         idle = repeats is not None and not self.run.force
+        if not idle and self.spec.tracking is not None:
+            from model_release import tracking
+
+            tracking.prepare(self.spec.tracking)  # before the candidates, which start at once and would race for it
         work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}
         return outcome, [] if idle else [{"candidate": name, **work} for name in self.spec.candidates]
 

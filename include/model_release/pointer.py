@@ -140,8 +140,8 @@ def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
     if candidate.order <= pointer.order:
         return (
             f"latest only moves forward: {name} (schema {candidate.schema_revision}, "
-            f"data as of {candidate.data_as_of}) comes before the live {pointer.version} (schema {pointer.schema_revision}, "
-            f"data as of {pointer.data_as_of})"
+            f"data as of {candidate.data_as_of}) comes before the live {pointer.version} "
+            f"(schema {pointer.schema_revision}, data as of {pointer.data_as_of})"
         )
     return None
 

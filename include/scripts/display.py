@@ -29,7 +29,6 @@ _STYLE = {
     "skipped": "magenta",
 }
 _TAIL_LINES = 25
-_FRAMES = 4
 _WIDTH_OF_A_FILE = 120
 
 
@@ -149,7 +148,7 @@ def _readable(line: str) -> list[str]:
     event = str(entry.get("event", ""))
     found = [] if event.startswith("::") else event.splitlines()
     for error in reversed(entry.get("error_detail") or []):  # the cause first, as Python prints it
-        inner = error["frames"][-_FRAMES:]
-        found += [f"  {frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in inner]
+        frames = [frame for frame in error["frames"] if "site-packages" not in frame["filename"]]
+        found += [f"  {frame['filename']}:{frame['lineno']} in {frame['name']}" for frame in frames or error["frames"]]
         found += f"{error['exc_type']}: {error['exc_value']}".splitlines()
     return found

@@ -68,15 +68,15 @@ def read_live(root: Path) -> Live:
         raise NotFound("nothing is live here: there is no latest.json", where=str(root)) from None
     folder = root / str(pointer["version"])
     body = _read(folder / "metadata.json")
-    _compare(hashlib.sha256(body).hexdigest(), pointer["metadata_sha256"], folder / "metadata.json")
+    _compare("sha256", hashlib.sha256(body).hexdigest(), pointer["metadata_sha256"], folder / "metadata.json")
     manifest = json.loads(body)
     for entry in manifest["files"]:
         path = (folder / entry["path"]).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise Corrupt("the manifest names a file outside of its folder", where=str(path))
         content = _read(path)
-        _compare(len(content), entry["size"], path)
-        _compare(hashlib.sha256(content).hexdigest(), entry["sha256"], path)
+        _compare("size", len(content), entry["size"], path)
+        _compare("sha256", hashlib.sha256(content).hexdigest(), entry["sha256"], path)
     return Live(root=root, pointer=pointer, manifest=manifest)
 
 
@@ -87,6 +87,6 @@ def _read(path: Path) -> bytes:
         raise Corrupt("promised, and not there", where=str(path)) from None
 
 
-def _compare(found: object, promised: object, path: Path) -> None:
+def _compare(what: str, found: object, promised: object, path: Path) -> None:
     if found != promised:
-        raise Corrupt(f"is {found}, and {promised} was promised", where=str(path))
+        raise Corrupt(f"its {what} is {found}, and {promised} was promised", where=str(path))

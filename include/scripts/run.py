@@ -79,8 +79,8 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
     for task in tasks.last:
         if task.state == "failed":
             log = home.task_log(DAG_ID, run_id, task)
-            console.print(f"{task.label} failed. The end of {log}:", style="red", markup=False)
-            console.print(Text(log_tail(log), "dim"))
+            console.print(Text(f"{task.label} failed. The end of {log}:", "red"), soft_wrap=True)
+            console.print(Text(log_tail(log), "dim"), soft_wrap=True)
     try:
         live = read_live(home.store / f"{MODEL}-models")
     except NotFound:

@@ -43,7 +43,7 @@ def run(**conf: Any) -> Any:
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
     bag = DagBag(str(DAG_FILE))
-    DagBundlesManager().sync_bundles_to_db()
+    DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     sync_bag_to_db(bag, "dags-folder", None)
     return bag.dags["retrain_heart_disease"].test(run_conf=conf)
 
@@ -202,7 +202,7 @@ def test_the_facts_of_every_kind_of_run(
 ) -> None:
     from model_release.airflow_glue import run_facts
 
-    params = {
+    params: dict[str, Any] = {
         "as_of": None,
         "candidates": [],
         "accuracy_floor": None,

@@ -31,9 +31,7 @@ def spec(**changes: object) -> Spec:
 def trained() -> tuple[Trained, ...]:
     frame, _ = cleveland.rows()
     with TemporaryDirectory() as folder:
-        return tuple(
-            training.train(spec(), name, recipe, frame, Path(folder)) for name, recipe in RECIPES.items()
-        )
+        return tuple(training.train(spec(), name, recipe, frame, Path(folder)) for name, recipe in RECIPES.items())
 
 
 def manifest(recipe: Candidate | None, *, fingerprint: str | None = "a" * 64) -> Manifest:
@@ -58,9 +56,7 @@ def manifest(recipe: Candidate | None, *, fingerprint: str | None = "a" * 64) ->
     )
 
 
-def evaluate(
-    champion: Manifest | None = None, *, snapshot: str = "a" * 64, the_spec: Spec | None = None
-) -> Evaluation:
+def evaluate(champion: Manifest | None = None, *, snapshot: str = "a" * 64, the_spec: Spec | None = None) -> Evaluation:
     frame, _ = cleveland.rows()
     return evaluation.evaluate(
         the_spec or spec(),
@@ -113,9 +109,7 @@ def test_a_champion_of_another_recipe_is_fitted_on_the_same_folds(tmp_path: Path
     assert facts.champion.scores.folds != facts.candidates["tree"].folds
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "same"), [("a", "a", True), ("a", "b", False), (None, "a", False)]
-)
+@pytest.mark.parametrize(("theirs", "ours", "same"), [("a", "a", True), ("a", "b", False), (None, "a", False)])
 def test_the_same_data_is_the_same_snapshot(theirs: str | None, ours: str, same: bool) -> None:
     facts = evaluate(manifest(RECIPES["tree"], fingerprint=theirs), snapshot=ours)
 
@@ -172,9 +166,7 @@ def test_what_is_measured_comes_with_its_interval_and_its_rows() -> None:
         assert low < found[metric].value < high
     holdout = found["holdout_accuracy"]
     # Wilson's interval of 54 of 61, by hand: centre (54 + z²/2)/(61 + z²), z = 1.959964
-    assert (holdout.value, holdout.low, holdout.high) == pytest.approx(
-        (54 / 61, 0.781557, 0.943288), abs=1e-6
-    )
+    assert (holdout.value, holdout.low, holdout.high) == pytest.approx((54 / 61, 0.781557, 0.943288), abs=1e-6)
     assert holdout.on == "holdout of 61 rows, stratified split, seed 42"
     recall = found["holdout_recall"]
     assert recall.low is not None  # a share of the 28 positive rows

@@ -36,9 +36,7 @@ def around(mean: float, spread: float = 0.01) -> list[float | None]:
     return [mean + spread * sign for sign in (1, -1, 2, -2, 0, 0, 1, -1, 2, -2)]
 
 
-def scores(
-    *, accuracy: float = 0.85, brier: float = 0.12, holdout: float | None = 0.8, **changes: Any
-) -> Scores:
+def scores(*, accuracy: float = 0.85, brier: float = 0.12, holdout: float | None = 0.8, **changes: Any) -> Scores:
     folds = {Metric.ACCURACY: around(accuracy), Metric.BRIER: around(brier), **changes}
     return Scores(folds=folds, holdout={Metric.ACCURACY: holdout})
 
@@ -46,9 +44,7 @@ def scores(
 def evaluation(*candidates: Scores, champion: Scores | None = None, same_data: bool = False) -> Evaluation:
     live = None
     if champion is not None:
-        live = Champion(
-            version=Version(1, 2, 0), since=3, recipe="Forest()", same_data=same_data, scores=champion
-        )
+        live = Champion(version=Version(1, 2, 0), since=3, recipe="Forest()", same_data=same_data, scores=champion)
     return Evaluation(
         candidates={f"c{place}": each for place, each in enumerate(candidates)},
         champion=live,
@@ -101,9 +97,7 @@ def test_a_first_release_needs_every_floor(candidate: Scores, accepted: bool, re
 
 def test_a_floor_is_met_by_its_own_value() -> None:
     flat: list[float | None] = [0.8] * 10
-    assert verdict(
-        scores().model_copy(update={"folds": {Metric.ACCURACY: flat, Metric.BRIER: around(0.1)}})
-    ).accepted
+    assert verdict(scores().model_copy(update={"folds": {Metric.ACCURACY: flat, Metric.BRIER: around(0.1)}})).accepted
 
 
 @pytest.mark.parametrize("hole", [None, math.nan, math.inf, -math.inf])
@@ -264,17 +258,13 @@ def test_being_worse_by_more_in_every_fold_never_helps(theirs: list[float], wors
 
 @given(folds_strategy)
 def test_a_decision_survives_as_a_document(brier: list[float]) -> None:
-    decision = verdict(
-        scores().model_copy(update={"folds": {Metric.BRIER: list(brier)}}), champion=scores(brier=0.12)
-    )
+    decision = verdict(scores().model_copy(update={"folds": {Metric.BRIER: list(brier)}}), champion=scores(brier=0.12))
 
     assert Decision.read(decision.to_bytes(), where="here") == decision
 
 
 @given(st.lists(folds_strategy, min_size=1, max_size=5), st.sampled_from(list(Choice)))
-def test_the_chosen_one_is_never_worse_than_one_standard_error(
-    candidates: list[list[float]], how: Choice
-) -> None:
+def test_the_chosen_one_is_never_worse_than_one_standard_error(candidates: list[list[float]], how: Choice) -> None:
     facts = evaluation(
         *(Scores(folds={Metric.BRIER: list(each)}, holdout={Metric.ACCURACY: each[0]}) for each in candidates)
     )

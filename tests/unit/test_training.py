@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 import cleveland
-from model_release import onnx_export, training
+from model_release import training
 from model_release.errors import DataInvalid, SpecError
 from model_release.gate import Metric
-from model_release.recipes import build, check_recipe
 from model_release.spec import Candidate, Estimator, Validation
-from model_release.training import Trained
+from model_release.training import Trained, onnx_export
+from model_release.training.recipes import build, check_recipe
 
 FOREST = cleveland.candidate("RandomForestClassifier", n_estimators=100)
 LOGISTIC = cleveland.candidate("LogisticRegression", C=0.1)
@@ -180,9 +180,7 @@ def test_a_form_that_cannot_be_made_is_left_out_with_a_reason(tmp_path: Path) ->
         assert not (tmp_path / training.MLMODEL_FILE).exists()
 
 
-def test_a_form_that_disagrees_is_left_out_with_the_difference(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_export, "TOLERANCE", 0.0)
 
     trained = train(LOGISTIC, tmp_path)
@@ -225,9 +223,7 @@ def test_too_few_rows_of_a_class_for_the_folds_are_the_data_s_fault(tmp_path: Pa
     frame, _ = cleveland.rows()
     few = pd.concat([frame[frame.target == 0], frame[frame.target == 1].iloc[:5]], ignore_index=True)
 
-    with pytest.raises(
-        DataInvalid, match="the rarer class has 4 rows outside the holdout, too few for 5 folds"
-    ):
+    with pytest.raises(DataInvalid, match="the rarer class has 4 rows outside the holdout, too few for 5 folds"):
         training.train(cleveland.spec(), "one", LOGISTIC, few, tmp_path)
 
 
@@ -236,9 +232,7 @@ def test_a_figure_that_cannot_be_measured_is_none(tmp_path: Path) -> None:
 
     trained = train(one_class, tmp_path)
 
-    assert (
-        None in trained.scores.folds[Metric.PRECISION]
-    )  # it never says yes, so there is nothing to be precise about
+    assert None in trained.scores.folds[Metric.PRECISION]  # it never says yes, so there is nothing to be precise about
     assert None not in trained.scores.folds[Metric.BRIER]
 
 

@@ -29,9 +29,7 @@ def register(tracking: Tracking, tracked: TrackedRun, *, tags: Mapping[str, str]
     """
     name = tracking.registered_model
     if tracked.model_uri is None:
-        raise Stop(
-            "this run logged no model", where=f"MLflow run {tracked.run_id}", hint="clear its train task"
-        )
+        raise Stop("this run logged no model", where=f"MLflow run {tracked.run_id}", hint="clear its train task")
     client = MlflowClient(resolve(tracking))
     with mapped_errors(tracking):
         try:

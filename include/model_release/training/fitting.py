@@ -26,14 +26,14 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from model_release import onnx_export
 from model_release.dataset import TARGET, split
 from model_release.documents import Document, sha256_of
 from model_release.errors import DataInvalid
 from model_release.gate import Metric, Scores
 from model_release.metadata import FileEntry, TrackedRun
-from model_release.recipes import build
 from model_release.spec import Candidate, Dataset, Spec, Validation
+from model_release.training import onnx_export
+from model_release.training.recipes import build
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
@@ -134,9 +134,7 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
     training_rows, holdout_rows = rows_apart(spec, frame)
     folds, predictions = cross_validate(candidate, spec.dataset, frame, training_rows, spec.validation)
     inputs, target = _inputs(frame, spec.dataset), _target(frame)
-    preprocessor, classifier = _fit(
-        candidate, spec.dataset, inputs.iloc[training_rows], target[training_rows], name
-    )
+    preprocessor, classifier = _fit(candidate, spec.dataset, inputs.iloc[training_rows], target[training_rows], name)
     holdout = dict.fromkeys(Metric)
     if len(holdout_rows):
         held_out = _probability(preprocessor, classifier, inputs.iloc[holdout_rows])
@@ -195,9 +193,7 @@ def _fit(
     return preprocessor, classifier
 
 
-def _probability(
-    preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame
-) -> NDArray[np.float64]:
+def _probability(preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:
     with threadpool_limits(limits=1):
         both: NDArray[np.float64] = classifier.predict_proba(preprocessor.transform(inputs))
     return both[:, 1]
@@ -217,9 +213,7 @@ def _figures(target: NDArray[np.int64], probability: NDArray[np.float64]) -> dic
         Metric.BRIER: lambda: metrics.brier_score_loss(target, probability, pos_label=1),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UndefinedMetricWarning
-        )  # such a figure is None, and the gate rejects it
+        warnings.simplefilter("ignore", UndefinedMetricWarning)  # such a figure is None, and the gate rejects it
         values = {metric: float(measure()) for metric, measure in measures.items()}
     return {metric: value if math.isfinite(value) else None for metric, value in values.items()}
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.text import Text
 
-from model_release import cli_output as out
+from model_release.cli import output as out
 from model_release.metadata import AbandonedManifest, FileEntry, Manifest
 from model_release.pointer import Change, Pointer
 from model_release.release.verify import Checked

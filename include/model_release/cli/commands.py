@@ -15,8 +15,9 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from model_release import __version__, cli_pages, layout
-from model_release import cli_output as out
+from model_release import __version__, layout
+from model_release.cli import output as out
+from model_release.cli import pages
 from model_release.errors import (
     EXIT_CORRUPT,
     EXIT_INTERRUPTED,
@@ -98,7 +99,7 @@ def status(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
     except (NotFound, Corrupt):  # it is among the faults
         manifest = None
     became_live = _became_live(store, pointer)
-    output.data(*cli_pages.status_page(store.uri, pointer, became_live, manifest, faults))
+    output.data(*pages.status_page(store.uri, pointer, became_live, manifest, faults))
     if faults:
         raise typer.Exit(EXIT_CORRUPT)
 
@@ -113,9 +114,9 @@ def show(uri: Uri, version: Number = None, json: Json = False, quiet: Quiet = Fa
         manifest = catalog.live_manifest(store, catalog.live_pointer(store))
     else:
         manifest = catalog.published(store, Version.parse(version))
-    state = cli_pages.state_of(manifest.version, manifest, pointer)
+    state = pages.state_of(manifest.version, manifest, pointer)
     document = {"uri": store.uri, "state": state, "metadata": manifest.model_dump(mode="json", by_alias=True)}
-    out.Output(json, quiet).data(document, cli_pages.manifest_page(manifest, state))
+    out.Output(json, quiet).data(document, pages.manifest_page(manifest, state))
 
 
 @app.command("list")
@@ -126,7 +127,7 @@ def list_versions(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
     live = catalog.read_pointer(store)
     pointer = live.pointer if live else catalog.live_pointer(store) if not numbers else None
     found = [(each, catalog.read_version(store, each)) for each in numbers]
-    documents, page = cli_pages.versions_page(found, pointer)
+    documents, page = pages.versions_page(found, pointer)
     out.Output(json, quiet).data({"uri": store.uri, "versions": documents}, [page])
 
 
@@ -135,7 +136,7 @@ def history(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
     """Show every change of `latest`: when, to which version, by whom and why."""
     store = open_store(uri)
     catalog.live_pointer(store)
-    documents, page = cli_pages.history_page([*catalog.history(store)])
+    documents, page = pages.history_page([*catalog.history(store)])
     out.Output(json, quiet).data({"uri": store.uri, "history": documents}, [page])
 
 
@@ -165,7 +166,7 @@ def verify(
     words = f"{len(checked)} objects, {out.size(sum(each.size for each in checked))}: "
     if faults:
         verdict = Text(f"{words}{len(faults)} do not verify", style=out.BAD)
-        output.data(document, [verdict, cli_pages.faults_table(faults)])
+        output.data(document, [verdict, pages.faults_table(faults)])
         raise typer.Exit(EXIT_CORRUPT)
     output.data(document, [Text(f"{words}all verify", style=out.GOOD)])
 
@@ -207,7 +208,7 @@ def _fault(path: Path) -> str | None:
     try:
         spec = load_spec(path)
         if find_spec("sklearn") is not None:
-            from model_release.recipes import check_recipe
+            from model_release.training.recipes import check_recipe
 
             for name, candidate in spec.candidates.items():
                 check_recipe(candidate, name=name)
@@ -219,7 +220,3 @@ def _fault(path: Path) -> str | None:
 def main() -> None:
     """The console script."""
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -59,14 +59,10 @@ def check_recipe(candidate: Candidate, *, name: str | None = None) -> None:
             classifier.fit(rows, classes)
     except (ValueError, TypeError) as error:
         said = " ".join(str(error).split())
-        raise SpecError(
-            f"{candidate.estimator} does not accept its parameters: {said}", where=_where(name)
-        ) from error
+        raise SpecError(f"{candidate.estimator} does not accept its parameters: {said}", where=_where(name)) from error
 
 
-def build(
-    candidate: Candidate, dataset: Dataset, *, name: str | None = None
-) -> tuple[ColumnTransformer, Any]:
+def build(candidate: Candidate, dataset: Dataset, *, name: str | None = None) -> tuple[ColumnTransformer, Any]:
     """Return a preprocessor and a classifier, both not fitted.
 
     Numeric inputs: median for what is missing, then zero mean and unit variance. Categorical inputs: the most
@@ -81,17 +77,13 @@ def build(
         for kind in ("numeric", "categorical")
     }
     pipelines = {
-        "numeric": make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-        ),
+        "numeric": make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
         "categorical": make_pipeline(
             SimpleImputer(strategy="most_frequent", keep_empty_features=True),
             OneHotEncoder(handle_unknown="ignore", sparse_output=False),
         ),
     }
-    preprocessor = ColumnTransformer(
-        [(kind, pipelines[kind], names) for kind, names in columns.items() if names]
-    )
+    preprocessor = ColumnTransformer([(kind, pipelines[kind], names) for kind, names in columns.items() if names])
     return preprocessor, _classifier(candidate, name)
 
 
@@ -100,9 +92,7 @@ def _classifier(candidate: Candidate, name: str | None) -> Any:
     known = [each for each in inspect.signature(kind).parameters if each not in _OURS]
     for parameter in candidate.parameters:
         if parameter in _OURS:
-            raise SpecError(
-                f"parameter {parameter!r} is not for a recipe: {_OURS[parameter]}", where=_where(name)
-            )
+            raise SpecError(f"parameter {parameter!r} is not for a recipe: {_OURS[parameter]}", where=_where(name))
         if parameter not in known:
             close = difflib.get_close_matches(parameter, known, n=1, cutoff=0.5)
             raise SpecError(

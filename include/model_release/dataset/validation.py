@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from model_release.arrivals import Delivery
+from model_release.dataset.arrivals import Delivery
 from model_release.documents import JSON_TYPE, canonical_json, sha256_of
 from model_release.errors import DataInvalid
 from model_release.spec import Column, Dataset, Target

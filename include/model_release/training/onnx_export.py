@@ -56,9 +56,7 @@ def export(preprocessor: ColumnTransformer, classifier: ClassifierMixin, columns
     prepared = _preprocessing(preprocessor, list(columns))
     width = prepared.output[0].type.tensor_type.shape.dim[1].dim_value
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", FutureWarning
-        )  # the converter reads attributes that scikit-learn will remove
+        warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
         model = to_onnx(
             classifier,
             initial_types=[("features", FloatTensorType([None, width]))],
@@ -146,9 +144,7 @@ def _preprocessing(preprocessor: ColumnTransformer, columns: list[str]) -> onnx.
     )
 
 
-def _joined(
-    prepared: onnx.GraphProto, classifier: onnx.GraphProto, converted: onnx.ModelProto
-) -> onnx.ModelProto:
+def _joined(prepared: onnx.GraphProto, classifier: onnx.GraphProto, converted: onnx.ModelProto) -> onnx.ModelProto:
     """Put the classifier behind the preprocessing, and keep the positive class's probability alone."""
     label, both = (output.name for output in classifier.output)
     graph = compose.merge_graphs(

@@ -17,14 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from model_release.arrivals import arrived, keep_raw, receive, sha256_of_file
+from model_release.dataset.arrivals import arrived, keep_raw, receive, sha256_of_file
+from model_release.dataset.rows import canonical, fingerprint_of, read_parquet, write_parquet
+from model_release.dataset.validation import Finding, check_rows, fields, read_texts, rejected, to_values
 from model_release.documents import JSON_TYPE, Document, Sha256, Value
 from model_release.errors import Corrupt, NotFound
 from model_release.metadata import InputColumn
-from model_release.rows import canonical, fingerprint_of, read_parquet, write_parquet
 from model_release.spec import Spec, Split
 from model_release.stores.base import Lost, Store
-from model_release.validation import Finding, check_rows, fields, read_texts, rejected, to_values
 
 TARGET = "target"
 """What `load` calls the column to predict."""

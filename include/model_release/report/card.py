@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from model_release import onnx_export, plots
 from model_release.dataset import TARGET
 from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
+from model_release.report import plots
 from model_release.spec import Spec
-from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained
+from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained, onnx_export
 
 _TEMPLATE = "model_card.html.j2"
 _ABSENT = "–"
@@ -90,7 +90,7 @@ def model_card(
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("model_release"),
+        loader=PackageLoader("model_release.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -103,9 +103,7 @@ def _environment() -> Environment:
 
 def _intervals(scores: Scores, evaluation: Evaluation) -> dict[Metric, Interval]:
     return {
-        metric: corrected_interval(
-            [value for value in values if value is not None], evaluation.test_over_train
-        )
+        metric: corrected_interval([value for value in values if value is not None], evaluation.test_over_train)
         for metric, values in scores.folds.items()
         if len(values) > 1 and None not in values
     }

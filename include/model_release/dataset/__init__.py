@@ -1,0 +1,14 @@
+"""Data: what has arrived, validated and frozen as an exact snapshot. `snapshot` is the door; the rest serves it."""
+
+from model_release.dataset.snapshot import (
+    TARGET,
+    Partition,
+    Snapshot,
+    ingest,
+    input_schema,
+    load,
+    read_snapshot,
+    split,
+)
+
+__all__ = ["TARGET", "Partition", "Snapshot", "ingest", "input_schema", "load", "read_snapshot", "split"]

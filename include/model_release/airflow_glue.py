@@ -162,12 +162,12 @@ def run_facts(context: Context) -> Run:
         UsageError: the trigger's conf has a key that no parameter has.
     """
     run, params = context["dag_run"], context["params"]
-    conf = run.conf or {}
-    unknown = sorted(set(conf) - set(params))
+    conf, form = run.conf or {}, context["dag"].params  # the task's own params hold the conf's keys as well
+    unknown = sorted(set(conf) - set(form))
     if unknown:
         raise UsageError(
             f"the run's conf has unknown keys: {', '.join(unknown)}",
-            hint=f"known: {', '.join(sorted(params))}",
+            hint=f"known: {', '.join(sorted(form))}",
         )
     promote = params["promote"]
     if str(run.run_type) == "backfill" and conf.get("promote") is None:
@@ -187,7 +187,7 @@ def run_facts(context: Context) -> Run:
 
 
 def _bundle_version(ti: Any) -> str | None:
-    version: str | None = ti.bundle_instance.version  # the interface of tasks does not name it; every real one has it
+    version: str | None = getattr(getattr(ti, "bundle_instance", None), "version", None)  # `dag.test()` has no bundle
     return version
 
 

@@ -220,5 +220,6 @@ def test_the_facts_of_every_kind_of_run(
         triggering_user_name=None,
     )
     ti = SimpleNamespace(bundle_instance=SimpleNamespace(version="abc"))
-    facts = run_facts({"dag_run": dag_run, "params": params | conf, "ti": ti})  # type: ignore[typeddict-item]
+    dag = SimpleNamespace(params=params)
+    facts = run_facts({"dag": dag, "dag_run": dag_run, "params": params | conf, "ti": ti})  # type: ignore[typeddict-item]
     assert (facts.as_of.isoformat(), facts.promote, facts.by) == (as_of, promote, "airflow")

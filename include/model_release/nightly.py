@@ -16,21 +16,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_release import provenance
-from model_release.errors import Corrupt, NotFound
+from model_release.errors import Corrupt, ModelReleaseError, NotFound
 from model_release.layout import run_token
 from model_release.metadata import Claim, Manifest
 from model_release.release.catalog import live_manifest, read_claim, read_pointer
 from model_release.release.decisions import nothing_new
-from model_release.release.promote import Promotion, follow, refresh_latest
+from model_release.release.probe import check_conditions
+from model_release.release.promote import Promotion
 from model_release.release.publish import keep, place, seal, stage
-from model_release.release.reconcile import reconcile
-from model_release.spec import Spec
+from model_release.release.reconcile import Follower, reconcile
+from model_release.spec import Destination, Spec
 from model_release.stores import Store, open_store
+from model_release.transfer import TransferSettings
 from model_release.version import Bump, Version
 
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+Opener = Callable[[str, TransferSettings], Store]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +71,10 @@ class Nightly:
     Args:
         spec: the model, as this run was asked to train it.
         run: the facts of the run.
-        opener: from a URI to its store; Airflow's goes through the provider hooks.
+        opener: from a URI and its settings to the store; Airflow's goes through the provider hooks.
     """
 
-    def __init__(self, spec: Spec, run: Run, *, opener: Callable[[str], Store] = open_store) -> None:
+    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store) -> None:
         self.spec = spec
         self.run = run
         self._open = opener
@@ -79,22 +82,23 @@ class Nightly:
     @cached_property
     def home(self) -> Store:
         """The model's folder at home, whose pointer decides."""
-        return self._open(self.spec.model_uri(self.spec.home))
+        return self._at(self.spec.home)
 
     @cached_property
-    def followers(self) -> list[Store]:
+    def followers(self) -> list[Follower]:
         """The model's folder at every other destination."""
-        return [self._open(self.spec.model_uri(each)) for each in self.spec.destinations[1:]]
+        return [Follower(self._at(each), required=each.required) for each in self.spec.destinations[1:]]
 
     def reconcile(self) -> Json:
-        """Make good whatever an earlier run left undone."""
-        pointer, mended = reconcile(self.home, self.followers)
-        if pointer is not None:
-            mended += self._follow_in_registry()
-        for each in mended:
-            log.warning("mended: %s", each)
-        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
-        return {"live": str(pointer.version) if pointer else None, "mended": mended}
+        """Check that every destination keeps to conditions, and make good whatever an earlier run left undone."""
+        for each in [Follower(self.home), *self.followers]:
+            try:
+                check_conditions(each.store)
+            except ModelReleaseError as error:
+                if each.required:
+                    raise
+                log.warning("%s", error)
+        return self._settle()
 
     def ingest(self) -> tuple[Json, list[Json]]:
         """Take the snapshot that this run trains on.
@@ -105,7 +109,10 @@ class Nightly:
         from model_release import dataset
 
         snapshot = dataset.ingest(
-            self.spec, source=self._open(self.spec.source_uri()), data=self._data, as_of=self.run.as_of
+            self.spec,
+            source=self._open(self.spec.source_uri(), self.spec.home.transfer),
+            data=self._data,
+            as_of=self.run.as_of,
         )
         log.info("%d rows as of %s, snapshot %s", snapshot.rows, self.run.as_of, snapshot.fingerprint)
         fingerprint = provenance.fingerprint(
@@ -202,13 +209,20 @@ class Nightly:
         """Put the version at one destination and read it back."""
         destination = self.spec.destination(order["destination"])
         claim = self._claim(order["version"])
-        sent = place(claim, home=self.home, target=self._open(self.spec.model_uri(destination)))
-        size = sum(entry.size for entry in claim.metadata.files)
+        try:
+            sent = place(claim, home=self.home, target=self._at(destination))
+        except ModelReleaseError as error:
+            if destination.required:
+                raise
+            log.warning("%s lags behind, and nobody waits for it: %s", destination.name, error)
+            return {**order, "sent": [], "lagging": str(error)}
+        files = claim.metadata.files
+        size = sum(entry.size for entry in files)
         log.info(
             "%s holds %s: %d files, %d bytes, %d sent now",
             destination.name,
             order["version"],
-            len(claim.metadata.files),
+            len(files),
             size,
             len(sent),
         )
@@ -220,23 +234,14 @@ class Nightly:
         manifest = seal(self.home, self._claim(order["version"]))
         log.info("%s is published", manifest.version)
         promotion = self._promote(manifest, order["bench"])
-        if promotion.pointer is not None:
-            for follower in self.followers:
-                follow(self.home, follower)
-            for store in [self.home, *self.followers]:
-                refresh_latest(store)
-            self._follow_in_registry()
-        live = promotion.pointer
+        settled = self._settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
-        elif live is not None:
-            log.info("latest is %s since epoch %d", live.version, live.since)
         return {
             "version": str(manifest.version),
             "promoted": promotion.refusal is None,
             "reason": promotion.refusal,
-            "live": str(live.version) if live else None,
-            "epoch": live.epoch if live else None,
+            **settled,
         }
 
     def announcement(self, last: Json | None) -> Json | None:
@@ -264,7 +269,28 @@ class Nightly:
 
     @cached_property
     def _data(self) -> Store:
-        return self._open(self.spec.dataset_uri())
+        return self._open(self.spec.dataset_uri(), self.spec.home.transfer)
+
+    def _at(self, destination: Destination) -> Store:
+        return self._open(self.spec.model_uri(destination), destination.transfer)
+
+    def _settle(self) -> Json:
+        """Bring every destination, and the registry, to home's current pointer."""
+        done = reconcile(self.home, self.followers)
+        if done.pointer is not None:
+            done.mended += self._follow_in_registry()
+        for each in done.mended:
+            log.info("made good: %s", each)
+        for each in done.lagging:
+            log.warning("%s", each)
+        pointer = done.pointer
+        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
+        return {
+            "live": str(pointer.version) if pointer else None,
+            "epoch": pointer.epoch if pointer else None,
+            "mended": done.mended,
+            "lagging": done.lagging,
+        }
 
     @property
     def _tags(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError
 from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
+from model_release.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
@@ -155,11 +156,18 @@ class Validation(Strict):
 
 
 class Destination(Strict):
-    """A place that releases go to. The spec's first one is home: its pointer decides."""
+    """A place that releases go to. The spec's first one is home: its pointer decides.
+
+    Attributes:
+        uri: `file:///folder`, `s3://conn_id@bucket/prefix`, `gs://…` or `wasb://conn_id@container/prefix`.
+        required: whether a release waits for it; one that is not lags behind loudly when it fails.
+        transfer: time-outs, encryption, tags and storage class there.
+    """
 
     name: Identifier
     uri: str
     required: bool = True
+    transfer: TransferSettings = TransferSettings()
 
 
 class Tracking(Strict):

@@ -33,7 +33,7 @@ from model_release.errors import (
 from model_release.release.once import create_once
 from model_release.stores.azure import PART, AzureStore, open_default
 from model_release.stores.base import NO_STORE, Lost, Won
-from model_release.stores.settings import TransferSettings
+from model_release.transfer import TransferSettings
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"

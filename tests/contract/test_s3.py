@@ -40,7 +40,7 @@ from model_release.stores.base import NO_STORE, Lost, Won
 from model_release.stores.s3 import S3Store, client_config, open_default
 from model_release.stores.s3_bodies import PART
 from model_release.stores.s3_errors import Asked, Effect, effect_of, translate
-from model_release.stores.settings import TransferSettings
+from model_release.transfer import TransferSettings
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=2.0, attempts=3)
 PREFIX = "team/heart-disease-models"

@@ -11,12 +11,14 @@ from builders import AS_OF, Chain, assert_settled, make, point_back
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
-from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound, Refused
+from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound, Refused, StoreUnavailable
 from model_release.pointer import Hold, Kind, Pointer, Quarantine
 from model_release.release.catalog import history, live_pointer, read_pointer
+from model_release.release.probe import check_conditions
 from model_release.release.promote import follow, refresh_latest
-from model_release.release.reconcile import reconcile
+from model_release.release.reconcile import Follower, reconcile
 from model_release.release.swap import move
+from model_release.stores.base import Won
 from model_release.stores.local import LocalStore
 from model_release.version import FIRST, Version
 
@@ -299,25 +301,54 @@ def test_copies_start_over_if_the_pointer_moves_under_them(memory: MemoryStore, 
 
 def test_reconcile_mends_everything_that_follows_from_the_pointer(tmp_path: Path) -> None:
     home, follower = MemoryStore(), MemoryStore("memory://follower")
-    assert reconcile(home, [follower]) == (None, [])
+    assert reconcile(home, [Follower(follower)]).pointer is None
     chain = Chain(home)
     chain.promote(chain.publish(make(tmp_path, "a")))
     home.delete(layout.log_entry(1))
-    pointer, mended = reconcile(home, [follower])
-    assert pointer == live_pointer(home)
-    assert [each.partition(": ")[2].partition(" ")[0] for each in mended] == [
-        "latest.json",
-        "latest/",
-        "latest/",
-    ]
+    done = reconcile(home, [Follower(follower)])
+    assert done.pointer == live_pointer(home)
+    mended = [each.partition(": ")[2].partition(" ")[0] for each in done.mended]
+    assert mended == ["latest/", "latest.json", "latest/"]
     assert_settled(home)
     assert_settled(follower)
-    assert reconcile(home, [follower]) == (pointer, [])
+    assert reconcile(home, [Follower(follower)]).mended == []
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_one_destination_down_does_not_keep_the_others_back(tmp_path: Path, required: bool) -> None:
+    home, last = MemoryStore(), MemoryStore("memory://last")
+
+    def down(request: Request) -> object:
+        raise StoreUnavailable("the endpoint is down", where=request.key)
+
+    Chain(home).release(make(tmp_path, "a"))
+    followers = [Follower(Interposed(MemoryStore("memory://down"), down), required=required), Follower(last)]
+    if required:
+        with pytest.raises(StoreUnavailable):
+            reconcile(home, followers)
+    else:
+        lagging = reconcile(home, followers).lagging
+        assert len(lagging) == 1
+        assert "memory://down" in lagging[0]
+    assert_settled(last)
+
+
+def test_a_store_that_ignores_conditions_is_refused(memory: MemoryStore) -> None:
+    check_conditions(memory)
+    assert not list(memory.list())
+
+    def overwrites(request: Request) -> object:
+        return Won("anything") if request.verb == "create" else request.perform()
+
+    def replaces(request: Request) -> object:
+        return Won("anything") if request.verb == "replace" else request.perform()
+
+    for careless in (overwrites, replaces):
+        with pytest.raises(Refused, match="ignores conditional writes"):
+            check_conditions(Interposed(memory, careless))
 
 
 def test_what_cannot_be_read_is_not_repaired(memory: MemoryStore, tmp_path: Path) -> None:
-    from model_release.errors import StoreUnavailable
-
     Chain(memory).release(make(tmp_path, "a"))
     memory.delete(layout.latest_copy("best_model.pkl"))
 

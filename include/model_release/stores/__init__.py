@@ -8,12 +8,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from model_release.errors import UsageError
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.stores.settings import TransferSettings
+from model_release.transfer import TransferSettings
 
 __all__ = ["Store", "open_store"]
 
+DEFAULTS = TransferSettings()
 
-def open_store(uri: str) -> Store:
+
+def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
     """Open the store at `uri` with the credentials of this process.
 
     Raises:
@@ -32,17 +34,17 @@ def open_store(uri: str) -> Store:
         case "":
             return LocalStore(Path(uri).expanduser())
         case "s3":
-            from model_release.stores.s3 import open_default
+            from model_release.stores import s3
 
-            return open_default(uri, TransferSettings())
+            return s3.open_default(uri, settings)
         case "gs":
             from model_release.stores import gcs
 
-            return gcs.open_default(uri, TransferSettings())
+            return gcs.open_default(uri, settings)
         case "wasb":
             from model_release.stores import azure
 
-            return azure.open_default(uri, TransferSettings())
+            return azure.open_default(uri, settings)
         case scheme:
             raise UsageError(
                 f"no store answers to {scheme}://",

@@ -56,8 +56,8 @@ from model_release.stores.azure_errors import (
     translate,
 )
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.settings import TransferSettings
 from model_release.stores.uris import parse
+from model_release.transfer import TransferSettings
 
 T = TypeVar("T")
 

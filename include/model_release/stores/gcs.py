@@ -44,8 +44,8 @@ from model_release.stores.gcs_errors import (
     translate,
     unauthenticated,
 )
-from model_release.stores.settings import TransferSettings
 from model_release.stores.uris import parse
+from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client

@@ -45,8 +45,8 @@ from model_release.stores.s3_errors import (
     effect_of,
     translate,
 )
-from model_release.stores.settings import TransferSettings
 from model_release.stores.uris import parse
+from model_release.transfer import TransferSettings
 
 _OPTIONS = ("endpoint_url", "region")
 
@@ -59,13 +59,13 @@ def client_config(settings: TransferSettings, *, path_style: bool = False) -> Co
     A connection's own configuration takes it in by `Config.merge`.
     """
     connect, read = settings.timeouts
-    return Config(
+    bounded = Config(
         connect_timeout=connect,
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=max(10, settings.workers),
-        s3={"addressing_style": "path"} if path_style else None,
     )
+    return bounded.merge(Config(s3={"addressing_style": "path"})) if path_style else bounded
 
 
 def open_default(uri: str, settings: TransferSettings) -> S3Store:

@@ -1,6 +1,6 @@
 """What a destination may set about its transfers: how long, how often, how parallel, and how the bytes are kept.
 
-Read by the cloud stores; a destination in a model's spec carries one.
+A destination in a model's spec carries one; the cloud stores read it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+"""Provider hook to SDK client to `Store`: a URI's connection id becomes a store with all that the connection knows.
+
+The hook makes the client, so endpoints, assumed roles, impersonation, SAS, managed identities and proxies of a
+connection keep working. Time-outs and retries are the destination's own.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from model_release.stores import Store, open_store
+from model_release.stores.uris import SCHEMES, StoreUri, parse
+from model_release.transfer import TransferSettings
+
+
+def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
+    """Open a store through the provider hook of its connection; without a connection id, with the SDK's own defaults.
+
+    Raises:
+        UsageError: not a URI that any store answers to.
+        AirflowNotFoundException: there is no such connection.
+    """
+    if urlsplit(uri).scheme not in SCHEMES:
+        return open_store(uri, settings)
+    parts = parse(uri)
+    if parts.connection is None:
+        return open_store(uri, settings)
+    match parts.scheme:
+        case "s3":
+            return _s3(parts, parts.connection, settings)
+        case "gs":
+            return _gcs(parts, parts.connection, settings)
+        case _:
+            return _azure(parts, parts.connection, settings)
+
+
+def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from model_release.stores.s3 import S3Store, client_config
+
+    own = S3Hook(aws_conn_id=connection).conn_config.botocore_config
+    bounded = client_config(settings)
+    hook = S3Hook(aws_conn_id=connection, config=own.merge(bounded) if own else bounded)
+    return S3Store(hook.get_conn(), parts.container, parts.prefix, settings=settings)
+
+
+def _gcs(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
+    from airflow.providers.google.cloud.hooks.gcs import GCSHook
+
+    from model_release.stores.gcs import GcsStore
+
+    return GcsStore(GCSHook(gcp_conn_id=connection).get_conn(), parts.container, parts.prefix, settings=settings)
+
+
+def _azure(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
+    from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
+
+    from model_release.stores.azure import AzureStore
+
+    service = WasbHook(wasb_conn_id=connection).get_conn()
+    return AzureStore(service.get_container_client(parts.container), parts.prefix, settings=settings)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from shipped import quick_spec
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="model-release-airflow-"))
@@ -40,20 +41,11 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     """Write a quick variant of a shipped spec into a folder of its own, which the DAG file then reads."""
     folder = tmp_path / "specs"
     folder.mkdir()
-    models = CHECKOUT / "include" / "models"
     monkeypatch.setenv("MODEL_RELEASE_SPECS", str(folder))
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow/mlflow.db")
 
-    def write(name: str = "heart_disease", **changes: Any) -> Path:
-        value = yaml.safe_load((models / f"{name}.yaml").read_text())
-        value["dataset"]["source"] = str(models / value["dataset"]["source"])
-        value["validation"] = {"folds": 5, "repeats": 2}
-        quick = [key for key in value["candidates"] if key in ("logistic_regression", "support_vectors")]
-        value["candidates"] = {key: value["candidates"][key] for key in quick}
-        value.update(changes)
-        path = folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(value, sort_keys=False))
-        return path
+    def write(shipped: str = "heart_disease", /, **changes: Any) -> Path:
+        return quick_spec(folder, shipped, **changes)
 
     yield write

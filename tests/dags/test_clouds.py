@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from emulators.clouds import BUCKET, Clouds, clouds, connections
+from emulators.clouds import Clouds, clouds, connections, destinations, live
 from emulators.proxy import Proxy, proxied
 from model_release.errors import ModelReleaseError
 from model_release.nightly import Json, Nightly, Run
 
-FOLDER = "ml/heart-disease-models"
+MODEL = "heart-disease-models"
 QUICK = {"connect_timeout": 1, "read_timeout": 5, "deadline": 8, "attempts": 2}
 
 
@@ -42,19 +39,9 @@ def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Call
     from model_release.specfile import load_spec
 
     def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> Nightly:
-        prefix = f"{BUCKET}/{tmp_path.name}/ml"
-        destinations: list[dict[str, Any]] = [
-            {"name": "aws", "uri": f"s3://seaweed@{prefix}"},
-            {"name": "google", "uri": f"gs://fake_gcs@{prefix}"},
-            {"name": "azure", "uri": f"wasb://azurite@{prefix}", "required": azure_required},
-            {"name": "folder", "uri": "${MODEL_RELEASE_STORE}/ml"},
-        ]
-        path = specs(
-            "heart_disease_four_sites",
-            name="heart-disease",
-            destinations=[{**each, "transfer": QUICK} for each in destinations],
-            tracking=None,
-        )
+        places = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]
+        places[2]["required"] = azure_required
+        path = specs("heart_disease_four_sites", name="heart-disease", destinations=places, tracking=None)
         facts = Run(run_id=run_id, as_of=date(2026, 10, day), by="test")
         return Nightly(load_spec(path), facts, opener=open_through_hooks)
 
@@ -79,30 +66,8 @@ def opened(_request: bytes, answer: bytes) -> bytes | None:
 
 def readers(three: Clouds, tmp_path: Path) -> dict[str, Callable[[str], bytes]]:
     """Each destination, read with its own plain SDK."""
-    prefix = f"{tmp_path.name}/{FOLDER}"
-    return {
-        "aws": lambda key: three.read_s3(f"{prefix}/{key}"),
-        "google": lambda key: three.read_gcs(f"{prefix}/{key}"),
-        "azure": lambda key: three.read_azure(f"{prefix}/{key}"),
-        "folder": lambda key: (tmp_path / "store" / FOLDER / key).read_bytes(),
-    }
-
-
-def live(read: Callable[[str], bytes]) -> str | None:
-    """The version that a destination's pointer names, after every byte of it was checked; None without a pointer."""
-    try:
-        pointer = json.loads(read("latest.json"))
-    except Exception:  # noqa: BLE001 - each SDK has its own way to say that nothing is there
-        return None
-    version: str = pointer["version"]
-    manifest = read(f"{version}/metadata.json")
-    assert hashlib.sha256(manifest).hexdigest() == pointer["metadata_sha256"]
-    for entry in json.loads(manifest)["files"]:
-        body = read(f"{version}/{entry['path']}")
-        assert (len(body), hashlib.sha256(body).hexdigest()) == (entry["size"], entry["sha256"])
-        assert read(f"latest/{entry['path']}") == body
-    assert read(f"log/{pointer['epoch']:012d}.json") == read("latest.json")
-    return version
+    folder = f"{tmp_path.name}/{MODEL}"
+    return {**three.readers(folder), "folder": lambda key: (tmp_path / "store" / folder / key).read_bytes()}
 
 
 def test_one_release_lies_on_four_destinations_byte_for_byte(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,14 @@ class Clouds:
     azure: Server
     connections: dict[str, str]
 
+    def readers(self, prefix: str) -> dict[str, Callable[[str], bytes]]:
+        """Return what reads an object below a prefix at each destination, by the destination's name."""
+        return {
+            "aws": lambda key: self.read_s3(f"{prefix}/{key}"),
+            "google": lambda key: self.read_gcs(f"{prefix}/{key}"),
+            "azure": lambda key: self.read_azure(f"{prefix}/{key}"),
+        }
+
     def read_s3(self, key: str) -> bytes:
         """Read an object with boto3."""
         body: bytes = s3_client(self.s3.url).get_object(Bucket=BUCKET, Key=key)["Body"].read()
@@ -43,6 +52,23 @@ class Clouds:
         """Read an object with azure-storage-blob."""
         body: bytes = azure_service(self.azure).get_blob_client(BUCKET, key).download_blob().readall()
         return body
+
+
+def live(read: Callable[[str], bytes]) -> str | None:
+    """Return the version that a model's pointer names, after every byte of it was checked; None without a pointer."""
+    try:
+        pointer = json.loads(read("latest.json"))
+    except Exception:  # each SDK has its own way to say that nothing is there
+        return None
+    version: str = pointer["version"]
+    manifest = read(f"{version}/metadata.json")
+    assert hashlib.sha256(manifest).hexdigest() == pointer["metadata_sha256"]
+    for entry in json.loads(manifest)["files"]:
+        body = read(f"{version}/{entry['path']}")
+        assert (len(body), hashlib.sha256(body).hexdigest()) == (entry["size"], entry["sha256"])
+        assert read(f"latest/{entry['path']}") == body
+    assert read(f"log/{pointer['epoch']:012d}.json") == read("latest.json")
+    return version
 
 
 def s3_client(url: str) -> Any:
@@ -88,6 +114,16 @@ def clouds() -> Iterator[Clouds]:
         gcs_client(gcs.url).create_bucket(BUCKET)
         azure_service(azure).create_container(BUCKET)
         yield Clouds(s3, gcs, azure, connections(s3.url, gcs.url, azure.url))
+
+
+def destinations(prefix: str) -> list[dict[str, Any]]:
+    """Return a spec's destinations: S3 as home, Google, Azure and a folder, each below `prefix`."""
+    return [
+        {"name": "aws", "uri": f"s3://seaweed@{BUCKET}/{prefix}"},
+        {"name": "google", "uri": f"gs://fake_gcs@{BUCKET}/{prefix}"},
+        {"name": "azure", "uri": f"wasb://azurite@{BUCKET}/{prefix}"},
+        {"name": "folder", "uri": f"${{MODEL_RELEASE_STORE}}/{prefix}"},
+    ]
 
 
 def connections(s3_url: str, gcs_url: str, azure_url: str) -> dict[str, str]:

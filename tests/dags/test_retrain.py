@@ -200,6 +200,8 @@ TWO = datetime(2026, 11, 21, 2, tzinfo=UTC)
 def test_the_facts_of_every_kind_of_run(
     run_type: str, interval_end: datetime | None, conf: dict[str, Any], as_of: str, promote: str
 ) -> None:
+    from airflow.sdk.api.datamodels._generated import DagRunType  # the enum that tasks see
+
     from model_release.airflow_glue import run_facts
 
     params: dict[str, Any] = {
@@ -213,7 +215,7 @@ def test_the_facts_of_every_kind_of_run(
     dag_run = SimpleNamespace(
         run_id="r",
         dag_id="d",
-        run_type=run_type,
+        run_type=DagRunType(run_type),
         conf=conf,
         data_interval_end=interval_end,
         run_after=NOON,
@@ -223,3 +225,4 @@ def test_the_facts_of_every_kind_of_run(
     dag = SimpleNamespace(params=params)
     facts = run_facts({"dag": dag, "dag_run": dag_run, "params": params | conf, "ti": ti})  # type: ignore[typeddict-item]
     assert (facts.as_of.isoformat(), facts.promote, facts.by) == (as_of, promote, "airflow")
+    assert facts.run_type == run_type

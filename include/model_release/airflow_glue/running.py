@@ -49,8 +49,9 @@ def run_facts(context: Context) -> Run:
             f"the run's conf has unknown keys: {', '.join(unknown)}",
             hint=f"known: {', '.join(sorted(form))}",
         )
+    run_type = run.run_type.value  # str() of the enum that tasks see is its Python name
     promote = params["promote"]
-    if str(run.run_type) == "backfill" and conf.get("promote") is None:
+    if run_type == "backfill" and conf.get("promote") is None:
         promote = "never"
     bump = params["bump"]
     return Run(
@@ -58,7 +59,7 @@ def run_facts(context: Context) -> Run:
         as_of=_as_of(run, params["as_of"]),
         by=run.triggering_user_name or "airflow",
         dag_id=run.dag_id,
-        run_type=str(run.run_type),
+        run_type=run_type,
         promote=promote,
         force=params["force"],
         bump=None if bump == "auto" else Bump(bump),

@@ -45,6 +45,10 @@ def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
             from model_release.stores import azure
 
             return azure.open_default(uri, settings)
+        case "https" | "http":
+            from model_release.stores.web import WebStore
+
+            return WebStore(uri, settings=settings)
         case scheme:
             raise UsageError(
                 f"no store answers to {scheme}://",

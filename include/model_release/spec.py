@@ -70,8 +70,6 @@ class Column(Strict):
             raise ValueError("a categorical column has values, not min and max")
         if self.kind == "categorical" and not self.values:
             raise ValueError("a categorical column lists its values")
-        if self.input and any(isinstance(value, str) for value in self.values or []):
-            raise ValueError("the values of an input column are numbers; give words numbers, or set input: false")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
         return self

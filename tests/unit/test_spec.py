@@ -149,7 +149,6 @@ BROKEN = {
         "dataset.columns.colour",
         "values, not min and max",
     ),
-    "words as input": ("values: [1, 2]", "values: [red, blue]", 9, "dataset.columns.colour", "give words numbers"),
     "category without values": (", values: [1, 2]", "", 9, "dataset.columns.colour", "lists its values"),
     "values of a number": (
         "min: 0, max: 9",

@@ -120,7 +120,11 @@ class Nightly:
         )
         live = read_pointer(self.home)
         repeats = nothing_new(
-            self.home, live.pointer if live else None, fingerprint, may_promote=self.run.promote != "never"
+            self.home,
+            live.pointer if live else None,
+            fingerprint,
+            may_promote=self.run.promote != "never",
+            overrule=self.run.promote == "force",
         )
         if repeats is not None:
             log.info("nothing is new: %s", repeats)

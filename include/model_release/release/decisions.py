@@ -57,7 +57,9 @@ def judged(home: Store, fingerprint: str, since: int | None) -> DecisionRecord |
     return None
 
 
-def nothing_new(home: Store, pointer: Pointer | None, fingerprint: str, *, may_promote: bool) -> str | None:
+def nothing_new(
+    home: Store, pointer: Pointer | None, fingerprint: str, *, may_promote: bool, overrule: bool = False
+) -> str | None:
     """Return why a run of this fingerprint has nothing to do, in words; None when it has.
 
     Args:
@@ -65,6 +67,7 @@ def nothing_new(home: Store, pointer: Pointer | None, fingerprint: str, *, may_p
         pointer: what is live.
         fingerprint: of the run.
         may_promote: whether the run may move the pointer at all.
+        overrule: whether a person has asked to release even what was rejected.
     """
     since = pointer.since if pointer else None
     version = became(home, fingerprint)
@@ -78,7 +81,7 @@ def nothing_new(home: Store, pointer: Pointer | None, fingerprint: str, *, may_p
         refusal = why_not(pointer, candidate_of(manifest)) if pointer else None
         if refusal is not None:
             return f"the same data, code, packages and parameters made {version}, which is not live: {refusal}"
-    if verdict is not None and not verdict.decision.accepted:
+    if verdict is not None and not verdict.decision.accepted and not overrule:
         against = f"against {verdict.baseline}" if verdict.baseline else "before anything was live"
         return f"rejected {against} already ({verdict.key}): {'; '.join(verdict.decision.reasons)}"
     return None

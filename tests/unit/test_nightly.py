@@ -1,0 +1,187 @@
+"""Whole nights without Airflow, on the shipped data: what the rules of a release mean for a run of the chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_release import layout
+from model_release.documents import canonical_json
+from model_release.errors import Corrupt
+from model_release.nightly import Json, Nightly, Run
+from model_release.pointer import Hold, Pointer
+from model_release.release.catalog import live_pointer, published, versions
+from model_release.release.swap import move
+from model_release.specfile import load_spec
+from model_release.version import Version
+from shipped import quick_spec
+
+SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
+Nights = Callable[..., Nightly]
+
+
+@pytest.fixture
+def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
+    """A night of the four-site model; the day decides how many hospitals' rows have arrived."""
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+
+    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
+        changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
+        path = quick_spec(tmp_path, "heart_disease_four_sites", **changes)
+        run_id = facts.pop("run_id", f"night-{day}")
+        return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
+
+    return one
+
+
+def judged(night: Nightly) -> tuple[Json, list[Json]]:
+    _, work = night.ingest()
+    return night.gate(night.evaluate([night.train(each) for each in work]))
+
+
+def through(night: Nightly) -> Json:
+    night.reconcile()
+    _, orders = judged(night)
+    return night.update_latest([night.upload(each) for each in orders])
+
+
+def test_each_arrival_is_one_release_and_a_night_without_news_is_none(night: Nights) -> None:
+    for number, day in enumerate((1, 8, 15)):
+        assert through(night(day))["live"] == f"v1.{number}.0"
+        outcome, work = night(day + 1).ingest()
+        assert (work, outcome["new"]) == ([], False)
+        assert f"made v1.{number}.0, live since epoch {number + 1}" in outcome["reason"]
+    assert [str(each) for each in versions(night(15).home)] == ["v1.0.0", "v1.1.0", "v1.2.0"]
+
+
+def test_a_run_that_is_overtaken_is_judged_again(night: Nights) -> None:
+    through(night(1))
+    slow = night(15)
+    verdict, orders = judged(slow)
+    assert verdict["baseline"] == "v1.0.0"
+    assert through(night(8))["live"] == "v1.2.0"
+    done = slow.update_latest([slow.upload(each) for each in orders])
+    assert (done["version"], done["live"], done["epoch"]) == ("v1.1.0", "v1.1.0", 3)
+    manifest = published(slow.home, Version.parse("v1.1.0"))
+    keys = [each.key for each in slow.home.list(f"{layout.decisions_of(manifest.fingerprint)}/0")]
+    assert [key.rpartition("/")[2][:12] for key in keys] == ["000000000001", "000000000002"]
+
+
+def test_a_slower_run_on_older_data_publishes_and_says_why_latest_stays(night: Nights) -> None:
+    through(night(1))
+    slow = night(8)
+    _, orders = judged(slow)
+    through(night(15))
+    done = slow.update_latest([slow.upload(each) for each in orders])
+    assert not done["promoted"]
+    assert "latest only moves forward" in done["reason"]
+    assert done["live"] == "v1.2.0"
+
+
+def test_a_run_that_may_not_promote_publishes_and_announces_nothing(night: Nights) -> None:
+    through(night(1))
+    backfill = night(8, promote="never")
+    done = through(backfill)
+    assert (done["version"], done["promoted"], done["live"]) == ("v1.1.0", False, "v1.0.0")
+    assert backfill.announcement(None) is None
+    outcome, work = night(8, run_id="again", promote="never").ingest()
+    assert (work, outcome["new"]) == ([], False)
+
+
+def test_a_published_version_is_promoted_by_the_night_that_may(night: Nights) -> None:
+    through(night(1))
+    through(night(8, promote="never"))
+    done = through(night(9))
+    assert (done["version"], done["live"], done["epoch"]) == ("v1.1.0", "v1.1.0", 2)
+    assert [str(each) for each in versions(night(9).home)] == ["v1.0.0", "v1.1.0"]
+
+
+def test_a_hold_stops_promotion_until_it_is_lifted(night: Nights) -> None:
+    home = night(1).home
+    through(night(1))
+    hold = Hold(by="bob", reason="audit", at=datetime(2026, 10, 2, tzinfo=UTC), operation="h")
+
+    def holds(each: list[Hold]) -> Callable[[Pointer | None], Pointer | None]:
+        def decide(current: Pointer | None) -> Pointer | None:
+            assert current is not None
+            changes = {"holds": each, "epoch": current.epoch + 1, "write_id": f"w{current.epoch}"}
+            return current.model_copy(update=changes)
+
+        return decide
+
+    move(home, holds([hold]))
+    done = through(night(8))
+    assert (done["version"], done["promoted"]) == ("v1.1.0", False)
+    assert "held at v1.0.0 by bob" in done["reason"]
+    assert night(9).ingest()[1] == []
+    move(home, holds([]))
+    assert through(night(10))["live"] == "v1.1.0"
+
+
+def test_an_accepted_verdict_that_never_became_a_release_is_resumed(night: Nights) -> None:
+    through(night(1))
+    verdict, orders = judged(night(8))  # and then its machine was lost
+    assert verdict["version"] == "v1.1.0"
+    assert orders
+    done = through(night(9))
+    assert (done["version"], done["live"]) == ("v1.1.0", "v1.1.0")
+
+
+def test_a_rejection_can_be_overruled_and_the_manifest_says_by_whom(night: Nights) -> None:
+    through(night(1))
+    strict = {"gate": {"cross_validation": {"accuracy": 0.99}}}
+    verdict, orders = judged(night(8, spec=strict))
+    assert (verdict["accepted"], orders) == (False, [])
+    forced = through(night(8, spec=strict, run_id="forced", promote="force"))
+    assert forced["live"] == "v1.1.0"
+    gate = published(night(8).home, Version.parse("v1.1.0")).gate
+    assert gate is not None
+    assert (gate.accepted, gate.overruled) == (False, "ann")
+
+
+def test_a_risen_schema_revision_makes_a_major_version(night: Nights) -> None:
+    through(night(1))
+    assert through(night(8, spec={"schema_revision": 2}))["live"] == "v2.0.0"
+    assert through(night(15, spec={"schema_revision": 2}))["live"] == "v2.1.0"
+
+
+def test_a_forced_run_says_what_it_reproduced(night: Nights) -> None:
+    through(night(1))
+    verdict, orders = judged(night(2, force=True))
+    assert (verdict["summary"], orders) == ("reproduced v1.0.0 byte for byte", [])
+
+
+def test_other_bytes_from_the_same_inputs_are_an_error(night: Nights) -> None:
+    through(night(1))
+    through(night(8, promote="never"))
+    home = night(1).home
+    key = "v1.1.0/metadata.json"
+    stored = home.get(key)
+    assert stored is not None
+    manifest = json.loads(stored.body)
+    for entry in manifest["files"]:
+        entry["sha256"] = "0" * 64
+    home.replace(key, canonical_json(manifest), stored.token)
+    with pytest.raises(Corrupt, match=r"differs now"):
+        judged(night(9, force=True))
+
+
+def test_consumers_are_told_once_of_each_epoch(night: Nights) -> None:
+    through(night(1))
+    news = night(1).announcement(None)
+    assert news is not None
+    assert (news["version"], news["epoch"]) == ("v1.0.0", 1)
+    assert night(2).announcement(news) is None
+    through(night(8))
+    assert night(8).announcement(news) is not None
+
+
+def test_the_pointer_names_the_run_and_who_started_it(night: Nights) -> None:
+    through(night(1, run_type="scheduled"))
+    change = live_pointer(night(1).home).change
+    assert (change.by, change.reason) == ("ann", "scheduled run night-1")

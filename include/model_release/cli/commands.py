@@ -7,6 +7,7 @@ Data goes to stdout and everything else to stderr. The exit status tells what th
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -219,4 +220,5 @@ def _fault(path: Path) -> str | None:
 
 def main() -> None:
     """The console script."""
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # says in thirty lines what our error says in two
     app()

@@ -45,6 +45,7 @@ from model_release.stores.s3_errors import (
     effect_of,
     translate,
 )
+from model_release.stores.s3_fast import Fast
 from model_release.stores.uris import parse
 from model_release.transfer import TransferSettings
 
@@ -116,9 +117,10 @@ class S3Store:
         self._client = client
         self._bucket = bucket
         self._root = f"{prefix}/" if prefix else ""
-        self._bodies = Bodies(client, bucket, self.uri, self.settings.workers, self._ask)
         if self.settings.encryption_scope is not None:
             raise UsageError("encryption_scope is a setting of Azure", where=self.uri, hint="S3 has sse and kms_key")
+        self._fast = Fast(client, bucket, self.settings)
+        self._bodies = Bodies(client, bucket, self.uri, self.settings.workers, self._ask, self._fast)
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""
@@ -155,7 +157,8 @@ class S3Store:
                 self._bodies.send(key, name, file, size, kept)
                 return
             body = file.read()
-        self._ask(key, WRITE, lambda: self._put(name, body, kept))
+        if not self._fast.put(name, body, content_type=content_type, cache_control=cache_control):
+            self._ask(key, WRITE, lambda: self._put(name, body, kept))
 
     def download(self, key: str, path: Path) -> None:
         """Read an object of any size into a new file, which is removed again if that fails.
@@ -167,6 +170,10 @@ class S3Store:
         name = self._name(key)
         try:
             with path.open("w+b") as file:
+                body = self._fast.get(name, PART)
+                if body is not None:
+                    file.write(body)
+                    return
                 rest = self._ask(key, READ, lambda: self._bodies.receive_whole(name, file))
                 if rest is not None:
                     self._bodies.receive_parts(key, name, file, rest)

@@ -110,7 +110,7 @@ class Nightly:
 
         snapshot = dataset.ingest(
             self.spec,
-            source=self._open(self.spec.source_uri(), self.spec.home.transfer),
+            source=self._open(self.spec.source_uri(), self.spec.home.transfer.for_reading()),
             data=self._data,
             as_of=self.run.as_of,
         )

@@ -48,6 +48,11 @@ class TransferSettings(Strict):
         connect = min(self.connect_timeout, self.deadline / 2)
         return connect, min(self.read_timeout, self.deadline - connect)
 
+    def for_reading(self) -> TransferSettings:
+        """Return the time-outs, retries and parallelism alone, which any other store understands too."""
+        names = ("connect_timeout", "read_timeout", "deadline", "attempts", "workers")
+        return TransferSettings(**{name: getattr(self, name) for name in names})
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.sse == "AES256" and self.kms_key is not None:

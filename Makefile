@@ -10,6 +10,8 @@ UV := uv==0.13.9
 
 BIN := .venv/bin
 READY := .venv/.ready
+NODE := .node/.ready
+EMULATORS := tests/emulators
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
@@ -31,8 +33,13 @@ up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses 
 	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: $(READY) ## every test; ARGS="-k gate" for some
-	@$(BIN)/pytest $(ARGS)
+test: $(READY) azurite ## every test; ARGS="-k gate" for some
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder $(ARGS)
+
+.PHONY: azurite
+azurite:
+	@$(MAKE) --no-print-directory $(NODE) || \
+		echo "the tests of Azure's store will fail without Azurite; once npm works (Debian: apt-get install npm): make azurite" >&2
 
 .PHONY: lint
 lint: $(READY) ## style, types, layers, dependencies
@@ -48,8 +55,10 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 .PHONY: bench
-bench: $(READY) ## how long Airflow takes to start, and to run tasks that do nothing
-	@$(BIN)/python -m scripts.bench
+bench: $(READY) azurite ## measure stores, requests and airflow (all, or BENCH=stores; ARGS="--store s3" for a part of it)
+	@for each in $(or $(BENCH),stores requests airflow); do \
+		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
+		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 
 .PHONY: clean
 clean: ## remove what runs left: var/
@@ -62,6 +71,13 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/uv
 	@rm -f $@
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.txt requirements-dev.txt
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(NODE): $(EMULATORS)/package.json $(EMULATORS)/package-lock.json
+	@echo "installing Azurite, an emulator of Azure's blob storage, into .node"
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BIN)/uv:

@@ -66,6 +66,8 @@ def retrain(spec: Spec) -> None:
     @task(task_display_name="Evaluate")
     def evaluate(trained: list[dict[str, Any]]) -> dict[str, Any]:
         """Measure the candidates and the live champion on the same rows and folds."""
+        if not len(trained):  # a cleared run that finds nothing new: its old candidates are removed, not skipped
+            raise AirflowSkipException("nothing is new")
         return tonight(spec).evaluate(list(trained))
 
     @task(task_display_name="Gate")
@@ -83,6 +85,8 @@ def retrain(spec: Spec) -> None:
     @task(task_display_name="Update latest")
     def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
         """Publish the version, and move `latest` to it where the rules allow."""
+        if not len(uploaded):  # the same, for a cleared run whose gate says no
+            raise AirflowSkipException("nothing was uploaded")
         return tonight(spec).update_latest(list(uploaded))
 
     @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,19 @@ import pytest
 from memory_store import MemoryStore
 from model_release.release.once import RESEND
 from model_release.stores.local import LocalStore
+
+
+def pytest_configure() -> None:
+    """End like Ctrl-C when told to by SIGTERM, so that emulators and Airflows are stopped and not left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first, and keep a file's tests in one process: they share a server or an Airflow."""
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture

@@ -55,14 +55,16 @@ class Interposed:
         answer: Outcome = self._between(Request("replace", key, lambda: self._inner.replace(key, body, token)))
         return answer
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        self._between(Request("upload", key, lambda: self._inner.upload(key, path)))
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        self._between(Request("upload", key, lambda: self._inner.upload(key, path, new=new)))
 
     def download(self, key: str, path: Path) -> None:
         self._between(Request("download", key, lambda: self._inner.download(key, path)))
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        self._between(Request("copy", target, lambda: self._inner.copy(source, target)))
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        self._between(Request("copy", target, lambda: self._inner.copy(source, target, new=new)))
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         answer: Iterator[Entry] = self._between(Request("list", prefix, lambda: iter([*self._inner.list(prefix)])))

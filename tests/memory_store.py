@@ -44,17 +44,22 @@ class MemoryStore:
             found = self._objects.get(check_key(key))
             return self._put(key, body) if found is not None and found.token == token else Lost()
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
         body = path.read_bytes()
         with self._lock:
-            self._put(check_key(key), body)
+            if not new or key not in self._objects:
+                self._put(check_key(key), body)
 
     def download(self, key: str, path: Path) -> None:
         path.write_bytes(self._found(key).body)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         with self._lock:
-            self._put(check_key(target), self._found(source).body)
+            body = self._found(source).body
+            if not new or target not in self._objects:
+                self._put(check_key(target), body)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         found = sorted((key, each) for key, each in list(self._objects.items()) if key.startswith(prefix))

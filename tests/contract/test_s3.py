@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import socket
 import threading
@@ -15,7 +16,9 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ProxyConnectionError
 
 from contract.test_store import TestStore as Suite
@@ -37,9 +40,10 @@ from model_release.errors import (
 from model_release.release.once import create_once
 from model_release.stores import s3, s3_bodies
 from model_release.stores.base import NO_STORE, Lost, Won
+from model_release.stores.faults import Asked
 from model_release.stores.s3 import S3Store, client_config, open_default
-from model_release.stores.s3_bodies import PART
-from model_release.stores.s3_errors import Asked, Effect, effect_of, translate
+from model_release.stores.s3_bodies import PART, base64_of
+from model_release.stores.s3_errors import Effect, effect_of, translate
 from model_release.transfer import TransferSettings
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=2.0, attempts=3)
@@ -86,10 +90,18 @@ def store(weed: Server, bucket: str) -> S3Store:
     return S3Store(client_of(weed.url), bucket, PREFIX)
 
 
-@pytest.fixture(params=["weed", "fast"])
+def by_the_sdk(store: S3Store) -> S3Store:
+    """Take the store's quick way from it, so that the SDK sends every request."""
+    store._fast._requests = None
+    return store
+
+
+@pytest.fixture(params=["weed", "fast", "weed by the SDK"])
 def any_store(request: pytest.FixtureRequest) -> S3Store:
-    server: Server = request.getfixturevalue(request.param)
-    return S3Store(client_of(server.url), new_bucket(server.url), PREFIX)
+    name, _, slow = request.param.partition(" ")
+    server: Server = request.getfixturevalue(name)
+    store = S3Store(client_of(server.url), new_bucket(server.url), PREFIX)
+    return by_the_sdk(store) if slow else store
 
 
 @pytest.fixture
@@ -98,6 +110,12 @@ def big(tmp_path: Path) -> Path:
     path = tmp_path / "big"
     path.write_bytes(bytes(range(256)) * (2 * PART // 256) + b"and a little more")
     return path
+
+
+@pytest.fixture
+def ignored(any_store: S3Store, request: pytest.FixtureRequest) -> set[str]:
+    """SeaweedFS looks at every condition, moto not at that of a copy."""
+    return {"copy"} if "fast" in request.node.callspec.params["any_store"] else set()
 
 
 class TestS3(Suite):
@@ -182,6 +200,7 @@ def listening() -> tuple[str, Wire, S3Store]:
 
 def test_a_large_file_travels_in_parts_that_are_checked(any_store: S3Store, big: Path, tmp_path: Path) -> None:
     wire = Wire(any_store._client)
+    quick = any_store._fast._requests is not None
     any_store.upload("v1.0.0/big", big, cache_control=NO_STORE, content_type="application/x-big")
     assert sorted(wire.operations) == [
         *("CompleteMultipartUpload", "CreateMultipartUpload"),
@@ -193,7 +212,8 @@ def test_a_large_file_travels_in_parts_that_are_checked(any_store: S3Store, big:
     assert (head["CacheControl"], head["ContentType"]) == (NO_STORE, "application/x-big")
     wire.sent.clear()
     any_store.download("v1.0.0/big", tmp_path / "target")
-    assert wire.operations.count("GetObject") == 4
+    assert wire.operations.count("GetObject") == (1 if quick else 4)
+    assert (any_store._fast._requests is not None) == quick, "the quick way was good enough to the end"
     assert (tmp_path / "target").read_bytes() == big.read_bytes()
 
 
@@ -236,7 +256,7 @@ def test_memory_does_not_grow_with_the_file(store: S3Store, tmp_path: Path) -> N
 
 
 def test_the_number_of_requests(store: S3Store, tmp_path: Path) -> None:
-    wire = Wire(store._client)
+    wire = Wire(by_the_sdk(store)._client)
     (tmp_path / "file").write_bytes(b"x")
     won = store.create("key", b"one")
     assert isinstance(won, Won)
@@ -448,6 +468,108 @@ def test_settings_reach_every_write(tmp_path: Path) -> None:
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+def test_the_quick_way_sends_what_the_sdk_would(weed: Server, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"trustworthy")
+    settings = TransferSettings(tags={"team": "heart disease"}, storage_class="STANDARD")
+    sent: list[bytes] = []
+    with proxied(weed.url) as proxy:
+
+        def note(request: bytes, answer: bytes) -> bytes:
+            sent.append(request)
+            return answer
+
+        proxy.spoil = note
+        store = S3Store(client_of(proxy.url), bucket, PREFIX, settings=settings)
+        store.upload("file", tmp_path / "file", content_type="application/x-file", cache_control=NO_STORE)
+        request = sent[0].decode().lower()
+        store.download("file", tmp_path / "target")
+        assert len(sent) == 2, "one request each"
+        locked = S3Store(client_of(proxy.url), bucket, PREFIX, settings=TransferSettings(kms_key="key/1"))
+        with pytest.raises(StoreUnavailable):  # this server has no keys
+            locked.upload("file", tmp_path / "file")
+        assert "x-amz-server-side-encryption: aws:kms\r\n" in sent[2].decode().lower()
+        assert "x-amz-server-side-encryption-aws-kms-key-id: key/1\r\n" in sent[2].decode().lower()
+    assert (tmp_path / "target").read_bytes() == b"trustworthy"
+    for header in (
+        f"x-amz-checksum-sha256: {base64_of(hashlib.sha256(b'trustworthy').digest())}".lower(),
+        "x-amz-storage-class: standard",
+        "x-amz-tagging: team=heart",
+        "content-type: application/x-file",
+        f"cache-control: {NO_STORE}",
+        f"credential={WRITER.access}/",
+    ):
+        assert header in request, header
+
+
+def test_the_quick_way_is_left_after_a_fault(weed: Server, bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with proxied(weed.url) as proxy:
+        cut: list[bytes] = []
+
+        def once(request: bytes, answer: bytes) -> bytes | None:
+            cut.append(request)
+            return answer if len(cut) > 1 else None
+
+        proxy.spoil = once
+        store = S3Store(client_of(proxy.url), bucket, PREFIX)
+        wire = Wire(store._client)
+        store.upload("file", tmp_path / "file")
+        store.download("file", tmp_path / "target")
+    assert wire.operations == ["PutObject", "GetObject"]
+    assert (tmp_path / "target").read_bytes() == b"x"
+
+
+def test_what_is_missing_does_not_end_the_quick_way(store: S3Store, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no such object"):
+        store.download("missing", tmp_path / "target")
+    assert store._fast._requests is not None
+
+
+UNLIKE: dict[str, Config] = {
+    "a proxy": Config(proxies={"http": "http://127.0.0.1:9", "https": "http://127.0.0.1:9"}),
+    "a certificate": Config(client_cert="/path/to/certificate"),
+    "no signature": Config(signature_version=UNSIGNED),
+    "no time": client_config(TransferSettings(connect_timeout=30, read_timeout=30, deadline=60)),
+}
+
+
+@pytest.mark.parametrize("name", list(UNLIKE))
+def test_a_client_that_cannot_be_mirrored_has_no_quick_way(name: str) -> None:
+    settings = TransferSettings(connect_timeout=30, read_timeout=30) if name == "no time" else TransferSettings()
+    client = boto3.client(
+        "s3",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        region_name="us-east-1",
+        config=client_config(settings, path_style=True).merge(UNLIKE[name]),
+    )
+    assert S3Store(client, "models", settings=settings)._fast._requests is None
+
+
+@pytest.mark.parametrize(("verify", "quick"), [(True, True), (False, False), ("/path/to/authorities.pem", False)])
+def test_only_the_usual_authorities_have_a_quick_way(
+    verify: bool | str, quick: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "eu-west-1"}
+    client = boto3.client("s3", verify=verify, **keys)
+    assert (S3Store(client, "models")._fast._requests is not None) is quick
+
+
+def test_an_object_whose_etag_is_not_its_md5_is_read_by_the_sdk(store: S3Store, big: Path, tmp_path: Path) -> None:
+    name = f"{PREFIX}/parts"
+    upload = store._client.create_multipart_upload(Bucket=store._bucket, Key=name)["UploadId"]
+    one = {"Bucket": store._bucket, "Key": name, "UploadId": upload}
+    part = {"PartNumber": 1, "ETag": store._client.upload_part(**one, PartNumber=1, Body=b"one part")["ETag"]}
+    store._client.complete_multipart_upload(**one, MultipartUpload={"Parts": [part]})
+    wire = Wire(store._client)
+    store.download("parts", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"one part"
+    assert wire.operations == ["GetObject"]
 
 
 def test_a_setting_of_another_cloud_is_refused() -> None:

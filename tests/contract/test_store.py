@@ -38,8 +38,14 @@ def body_of(store: Store, key: str) -> bytes:
     return stored.body
 
 
+@pytest.fixture
+def ignored() -> set[str]:
+    """The conditions that a server does not look at: none of these do that."""
+    return set()
+
+
 class TestStore:
-    """The suite."""
+    """The suite. A module that runs it says by `ignored` which conditions its server does not look at."""
 
     def test_what_is_not_there(self, any_store: Store, tmp_path: Path) -> None:
         assert any_store.get("a/b") is None
@@ -93,6 +99,25 @@ class TestStore:
         any_store.upload("one", tmp_path / "file")
         any_store.copy("one", "two")
         assert body_of(any_store, "one") == body_of(any_store, "two") == b"new"
+
+    @pytest.mark.parametrize("size", [5, 9 * 1024 * 1024])
+    def test_what_is_new_leaves_what_is_there(
+        self, any_store: Store, tmp_path: Path, size: int, ignored: set[str]
+    ) -> None:
+        first, second, back = (tmp_path / name for name in ("first", "second", "back"))
+        first.write_bytes(b"1" * size)
+        second.write_bytes(b"2" * size)
+        any_store.upload("new/a", first, new=True)
+        if not (size > 9 and "large upload" in ignored):
+            any_store.upload("new/a", second, new=True)
+        any_store.upload("new/b", second)
+        any_store.copy("new/b", "new/c", new=True)
+        any_store.download("new/c", back)
+        assert back.read_bytes() == second.read_bytes()
+        if "copy" not in ignored:
+            any_store.copy("new/b", "new/a", new=True)
+        any_store.download("new/a", back)
+        assert back.read_bytes() == first.read_bytes()
 
     def test_list(self, any_store: Store) -> None:
         keys = [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emulators.process import HOST, Server, serving
 
-INSTALL = "npm install --prefix .node azurite"
+INSTALL = "make azurite"
 
 ACCOUNT = "devstoreaccount1"
 KEY = base64.b64encode(b"of no account but Azurite's, and of these tests only").decode()

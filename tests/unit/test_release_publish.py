@@ -205,13 +205,14 @@ def test_staging_refuses_what_is_not_as_promised(store: LocalStore, tmp_path: Pa
         stage(store, made.run, made.folder, made.draft.files)
 
 
-def test_damaged_bytes_are_sent_again(store: LocalStore, tmp_path: Path) -> None:
+def test_damaged_bytes_are_an_error_and_never_written_over(store: LocalStore, tmp_path: Path) -> None:
     claim = Chain(store).claim(make(tmp_path, "a"))
     store.create("v1.0.0/best_model.pkl", b"half")
+    with pytest.raises(Corrupt, match="written once"):
+        place(claim, home=store, target=store)
+    store.delete("v1.0.0/best_model.pkl")
     assert place(claim, home=store, target=store) == [entry.path for entry in claim.metadata.files]
-    seal(store, claim)
-    (store.root / "v1.0.0" / "preprocessor.pkl").write_bytes(b"bit rot")
-    assert place(claim, home=store, target=store) == ["preprocessor.pkl"]
+    assert place(claim, home=store, target=store) == []
 
 
 def test_bytes_that_come_back_wrong_are_not_sealed(memory: MemoryStore, tmp_path: Path) -> None:

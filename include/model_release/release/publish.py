@@ -11,7 +11,7 @@ from model_release import layout
 from model_release.documents import Document, sha256_of
 from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
-from model_release.release.catalog import check_file, fetch, matches, read_version
+from model_release.release.catalog import check_file, fetch, read_version
 from model_release.release.once import create_exactly
 from model_release.stores.base import OCTETS, Store
 from model_release.version import Version
@@ -119,14 +119,28 @@ def _refuse_abandoned(home: Store, version: Version) -> None:
 
 
 def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int]) -> bool:
+    """Whether the file is there and right.
+
+    Raises:
+        Corrupt: something else lies there, and a version's files are written once.
+    """
     key = layout.artifact(version, entry.path)
-    return there.get(key) == entry.size and matches(target, key, entry)
+    if key not in there:
+        return False
+    try:
+        fetch(target, key, entry, None)
+    except NotFound:  # removed since the folder was listed
+        return False
+    except Corrupt as error:
+        hint = "files of a version are written once: find out who changed this one, remove it, and run again"
+        raise Corrupt(error.what, where=error.where, hint=hint) from None
+    return True
 
 
 def _send(run: str, version: Version, entry: FileEntry, *, home: Store, target: Store) -> None:
     source, key = layout.staged(run, entry.sha256), layout.artifact(version, entry.path)
     if target.uri == home.uri:
-        home.copy(source, key)
+        home.copy(source, key, new=True)
         return
     with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
         path = Path(folder) / "file"
@@ -134,7 +148,7 @@ def _send(run: str, version: Version, entry: FileEntry, *, home: Store, target: 
             fetch(home, source, entry, path)
         except NotFound:  # staging is long gone, yet a new follower may need what home has published
             fetch(home, key, entry, path)
-        target.upload(key, path, content_type=_content_type(entry))
+        target.upload(key, path, content_type=_content_type(entry), new=True)
 
 
 def _content_type(entry: FileEntry) -> str:

@@ -14,9 +14,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -29,34 +29,22 @@ from azure.core.exceptions import (
     ResourceModifiedError,
 )
 from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSettings, StandardBlobTier
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
-from model_release.errors import (
-    Corrupt,
-    NotFound,
-    StoreUnavailable,
-    UsageError,
-)
+from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.layout import check_key
 from model_release.stores.azure_errors import (
     CHANGED,
     EXISTS,
     NO_CONTAINER,
-    Asked,
-    Fault,
     code_of,
     fault_of,
     status_of,
     translate,
 )
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.uris import parse
+from model_release.stores.faults import Asked, attempts, corrupt, may_repeat
+from model_release.stores.parts import hashed, new_file, side_by_side
+from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
 
 T = TypeVar("T")
@@ -80,19 +68,19 @@ class _Tries:
     def __call__(self, request: Callable[..., T], *args: Any, **options: Any) -> T:
         """Make a request of the SDK, again where that is safe and the deadline allows it."""
         connect, read = self._settings.timeouts
-        attempts = Retrying(
-            retry=retry_if_exception(self._again),
-            stop=stop_after_attempt(self._settings.attempts)
-            | stop_before_delay(self._settings.deadline - connect - read),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            reraise=True,
-        )
         bounds = {"retry_total": 0, "connection_timeout": connect, "read_timeout": read}
-        return attempts(request, *args, **options, **bounds)
+        return attempts(self._settings, self._again)(request, *args, **options, **bounds)
 
     def _again(self, error: BaseException) -> bool:
-        fault = fault_of(error)
-        return fault is not None and not (self._conditional and fault is Fault.UNANSWERED)
+        return may_repeat(fault_of(error), conditional=self._conditional)
+
+
+_MISSING: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
+
+
+def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
+    """Take "it is there" for an answer, where only what is not there was to be written."""
+    return contextlib.suppress(ResourceExistsError, ResourceModifiedError) if new else contextlib.nullcontext()
 
 
 class AzureStore:
@@ -151,23 +139,25 @@ class AzureStore:
         except ResourceModifiedError:
             return Lost()
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        """Write a file of any size. Whole or not at all; what was there is replaced.
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        """Write a file of any size. Whole or not at all.
 
         Up to 8 MiB it is one request; above, blocks and then their list. The service checks the MD5 of each
         request, and keeps the MD5 of the whole with the blob for `download` to check.
         """
         size = path.stat().st_size
         if size > PART:
-            self._put_blocks(key, path, size, content_type, cache_control)
+            self._put_blocks(key, path, size, content_type, cache_control, new=new)
             return
         body = path.read_bytes()
         content = _content(content_type, cache_control, _md5(body))
-        with self._errors(key, _WRITE) as tries:
+        with self._errors(key, _WRITE) as tries, _left_as_it_is(new=new):
             tries(
                 self._blob(key).upload_blob,
                 body,
-                overwrite=True,
+                overwrite=not new,
                 validate_content="md5",
                 content_settings=content,
                 **self._written,
@@ -180,14 +170,11 @@ class AzureStore:
             NotFound: there is no such object.
             Corrupt: what arrived is not what the store has.
         """
-        try:
-            self._receive(key, path)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with new_file(path) as file:
+            self._receive(key, file)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        """Copy inside the store. What was there is replaced.
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        """Copy inside the store.
 
         On the store's side in one request, and two more for another `cache_control`: the service copies
         headers as they are. Nor can it put a copy under an encryption scope; then the bytes pass through
@@ -197,11 +184,12 @@ class AzureStore:
             NotFound: there is no such source.
         """
         if self._settings.encryption_scope is not None:
-            self._copy_through_here(source, target, cache_control)
+            self._copy_through_here(source, target, cache_control, new=new)
             return
         copied = self._blob(target)
         options = {name: value for name, value in self._written.items() if name != "encryption_scope"}
-        with self._errors(source, f"{_READ}, {_WRITE}") as tries:
+        options |= _MISSING if new else {}
+        with self._errors(source, f"{_READ}, {_WRITE}") as tries, _left_as_it_is(new=new):
             started = tries(copied.start_copy_from_url, self._blob(source).url, **options)
             state = str(started["copy_status"])
             while state == "pending" and time.monotonic() - tries.began < self._settings.deadline:
@@ -275,26 +263,25 @@ class AzureStore:
             written["standard_blob_tier"] = tiers[settings.storage_class.lower()]
         return written
 
-    def _receive(self, key: str, path: Path) -> None:
+    def _receive(self, key: str, file: BufferedRandom) -> None:
         try:
             first, body = self._read_part(key, 0)
         except _Empty:
-            path.write_bytes(b"")
             return
         size = int(first.content_range.rpartition("/")[2])
-        with path.open("wb") as file:
-            file.write(body)
-            file.flush()
+        os.pwrite(file.fileno(), body, 0)
 
-            def read(start: int) -> None:
+        def read(start: int) -> None:
+            if start:
                 os.pwrite(file.fileno(), self._read_part(key, start, first.etag)[1], start)
 
-            if size > PART:
-                self._in_parallel(read, range(PART, size, PART))
-        if path.stat().st_size != size:
-            raise self._corrupt(key, f"{path.stat().st_size} bytes arrived of {size}")
+        parts = side_by_side(read, range(0, size, PART), self._settings.workers)
+        md5 = hashed(parts, file.fileno(), PART, _md5_hash()).digest()
+        arrived = os.fstat(file.fileno()).st_size
+        if arrived != size:
+            raise self._corrupt(key, f"{arrived} bytes arrived of {size}")
         promised = first.content_settings.content_md5
-        if promised is not None and bytes(promised) != _md5_of(path):
+        if promised is not None and bytes(promised) != md5:
             raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
 
     def _put(self, key: str, body: bytes, content_type: str, cache_control: str, **condition: Any) -> str:
@@ -312,7 +299,7 @@ class AzureStore:
             )
         return str(answer["etag"])
 
-    def _put_blocks(self, key: str, path: Path, size: int, content_type: str, cache_control: str) -> None:
+    def _put_blocks(self, key: str, path: Path, size: int, content_type: str, cache_control: str, *, new: bool) -> None:
         blob = self._blob(key)
         upload = uuid.uuid4().hex  # two uploads at once must not mix their blocks
         scope = {name: value for name, value in self._written.items() if name == "encryption_scope"}
@@ -326,12 +313,14 @@ class AzureStore:
                     block = f"{upload}-{start // PART:05d}"
                     tries(blob.stage_block, block, body, validate_content="md5", **scope)
 
-            self._in_parallel(send, starts)
-        content = _content(content_type, cache_control, _md5_of(path))
-        with self._errors(key, _WRITE) as tries:
+            done = side_by_side(send, starts, self._settings.workers)
+            md5 = hashed(done, file.fileno(), PART, _md5_hash()).digest()
+        content = _content(content_type, cache_control, md5)
+        with self._errors(key, _WRITE) as tries, _left_as_it_is(new=new):
             tries(
                 blob.commit_block_list,
                 blocks,
+                **(_MISSING if new else {}),
                 content_settings=content,
                 validate_content="md5",
                 **self._written,
@@ -363,7 +352,7 @@ class AzureStore:
                     raise _Empty from None
                 raise
 
-    def _copy_through_here(self, source: str, target: str, cache_control: str) -> None:
+    def _copy_through_here(self, source: str, target: str, cache_control: str, *, new: bool) -> None:
         with self._errors(source, _READ) as tries:
             content = tries(self._blob(source).get_blob_properties).content_settings
         with tempfile.TemporaryDirectory() as folder:
@@ -374,18 +363,14 @@ class AzureStore:
                 path,
                 content_type=content.content_type or OCTETS,
                 cache_control=cache_control or content.cache_control or "",
+                new=new,
             )
-
-    def _in_parallel(self, work: Callable[[int], None], starts: range) -> None:
-        with ThreadPoolExecutor(self._settings.workers) as pool:
-            for _ in pool.map(work, starts):
-                pass  # raises what a part has raised
 
     def _blob(self, key: str) -> BlobClient:
         return self._container.get_blob_client(self._prefix + check_key(key))
 
     def _corrupt(self, key: str, what: str) -> Corrupt:
-        return Corrupt(what, where=f"{self.uri}/{key}", hint="read it again; if that helps, suspect the network")
+        return corrupt(what, f"{self.uri}/{key}")
 
     @contextlib.contextmanager
     def _errors(self, key: str, permission: str, *, conditional: bool = False) -> Iterator[_Tries]:
@@ -422,13 +407,7 @@ def open_default(uri: str, settings: TransferSettings | None = None) -> AzureSto
         UsageError: not a store's URI, no account, or an unreadable connection string.
     """
     settings = settings or TransferSettings()
-    parts = parse(uri)
-    if parts.connection is not None:
-        raise UsageError(
-            f"{parts.connection!r} is a connection of Airflow, which is not here",
-            where=f"wasb://{parts.container}",
-            hint="leave it out of the URI to use this machine's own credentials",
-        )
+    parts = parse_here(uri)
     text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
     if text:
         try:
@@ -469,10 +448,9 @@ def _content(content_type: str, cache_control: str, md5: bytes) -> ContentSettin
     return ContentSettings(content_type=content_type, cache_control=cache_control or None, content_md5=bytearray(md5))
 
 
+def _md5_hash(body: bytes = b"") -> Any:
+    return hashlib.md5(body, usedforsecurity=False)
+
+
 def _md5(body: bytes) -> bytes:
-    return hashlib.md5(body, usedforsecurity=False).digest()
-
-
-def _md5_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    return bytes(_md5_hash(body).digest())

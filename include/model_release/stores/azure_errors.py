@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum
 
 from azure.core.exceptions import (
     AzureError,
@@ -22,11 +20,10 @@ from model_release.errors import (
     CredentialsRefused,
     ModelReleaseError,
     NotFound,
-    OutcomeUnknown,
     Refused,
-    StoreUnavailable,
     UsageError,
 )
+from model_release.stores.faults import Asked, Fault, passing
 
 EXISTS = frozenset({"BlobAlreadyExists", "UnauthorizedBlobOverwrite"})
 """It was not to exist, and does. The second is what an identity hears that may create and not overwrite."""
@@ -42,35 +39,6 @@ _DAMAGED = frozenset({"Md5Mismatch", "InvalidMd5"})
 _PROTECTED = frozenset(
     {"BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold", "LeaseIdMissing", "SnapshotsPresent"}
 )
-
-
-class Fault(Enum):
-    """What may pass when the same request is sent again, by what is known of the one that failed."""
-
-    UNREACHED = "cannot be reached"
-    THROTTLED = "asks for fewer requests"
-    UNANSWERED = "gave no usable answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked, for the words of an error.
-
-    Attributes:
-        where: the object.
-        container: its container, as a URI.
-        endpoint: the host that was asked, without path or query.
-        permission: the least that is needed for it, by the names that a SAS has for them.
-        conditional: whether it was a write under a condition.
-        seconds: how long it took.
-    """
-
-    where: str
-    container: str
-    endpoint: str
-    permission: str
-    conditional: bool
-    seconds: float
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -105,7 +73,7 @@ def translate(error: AzureError, asked: Asked) -> ModelReleaseError:
     fault, status, code = fault_of(error), status_of(error), code_of(error)
     because = " ".join(each for each in (f"HTTP {status}" if status else type(error).__name__, code) if each)
     if fault is not None:
-        return _passing(fault, because, asked)
+        return passing(fault, because, asked)
     if code == NO_CONTAINER:
         return NotFound(
             "there is no such container",
@@ -127,21 +95,6 @@ def translate(error: AzureError, asked: Asked) -> ModelReleaseError:
             hint="check the destination's storage_class, encryption_scope and tags",
         )
     return Refused(f"the store refuses ({because})", where=asked.where)
-
-
-def _passing(fault: Fault, because: str, asked: Asked) -> ModelReleaseError:
-    waited = f"{because}, after {asked.seconds:.1f} s"
-    if asked.conditional and fault is Fault.UNANSWERED:
-        return OutcomeUnknown(
-            f"the answer of {asked.endpoint} was lost ({waited}); the write may have happened",
-            where=asked.where,
-            hint="send the same request again",
-        )
-    return StoreUnavailable(
-        f"{asked.endpoint} {fault.value} ({waited})",
-        where=asked.where,
-        hint="try again later; check the endpoint, the network and the proxy",
-    )
 
 
 def _not_allowed(error: AzureError, because: str, asked: Asked) -> ModelReleaseError:

@@ -88,8 +88,13 @@ class Store(Protocol):
         """
         ...
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        """Write a file of any size. Whole or not at all; what was there is replaced."""
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        """Write a file of any size. Whole or not at all.
+
+        What was there is replaced; with `new` it is left as it is, and nothing is written.
+        """
         ...
 
     def download(self, key: str, path: Path) -> None:
@@ -100,8 +105,10 @@ class Store(Protocol):
         """
         ...
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        """Copy inside the store, on its side where it can. What was there is replaced.
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        """Copy inside the store, on its side where it can.
+
+        What was there is replaced; with `new` it is left as it is, and nothing is written.
 
         Raises:
             NotFound: there is no such source.

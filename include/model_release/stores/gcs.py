@@ -13,9 +13,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from io import BufferedRandom
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -27,31 +27,23 @@ from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 
-from model_release.errors import (
-    Corrupt,
-    NotFound,
-    StoreUnavailable,
-    UsageError,
-)
+from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.gcs_errors import (
-    FAILURES,
-    Asked,
-    Fault,
-    fault_of,
-    status_of,
-    translate,
-    unauthenticated,
-)
-from model_release.stores.uris import parse
+from model_release.stores.faults import Asked, corrupt, may_repeat
+from model_release.stores.gcs_errors import FAILURES, fault_of, status_of, translate, unauthenticated
+from model_release.stores.parts import hashed, new_file, side_by_side
+from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
 
 PART = 8 * 1024 * 1024
-"""Bytes. A larger file is read in ranges of this size side by side, and sent in chunks of it, one by one."""
+"""Bytes. A larger file is read in ranges of this size, side by side."""
+
+CHUNK = 2 * PART
+"""Bytes. A file that is larger than `PART` is sent in chunks of this size, one after the other."""
 
 _READ, _WRITE, _LIST = "storage.objects.get", "storage.objects.create", "storage.objects.list"
 _REPLACE, _DELETE = "storage.objects.create and storage.objects.delete", "storage.objects.delete"
@@ -70,10 +62,13 @@ class _Tries:
 
     def again(self, error: BaseException) -> bool:
         """Note a failed attempt; return whether another may follow."""
-        fault = fault_of(error)
         self._left -= 1
-        safe = fault is not None and not (self._conditional and fault is Fault.UNANSWERED)
-        return safe and self._left > 0
+        return self._left > 0 and may_repeat(fault_of(error), conditional=self._conditional)
+
+
+def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
+    """Take "it is there" for an answer, where only what is not there was to be written."""
+    return contextlib.suppress(api.PreconditionFailed) if new else contextlib.nullcontext()
 
 
 class GcsStore:
@@ -116,7 +111,8 @@ class GcsStore:
                 self._require_bucket(key)
                 return None
         promised = _promised_crc32c(answer)
-        if promised not in (None, _crc32c_text(google_crc32c.value(answer.content))):
+        actual = _crc32c(answer.content).digest()
+        if promised not in (None, base64.b64encode(actual).decode()):
             raise self._corrupt(key, "its bytes do not have the checksum that the store has for them")
         headers = answer.headers
         return Stored(answer.content, headers["X-Goog-Generation"], parsedate_to_datetime(headers["Last-Modified"]))
@@ -133,18 +129,24 @@ class GcsStore:
         generation = int(token) if token.isdecimal() else _NEVER
         return self._put(key, body, generation, _REPLACE, content_type, cache_control)
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        """Write a file of any size. Whole or not at all; what was there is replaced.
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        """Write a file of any size. Whole or not at all.
 
         Up to 8 MiB it is one request; above, a resumable upload. The store compares the CRC32C in both.
         """
         blob = self._new(key, cache_control)
         large = path.stat().st_size > PART
         if large:
-            blob.chunk_size = PART
+            blob.chunk_size = CHUNK
         # each chunk of a large file has the whole deadline for itself, and as many attempts as fit
-        with self._errors(key, _REPLACE, attempts=math.inf if large else None) as tries:
-            blob.upload_from_filename(str(path), content_type=content_type, checksum="crc32c", **self._bounds(tries))
+        condition = {"if_generation_match": 0} if new else {}
+        permission = _WRITE if new else _REPLACE
+        with self._errors(key, permission, attempts=math.inf if large else None) as tries, _left_as_it_is(new=new):
+            blob.upload_from_filename(
+                str(path), content_type=content_type, checksum="crc32c", **condition, **self._bounds(tries)
+            )
 
     def download(self, key: str, path: Path) -> None:
         """Read an object of any size into a new file, removed again if that fails; one generation, whole.
@@ -153,14 +155,11 @@ class GcsStore:
             NotFound: there is no such object.
             Corrupt: what arrived is not what the store has.
         """
-        try:
-            self._receive(key, path)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with new_file(path) as file:
+            self._receive(key, file)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        """Copy inside the store, on its side. What was there is replaced.
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        """Copy inside the store, on its side.
 
         One request; two where something about the copy is to differ: the store then wants all of its headers
         again.
@@ -170,17 +169,18 @@ class GcsStore:
         """
         origin = self._bucket.blob(self._name(source))
         copied = self._bucket.blob(self._name(target), kms_key_name=self._settings.kms_key)
-        with self._errors(source, f"{_READ}, {_REPLACE}") as tries:
+        with self._errors(source, f"{_READ}, {_REPLACE}") as tries, _left_as_it_is(new=new):
             bounds = self._bounds(tries)
+            condition = {"if_generation_match": 0} if new else {}
             if cache_control or self._settings.storage_class is not None:
                 origin.reload(**bounds)
                 copied.content_type = origin.content_type
                 copied.metadata = origin.metadata
                 copied.cache_control = cache_control or origin.cache_control
                 copied.storage_class = self._settings.storage_class
-            token, _, _ = copied.rewrite(origin, **bounds)
+            token, _, _ = copied.rewrite(origin, **condition, **bounds)
             while token is not None:  # a large object that changes place or class is copied in steps
-                token, _, _ = copied.rewrite(origin, token=token, **bounds)
+                token, _, _ = copied.rewrite(origin, token=token, **condition, **bounds)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the objects whose key begins with `prefix`, in the order of their keys."""
@@ -216,22 +216,25 @@ class GcsStore:
             answer = self._retry(tries)(ask)()
         return parsedate_to_datetime(answer.headers["Date"])
 
-    def _receive(self, key: str, path: Path) -> None:
+    def _receive(self, key: str, file: BufferedRandom) -> None:
         with self._errors(key, _READ) as tries:
             try:
                 first = self._read(key, tries, start=0)
             except api.RequestRangeNotSatisfiable:
-                path.write_bytes(b"")  # nothing is the only thing without a first byte
-                return
+                return  # nothing is the only thing without a first byte
         size = int(first.headers.get("Content-Range", f"/{len(first.content)}").rpartition("/")[2])
-        with path.open("wb") as file:
-            file.write(first.content)
-            file.flush()
-            self._read_rest(key, first.headers["X-Goog-Generation"], size, file.fileno())
-        if path.stat().st_size != size:
-            raise self._corrupt(key, f"{path.stat().st_size} bytes arrived of {size}")
-        promised = _promised_crc32c(first)
-        if promised is not None and _crc32c_of(path) != promised:
+        os.pwrite(file.fileno(), first.content, 0)
+
+        def read(start: int) -> None:
+            if start:
+                self._read_more(key, first.headers["X-Goog-Generation"], start, file.fileno())
+
+        parts = side_by_side(read, range(0, size, PART), self._settings.workers)
+        crc32c = hashed(parts, file.fileno(), PART, _crc32c()).digest()
+        arrived = os.fstat(file.fileno()).st_size
+        if arrived != size:
+            raise self._corrupt(key, f"{arrived} bytes arrived of {size}")
+        if _promised_crc32c(first) not in (None, base64.b64encode(crc32c).decode()):
             raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
 
     def _put(
@@ -269,23 +272,16 @@ class GcsStore:
         answer: requests.Response = self._retry(tries)(ask)()
         return answer
 
-    def _read_rest(self, key: str, generation: str, size: int, file: int) -> None:
-        """Write everything after the first part where it belongs in `file`."""
-
-        def read(start: int) -> None:
-            with self._errors(key, _READ) as tries:
-                try:
-                    part = self._read(key, tries, start=start, generation=generation)
-                except api.NotFound:
-                    raise StoreUnavailable(
-                        "it was replaced while it was read", where=f"{self.uri}/{key}", hint="read it again"
-                    ) from None
-            os.pwrite(file, part.content, start)
-
-        if size > PART:
-            with ThreadPoolExecutor(self._settings.workers) as pool:
-                for _ in pool.map(read, range(PART, size, PART)):
-                    pass  # raises what a part has raised
+    def _read_more(self, key: str, generation: str, start: int, file: int) -> None:
+        """Write one more part of a generation where it belongs in `file`."""
+        with self._errors(key, _READ) as tries:
+            try:
+                part = self._read(key, tries, start=start, generation=generation)
+            except api.NotFound:
+                raise StoreUnavailable(
+                    "it was replaced while it was read", where=f"{self.uri}/{key}", hint="read it again"
+                ) from None
+        os.pwrite(file, part.content, start)
 
     def _new(self, key: str, cache_control: str) -> Blob:
         blob = self._bucket.blob(self._name(key), kms_key_name=self._settings.kms_key)
@@ -326,7 +322,7 @@ class GcsStore:
         self._bucket_seen = True
 
     def _corrupt(self, key: str, what: str) -> Corrupt:
-        return Corrupt(what, where=f"{self.uri}/{key}", hint="read it again; if that helps, suspect the network")
+        return corrupt(what, f"{self.uri}/{key}")
 
     @contextlib.contextmanager
     def _errors(
@@ -348,7 +344,7 @@ class GcsStore:
                 raise StoreUnavailable("the upload was forgotten half-way", where=where, hint="try again") from None
             asked = Asked(
                 where=where,
-                bucket=str(self._bucket.name),
+                container=str(self._bucket.name),
                 endpoint=urlsplit(self._client.api_endpoint).netloc,
                 permission=permission,
                 conditional=conditional,
@@ -364,13 +360,7 @@ def open_default(uri: str, settings: TransferSettings | None = None) -> GcsStore
         UsageError: not a store's URI.
         CredentialsRefused: there are no default credentials.
     """
-    parts = parse(uri)
-    if parts.connection is not None:
-        raise UsageError(
-            f"{parts.connection!r} is a connection of Airflow, which is not here",
-            where=f"gs://{parts.container}",
-            hint="leave it out of the URI to use this machine's own credentials",
-        )
+    parts = parse_here(uri)
     try:
         client = storage.Client()
     except GoogleAuthError as error:
@@ -387,13 +377,5 @@ def _promised_crc32c(answer: requests.Response) -> str | None:
     return None
 
 
-def _crc32c_text(value: int) -> str:
-    return base64.b64encode(value.to_bytes(4, "big")).decode()
-
-
-def _crc32c_of(path: Path) -> str:
-    value = 0
-    with path.open("rb") as file:
-        while chunk := file.read(1024 * 1024):
-            value = google_crc32c.extend(value, chunk)
-    return _crc32c_text(value)
+def _crc32c(body: bytes = b"") -> Any:
+    return google_crc32c.Checksum(body)  # type: ignore[no-untyped-call]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import http.client
-from dataclasses import dataclass
-from enum import Enum
 
 import requests
 import urllib3.exceptions
@@ -17,11 +15,10 @@ from model_release.errors import (
     CredentialsRefused,
     ModelReleaseError,
     NotFound,
-    OutcomeUnknown,
     Refused,
-    StoreUnavailable,
     UsageError,
 )
+from model_release.stores.faults import Asked, Fault, passing
 
 FAILURES = (
     api.GoogleAPIError,
@@ -37,35 +34,6 @@ FAILURES = (
 
 _THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _PROTECTED = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold"})
-
-
-class Fault(Enum):
-    """What may pass when the same request is sent again, by what is known of the one that failed."""
-
-    UNREACHED = "cannot be reached"
-    THROTTLED = "asks for fewer requests"
-    UNANSWERED = "gave no usable answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked, for the words of an error.
-
-    Attributes:
-        where: the object.
-        bucket: the bucket's name.
-        endpoint: the host that was asked, without path or query.
-        permission: the least that is needed for it.
-        conditional: whether it was a write under a condition.
-        seconds: how long it took.
-    """
-
-    where: str
-    bucket: str
-    endpoint: str
-    permission: str
-    conditional: bool
-    seconds: float
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -99,7 +67,7 @@ def translate(error: BaseException, asked: Asked) -> ModelReleaseError:
     fault, status, reason = fault_of(error), status_of(error), _reason(error)
     because = f"HTTP {status}" if status else type(error).__name__
     if fault is not None:
-        return _passing(fault, because, asked)
+        return passing(fault, because, asked)
     if isinstance(error, DataCorruption):
         return Corrupt(
             "the store has another checksum than the bytes that travelled",
@@ -111,7 +79,7 @@ def translate(error: BaseException, asked: Asked) -> ModelReleaseError:
     if status == 404:
         return NotFound(
             "there is no such bucket",
-            where=f"gs://{asked.bucket}",
+            where=f"gs://{asked.container}",
             hint="create it, or correct the destination's URI",
         )
     if reason in _PROTECTED:
@@ -122,7 +90,7 @@ def translate(error: BaseException, asked: Asked) -> ModelReleaseError:
         return CredentialsRefused(
             f"this identity may not do that (HTTP {status}, {reason or 'no reason given'})",
             where=asked.where,
-            hint=f"grant it {asked.permission} on the bucket {asked.bucket}",
+            hint=f"grant it {asked.permission} on the bucket {asked.container}",
         )
     if status == 400:
         return UsageError(
@@ -148,21 +116,6 @@ def unauthenticated(error: GoogleAuthError, where: str) -> ModelReleaseError:
         f"Google gives no token for these credentials ({answer.get('error', type(error).__name__)})",
         where=where,
         hint="check that the account and its key still exist and are enabled",
-    )
-
-
-def _passing(fault: Fault, because: str, asked: Asked) -> ModelReleaseError:
-    waited = f"{because}, after {asked.seconds:.1f} s"
-    if asked.conditional and fault is Fault.UNANSWERED:
-        return OutcomeUnknown(
-            f"the answer of {asked.endpoint} was lost ({waited}); the write may have happened",
-            where=asked.where,
-            hint="send the same request again",
-        )
-    return StoreUnavailable(
-        f"{asked.endpoint} {fault.value} ({waited})",
-        where=asked.where,
-        hint="try again later; check the endpoint, the network and the proxy",
     )
 
 

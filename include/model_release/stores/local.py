@@ -115,10 +115,12 @@ class LocalStore:
             _flush_folder(path.parent)
         return Won(sha256_of(body))
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        """Write a file of any size. Whole or not at all; what was there is replaced."""
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        """Write a file of any size. Whole or not at all."""
         with path.open("rb") as file:
-            self._put(key, file)
+            self._put(key, file, new=new)
 
     def download(self, key: str, path: Path) -> None:
         """Read an object of any size into a new file.
@@ -129,14 +131,14 @@ class LocalStore:
         with self._errors(key), self._path(key).open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        """Copy inside the store. What was there is replaced.
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        """Copy inside the store.
 
         Raises:
             NotFound: there is no such source.
         """
         with self._errors(source), self._path(source).open("rb") as file:
-            self._put(target, file)
+            self._put(target, file, new=new)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the objects whose key begins with `prefix`, in the order of their keys."""
@@ -186,11 +188,15 @@ class LocalStore:
             raise UnsafeKey(f"{key!r} leads out of the store through a link", where=self.uri)
         return path
 
-    def _put(self, key: str, content: BinaryIO) -> None:
+    def _put(self, key: str, content: BinaryIO, *, new: bool) -> None:
         path = self._path(key)
-        with self._errors(key), self._new_file(content) as new:
+        with self._errors(key), self._new_file(content) as made:
             _make_folder(path.parent)
-            new.replace(path)
+            if new:
+                with contextlib.suppress(FileExistsError):
+                    os.link(made, path)
+            else:
+                made.replace(path)
             _flush_folder(path.parent)
 
     @contextlib.contextmanager

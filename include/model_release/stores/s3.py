@@ -23,22 +23,16 @@ from urllib.parse import quote, urlencode, urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
 from model_release.errors import Refused, UsageError
 from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.s3_bodies import COPY_LIMIT, PART, READ, WRITE, Bodies, Json, base64_of
+from model_release.stores.faults import Asked, attempts
+from model_release.stores.parts import new_file
+from model_release.stores.s3_bodies import COPY_LIMIT, NEW, PART, READ, WRITE, Bodies, Json, base64_of, unless_there
 from model_release.stores.s3_errors import (
     CONDITION_FAILED,
     GONE,
-    Asked,
     Effect,
     S3Error,
     code_of,
@@ -46,7 +40,7 @@ from model_release.stores.s3_errors import (
     translate,
 )
 from model_release.stores.s3_fast import Fast
-from model_release.stores.uris import parse
+from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
 
 _OPTIONS = ("endpoint_url", "region")
@@ -79,13 +73,7 @@ def open_default(uri: str, settings: TransferSettings) -> S3Store:
     Raises:
         UsageError: not such a URI.
     """
-    parts = parse(uri, known=_OPTIONS)
-    if parts.connection is not None:
-        raise UsageError(
-            f"{parts.connection!r} is a connection of Airflow, which is not here",
-            where=f"s3://{parts.container}",
-            hint="leave it out of the URI to use this machine's own credentials",
-        )
+    parts = parse_here(uri, known=_OPTIONS)
     endpoint, region = parts.options.get("endpoint_url"), parts.options.get("region")
 
     def client(*, path_style: bool) -> Any:
@@ -148,17 +136,21 @@ class S3Store:
         """Write an object that must still be in the state that `token` names: its ETag."""
         return self._put_if(key, body, {"IfMatch": token}, self._kept(content_type, cache_control))
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
-        """Write a file of any size. Whole or not at all; what was there is replaced."""
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
+        """Write a file of any size. Whole or not at all."""
         name, kept = self._name(key), self._kept(content_type, cache_control)
+        condition = NEW if new else {}
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > PART:
-                self._bodies.send(key, name, file, size, kept)
+                self._bodies.send(key, name, file, size, kept, new=new)
                 return
             body = file.read()
-        if not self._fast.put(name, body, content_type=content_type, cache_control=cache_control):
-            self._ask(key, WRITE, lambda: self._put(name, body, kept))
+        if not new and self._fast.put(name, body, content_type=content_type, cache_control=cache_control):
+            return
+        self._ask(key, WRITE, unless_there(lambda: self._put(name, body, kept | condition)))
 
     def download(self, key: str, path: Path) -> None:
         """Read an object of any size into a new file, which is removed again if that fails.
@@ -168,21 +160,17 @@ class S3Store:
             Corrupt: the bytes that came are not those that were stored.
         """
         name = self._name(key)
-        try:
-            with path.open("w+b") as file:
-                body = self._fast.get(name, PART)
-                if body is not None:
-                    file.write(body)
-                    return
-                rest = self._ask(key, READ, lambda: self._bodies.receive_whole(name, file))
-                if rest is not None:
-                    self._bodies.receive_parts(key, name, file, rest)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with new_file(path) as file:
+            body = self._fast.get(name, PART)
+            if body is not None:
+                file.write(body)
+                return
+            rest = self._ask(key, READ, lambda: self._bodies.receive_whole(name, file))
+            if rest is not None:
+                self._bodies.receive_parts(key, name, file, rest)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
-        """Copy on S3's side. What was there is replaced.
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
+        """Copy on S3's side.
 
         A new Cache-Control costs a second request: S3 changes one header only with all of them, so they are read first.
 
@@ -194,6 +182,7 @@ class S3Store:
             **self._kept("", ""),
             "TaggingDirective": "REPLACE",
         }  # copying tags would need more permissions
+        kept |= NEW if new else {}
         if not cache_control and self._copy_whole(source, origin, name, kept):
             return
         head = self._ask(source, READ, lambda: self._client.head_object(Bucket=self._bucket, Key=origin))
@@ -201,7 +190,7 @@ class S3Store:
         kept["Metadata"] = head.get("Metadata", {})
         if head["ContentLength"] > COPY_LIMIT:
             del kept["TaggingDirective"]
-            self._bodies.copy(target, origin, name, head, kept)
+            self._bodies.copy(target, origin, name, head, kept, new=new)
         else:
             self._copy_whole(source, origin, name, kept | {"MetadataDirective": "REPLACE"})
 
@@ -271,7 +260,7 @@ class S3Store:
         return self._ask(key, permission, put, conditional=True)
 
     def _copy_whole(self, source: str, origin: str, name: str, kept: Json) -> bool:
-        """Copy in one request; False if S3 finds the object too large for that."""
+        """Copy in one request, or leave what is there; False if S3 finds the object too large for that."""
 
         def request() -> bool:
             try:
@@ -285,6 +274,8 @@ class S3Store:
             except ClientError as error:
                 if code_of(error) == "InvalidRequest" and "MetadataDirective" not in kept:
                     return False
+                if code_of(error) in CONDITION_FAILED and "IfNoneMatch" in kept:
+                    return True
                 raise
             return True
 
@@ -306,20 +297,14 @@ class S3Store:
         began = time.monotonic()
         settings = self.settings
         again = (Effect.NONE,) if conditional else (Effect.NONE, Effect.UNKNOWN)
-        attempts = Retrying(
-            retry=retry_if_exception(lambda error: effect_of(error) in again),
-            stop=stop_after_attempt(settings.attempts) | stop_before_delay(settings.deadline - sum(settings.timeouts)),
-            wait=wait_random_exponential(multiplier=0.2, max=2),
-            reraise=True,
-        )
         try:
-            return attempts(request)
+            return attempts(settings, lambda error: effect_of(error) in again)(request)
         except S3Error as error:
             raise translate(
                 error,
                 Asked(
                     where=f"{self.uri}/{key}",
-                    bucket=self._bucket,
+                    container=self._bucket,
                     endpoint=_host(self._client.meta.endpoint_url),
                     permission=f"{permission} on arn:aws:s3:::{self._bucket}/{self._root}*",
                     conditional=conditional,

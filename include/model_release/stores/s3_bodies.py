@@ -10,17 +10,19 @@ import base64
 import hashlib
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from io import BufferedRandom
 from typing import Any, BinaryIO, cast
 
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
 
 from model_release.errors import Corrupt, Refused
-from model_release.stores.s3_errors import S3Error
+from model_release.stores.parts import side_by_side
+from model_release.stores.s3_errors import CONDITION_FAILED, S3Error, code_of
 from model_release.stores.s3_fast import Fast
+
+Json = dict[str, Any]
 
 PART = 8 * 1024 * 1024
 """Bytes of one part. Files up to this size are one request."""
@@ -34,11 +36,12 @@ READ = "s3:GetObject, s3:ListBucket"
 
 WRITE = "s3:PutObject"
 
+NEW: Json = {"IfNoneMatch": "*"}
+"""The condition that nothing lies there yet."""
+
 _COPY_PART = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _PART_SIZE = "model-release-part-size"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class Bodies:
     ask: Callable[[str, str, Callable[[], Any]], Any]
     fast: Fast
 
-    def send(self, key: str, name: str, file: BinaryIO, size: int, kept: Json) -> None:
-        """Write an object from a file of `size` bytes."""
+    def send(self, key: str, name: str, file: BinaryIO, size: int, kept: Json, *, new: bool) -> None:
+        """Write an object from a file of `size` bytes; with `new`, only where there is none."""
         part_size = _part_size(size)
 
         def send(upload: Json, number: int) -> Json:
@@ -74,9 +77,11 @@ class Bodies:
             sent = self.client.upload_part(**upload, PartNumber=number, Body=body, ChecksumSHA256=sha256)
             return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": sha256}
 
-        self._in_parts(key, name, kept | {"Metadata": {_PART_SIZE: str(part_size)}}, -(-size // part_size), send)
+        self._in_parts(
+            key, name, kept | {"Metadata": {_PART_SIZE: str(part_size)}}, -(-size // part_size), send, new=new
+        )
 
-    def copy(self, key: str, origin: str, name: str, head: Json, kept: Json) -> None:
+    def copy(self, key: str, origin: str, name: str, head: Json, kept: Json, *, new: bool) -> None:
         """Copy on S3's side an object that is too large for one request; `head` describes it."""
         size = head["ContentLength"]
         part_size = max(_COPY_PART, _part_size(size))
@@ -94,7 +99,7 @@ class Bodies:
             return {"PartNumber": number, **{name: result[name] for name in names if name in result}}
 
         kept |= {"Metadata": kept["Metadata"] | {_PART_SIZE: str(part_size)}}
-        self._in_parts(key, name, kept, -(-size // part_size), send)
+        self._in_parts(key, name, kept, -(-size // part_size), send, new=new)
 
     def receive_whole(self, name: str, file: BufferedRandom) -> Json | None:
         """Read an object in one request, checked by the SDK; return its headers instead if parts are the better way."""
@@ -129,9 +134,10 @@ class Bodies:
                 raise IncompleteReadError(actual_bytes=got, expected_bytes=last - first + 1)
             return sha256.digest()
 
-        with ThreadPoolExecutor(self.workers) as pool:
-            starts = range(0, size, part_size)
-            digests = list(pool.map(lambda first: self.ask(key, READ, lambda: receive(first)), starts))
+        def ask(first: int) -> bytes:
+            return cast(bytes, self.ask(key, READ, lambda: receive(first)))
+
+        digests = list(side_by_side(ask, range(0, size, part_size), self.workers))
         stored, _, count = found["ChecksumSHA256"].partition("-")
         actual = hashlib.sha256(b"".join(digests))
         if base64_of(actual.digest()) != stored and not count:  # a copy may have made one part of them
@@ -140,8 +146,12 @@ class Bodies:
         if base64_of(actual.digest()) != stored:
             raise Corrupt("what arrived is not what was stored", where=f"{self.uri}/{key}", hint="download it again")
 
-    def _in_parts(self, key: str, name: str, kept: Json, count: int, send: Callable[[Json, int], Json]) -> None:
+    def _in_parts(
+        self, key: str, name: str, kept: Json, count: int, send: Callable[[Json, int], Json], *, new: bool
+    ) -> None:
         """Write an object from parts that are sent side by side; nothing is left of it if one of them fails."""
+        condition = NEW if new else {}
+        kept = {name: value for name, value in kept.items() if name not in NEW}  # it belongs to the last request
         client, bucket = self.client, self.bucket
         upload = self.ask(
             key,
@@ -151,13 +161,29 @@ class Bodies:
         one = {"Bucket": bucket, "Key": name, "UploadId": upload["UploadId"]}
         try:
             numbers = range(1, count + 1)
-            with ThreadPoolExecutor(self.workers) as pool:
-                parts = list(pool.map(lambda number: self.ask(key, WRITE, lambda: send(one, number)), numbers))
-            self.ask(key, WRITE, lambda: client.complete_multipart_upload(**one, MultipartUpload={"Parts": parts}))
+            parts = [*side_by_side(lambda at: self.ask(key, WRITE, lambda: send(one, at)), numbers, self.workers)]
+            whole = {"MultipartUpload": {"Parts": parts}, **condition}
+            done = self.ask(key, WRITE, unless_there(lambda: client.complete_multipart_upload(**one, **whole)))
+            if done is None:
+                client.abort_multipart_upload(**one)
         except BaseException:
             with suppress(*S3Error):  # what is left is paid for until a lifecycle rule ends it; the failure counts more
                 client.abort_multipart_upload(**one)
             raise
+
+
+def unless_there(request: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the request with one more answer: None, where it was to write only what is not there and it is."""
+
+    def asked() -> Any:
+        try:
+            return request()
+        except ClientError as error:
+            if code_of(error) in CONDITION_FAILED:
+                return None
+            raise
+
+    return asked
 
 
 def _part_size(size: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from botocore.exceptions import (
@@ -36,6 +35,7 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
+from model_release.stores.faults import Asked
 
 S3Error = (BotoCoreError, ClientError)
 
@@ -102,18 +102,6 @@ class Effect(Enum):
     FINAL = "it was refused, and will be again"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, for the message about its failure: what it needs, where it went, how long it was waited for."""
-
-    where: str
-    bucket: str
-    endpoint: str
-    permission: str
-    conditional: bool
-    seconds: float
-
-
 def code_of(error: BaseException) -> str:
     """Return S3's code, empty for an error that did not come from S3."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
@@ -165,7 +153,7 @@ def translate(error: BotoCoreError | ClientError, asked: Asked) -> ModelReleaseE
 def _from_answer(error: ClientError, asked: Asked) -> ModelReleaseError:
     code, where = code_of(error), asked.where
     if code in _NO_BUCKET:
-        return NotFound(f"there is no bucket {asked.bucket!r}", where=where, hint="create it, or mend the URI")
+        return NotFound(f"there is no bucket {asked.container!r}", where=where, hint="create it, or mend the URI")
     if code in GONE:
         return NotFound("there is no such object", where=where)
     if code in _FORBIDDEN:

@@ -83,6 +83,22 @@ def parse(uri: str, *, known: Collection[str] = ()) -> StoreUri:
     return StoreUri(scheme, connection, container, account, prefix, options)
 
 
+def parse_here(uri: str, *, known: Collection[str] = ()) -> StoreUri:
+    """Read the URI of a store that is opened without Airflow, with this machine's own credentials.
+
+    Raises:
+        UsageError: not such a URI, or one with a connection id.
+    """
+    parts = parse(uri, known=known)
+    if parts.connection is not None:
+        raise UsageError(
+            f"{parts.connection!r} is a connection of Airflow, which is not here",
+            where=f"{parts.scheme}://{parts.container}",
+            hint="leave it out of the URI to use this machine's own credentials",
+        )
+    return parts
+
+
 def _authority(scheme: str, netloc: str) -> tuple[str | None, str, str | None]:
     form = f"write {_FORMS[scheme]}"
     if ":" in netloc:

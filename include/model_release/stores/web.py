@@ -125,11 +125,13 @@ class WebStore:
         """Refuse: a web source can only be read."""
         self._refuse(key)
 
-    def upload(self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "") -> None:
+    def upload(
+        self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
+    ) -> None:
         """Refuse: a web source can only be read."""
         self._refuse(key)
 
-    def copy(self, source: str, target: str, *, cache_control: str = "") -> None:
+    def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Refuse: a web source can only be read."""
         self._refuse(target)
 

@@ -1,0 +1,209 @@
+"""How fast each store moves files, beside the tools that others use for it: `make bench`, or see README.md.
+
+Each round runs every tool once, so that what else the machine does falls on all of them; the table has the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.ours import transfer
+from benchmarks.places import PLACES, Place, local_files
+from benchmarks.tools import ours, peers
+from model_release.stores import open_store
+
+MIB = 1024 * 1024
+KINDS = [(way, shape) for shape in ("one", "many") for way in ("up", "down")]
+IN_PROCESS = "ours, SDK loaded"
+_LEAVE_OUT = ("AWS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE")
+"""No emulator speaks TLS and rclone fails over the first; modules that are compiled each time would measure that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is moved: one file of `size` bytes, `count` files of `each` bytes, `runs` times."""
+
+    size: int
+    count: int
+    each: int
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A process: how long it took, in seconds, and its peak resident memory, in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def run(command: Sequence[str]) -> Ran:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: it failed; carries the end of what it wrote.
+    """
+    with tempfile.TemporaryFile() as output:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(max(0, output.tell() - 500))
+        if process.returncode:
+            raise RuntimeError(
+                f"{command[0]} ended with {process.returncode}: {output.read().decode(errors='replace')}"
+            )
+    return Ran(seconds, usage.ru_maxrss * 1024)
+
+
+def measure(place: Place, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
+    """Return seconds by tool, way and shape, or why there are none."""
+    results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    failures: dict[tuple[str, str, str], str] = {}
+    tools = [ours(place), *peers(place)]
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
+        folder = Path(name)
+        large, many = local_files(folder, size=load.size, count=load.count, each=load.each)
+        store = open_store(place.uri)
+        task = progress.add_task(place.name, total=load.runs * len(KINDS) * (len(tools) + 1))
+        for turn in range(load.runs):
+            fresh = replace(place, path=f"{place.path}/{turn}")  # some tools leave alone what is there already
+            if place.name == "folder":
+                Path(fresh.path).mkdir(parents=True)
+            able = [tool for tool in (ours(fresh), *peers(fresh)) if tool.missing is None]
+            for way, shape in KINDS:
+                source = large if shape == "one" else many
+                for tool in able:
+                    progress.update(task, description=f"{place.name}: {tool.name}, {way}, {shape}")
+                    key = (tool.name, way, shape)
+                    if key not in failures:
+                        try:
+                            with _target(folder, way, shape, source) as local:
+                                results[key].append(run(tool.command(way, shape, local)).seconds)
+                        except RuntimeError as error:
+                            failures[key] = str(error)
+                    progress.advance(task)
+                with _target(folder, way, shape, source) as local:
+                    began = time.monotonic()
+                    transfer(store, way, shape, local)
+                    results[IN_PROCESS, way, shape].append(time.monotonic() - began)
+                progress.advance(task)
+        progress.remove_task(task)
+    missing = {(tool.name, *kind): tool.missing or "" for tool in tools if tool.missing for kind in KINDS}
+    return {**results, **failures, **missing}
+
+
+def memory(place: Place, load: Load) -> dict[tuple[str, int], int]:
+    """Return the peak resident memory of our process, in bytes, by way and by size of the file: a quarter and all."""
+    peaks = {}
+    tool = ours(place)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
+        for size in (load.size // 4, load.size):
+            file = Path(name) / "file.bin"
+            with file.open("wb") as out:
+                out.truncate(size)
+            for way in ("up", "down"):
+                peaks[way, size] = run(tool.command(way, "one", file)).memory
+    return peaks
+
+
+@contextmanager
+def _environment(place: Place) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in _LEAVE_OUT:
+        os.environ.pop(name, None)
+    os.environ.update(place.env)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
+    """The local end of a transfer: the source, or what is not there yet and is looked at afterwards."""
+    if way == "up":
+        yield source
+        return
+    local = folder / f"down.{shape}"
+    yield local
+    expected = source.stat().st_size if shape == "one" else len(list(source.iterdir()))
+    arrived = local.stat().st_size if shape == "one" else len(list(local.iterdir()))
+    if arrived != expected:
+        raise RuntimeError(f"{arrived} arrived of {expected}")
+    shutil.rmtree(local) if local.is_dir() else local.unlink()
+
+
+def table_of(place: Place, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
+    """Return the medians of one store, with how many times as fast as the fastest peer ours is."""
+    table = Table(title=f"{place.name}: seconds, medians of {load.runs}", title_justify="left")
+    table.add_column("tool")
+    one, many = f"{load.size / MIB:g} MiB", f"{load.count:,} × {load.each / 1024:g} KiB"
+    for shape in (one, many):
+        for way in ("up", "down"):
+            table.add_column(f"{shape} {way}", justify="right")
+    names = list(dict.fromkeys(name for name, _, _ in results))
+    own = [name for name in names if name.startswith("ours")]
+    medians = {key: median(value) for key, value in results.items() if isinstance(value, list) and value}
+    for name in [*own, *(each for each in names if each not in own)]:
+        cells = [medians.get((name, *kind)) for kind in KINDS]
+        table.add_row(name, *("-" if cell is None else f"{cell:.2f}" for cell in cells))
+    for name in own:
+        cells = []
+        for kind in KINDS:
+            others = [seconds for (who, *what), seconds in medians.items() if who not in own and tuple(what) == kind]
+            cells.append(min(others) / medians[name, *kind] if others and (name, *kind) in medians else None)
+        table.add_row(f"fastest peer / {name}", *("-" if cell is None else f"{cell:.2f}" for cell in cells))
+    return table
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stores", description=__doc__)
+    parser.add_argument("--store", action="append", choices=list(PLACES), help="this one only; may be repeated")
+    parser.add_argument("--runs", type=int, default=3, help="how often each tool runs")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, once: whether it works, not how fast")
+    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
+    load = Load(64 * 1024, 5, 1024, 1) if options.quick else Load(256 * MIB, 2000, 10 * 1024, options.runs)
+    console, kept = Console(width=None if sys.stdout.isatty() else 110), {}
+    columns = (*Progress.get_default_columns()[:2], TimeElapsedColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        for name in options.store or PLACES:
+            with PLACES[name]() as place:
+                results = measure(place, load, progress)
+                peaks = memory(place, load)
+            console.print(table_of(place, results, load))
+            reasons = dict.fromkeys((key[0], why) for key, why in results.items() if isinstance(why, str))
+            for who, why in reasons:
+                console.print(f"not measured: {who}: {why}", highlight=False)
+            shown = [f"{way} {size / MIB:g} MiB: {peak / MIB:.0f} MiB" for (way, size), peak in peaks.items()]
+            console.print("peak memory of ours: " + ", ".join(shown) + "\n", highlight=False)
+            kept[name] = {" | ".join(key): value for key, value in results.items()}
+    if options.json:
+        options.json.write_text(json.dumps(kept, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What the clouds' stores share when a request fails: what was asked, what may pass, when to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
+
+from model_release.errors import Corrupt, OutcomeUnknown, StoreUnavailable
+from model_release.transfer import TransferSettings
+
+
+class Fault(Enum):
+    """What may pass when the same request is sent again, by what is known of the one that failed."""
+
+    UNREACHED = "cannot be reached"
+    THROTTLED = "asks for fewer requests"
+    UNANSWERED = "gave no usable answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, for the words of an error.
+
+    Attributes:
+        where: the object.
+        container: its bucket or container.
+        endpoint: the host that was asked, without path, query or credentials.
+        permission: the least that is needed for it, by the cloud's own names.
+        conditional: whether it was a write under a condition.
+        seconds: how long it took.
+    """
+
+    where: str
+    container: str
+    endpoint: str
+    permission: str
+    conditional: bool
+    seconds: float
+
+
+def may_repeat(fault: Fault | None, *, conditional: bool) -> bool:
+    """Whether the same request may be sent again; not a conditional write that may have been carried out."""
+    return fault is not None and not (conditional and fault is Fault.UNANSWERED)
+
+
+def attempts(settings: TransferSettings, again: Callable[[BaseException], bool]) -> Retrying:
+    """Return what calls a request, again after the failures that `again` allows, and within the deadline."""
+    return Retrying(
+        retry=retry_if_exception(again),
+        stop=stop_after_attempt(settings.attempts) | stop_before_delay(settings.deadline - sum(settings.timeouts)),
+        wait=wait_random_exponential(multiplier=0.2, max=2),
+        reraise=True,
+    )
+
+
+def passing(fault: Fault, because: str, asked: Asked) -> OutcomeUnknown | StoreUnavailable:
+    """Return the error for a fault that outlasted the attempts."""
+    waited = f"{because}, after {asked.seconds:.1f} s"
+    if asked.conditional and fault is Fault.UNANSWERED:
+        return OutcomeUnknown(
+            f"the answer of {asked.endpoint} was lost ({waited}); the write may have happened",
+            where=asked.where,
+            hint="send the same request again",
+        )
+    return StoreUnavailable(
+        f"{asked.endpoint} {fault.value} ({waited})",
+        where=asked.where,
+        hint="try again later; check the endpoint, the network and the proxy",
+    )
+
+
+def corrupt(what: str, where: str) -> Corrupt:
+    """Return the error for bytes that arrived and are not those that the store has."""
+    return Corrupt(what, where=where, hint="read it again; if that helps, suspect the network")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,10 @@ def test_a_night_to_three_clouds_and_a_folder(tmp_path: Path) -> None:
             assert airflow.wait_for_run(DAG, run_id, seconds=240) == "success"
             uploads = [task for task in airflow.rest.tasks(DAG, run_id) if task.label.startswith("upload")]
             assert sorted(task.label for task in uploads) == [f"upload [{name}]" for name in sorted(NAMES)]
-        read = {**three.readers(MODEL), "folder": lambda key: (home.store / MODEL / key).read_bytes()}
+        read: dict[str, Callable[[str], bytes]] = {
+            **three.readers(MODEL),
+            "folder": lambda key: (home.store / MODEL / key).read_bytes(),
+        }
         assert {name: live(each) for name, each in read.items()} == dict.fromkeys(NAMES, "v1.0.0")
         pointers = {each("latest.json") for each in read.values()}
         assert len(pointers) == 1

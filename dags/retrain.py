@@ -21,21 +21,24 @@ from model_release.airflow_glue import (
 from model_release.spec import Spec
 
 DOC = """
-### Retrains **{title}** and releases it, if it deserves it
+### {title}: retrained, judged, and released if it deserves it
 
-| task | what it does | what you see when it is skipped |
+Press **Trigger** for a form: data as of a day, candidates, accuracy floor, whether `latest` may move. A backfill
+publishes versions and leaves `latest` alone.
+
+| task | what it does | skipped when |
 |---|---|---|
 | Reconcile | makes good what an earlier run left undone | |
-| Ingest | validates the data and freezes a snapshot of it | |
-| Train | fits every candidate, one task each | nothing is new: the reason is in *Ingest*, XCom `outcome` |
-| Evaluate | measures candidates and the live champion on the same folds | |
-| Gate | decides, and says why | |
-| Upload | puts the version at every destination and reads it back | the gate said no: *Gate*, XCom `verdict` |
-| Update latest | publishes the version and moves `latest` | |
-| Announce | tells consumers through the asset `{name}` | they know already, or nothing moved |
+| Ingest | checks the data and freezes a snapshot of it | |
+| Train | fits each candidate in a task of its own | nothing is new |
+| Evaluate | measures candidates and the live champion on the same folds | nothing is new |
+| Gate | decides, and says why | nothing is new |
+| Upload | puts the version at every destination and reads it back | the gate said no |
+| Update latest | publishes the version and moves `latest` | the gate said no |
+| Announce | tells consumers through the asset `{name}` | they know already |
 
-Trigger it with **Trigger** for a form: data as of a day, candidates, floor, whether `latest` may move. A backfill
-publishes versions and leaves `latest` alone. Owner: {owner}. Spec: `{spec}`.
+Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
+(both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
 """
 
 
@@ -99,8 +102,8 @@ def retrain(spec: Spec) -> None:
 
     @dag(
         dag_id=f"retrain_{spec.identifier}",
-        dag_display_name=f"Retrain {spec.title}",
-        description=f"Retrain {spec.title} nightly and release it so that latest can be trusted",
+        dag_display_name=f"Retrain: {spec.title}",
+        description=f"{spec.title}: retrain, judge and release, so that latest can be trusted",
         doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
         schedule=schedule or None,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),

@@ -34,7 +34,7 @@ up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses 
 
 .PHONY: test
 test: $(READY) azurite ## every test; ARGS="-k gate" for some
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: azurite
 azurite:

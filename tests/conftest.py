@@ -18,11 +18,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first, and keep a file's tests in one process: they share a server or an Airflow."""
+    """Put what takes longest first."""
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture

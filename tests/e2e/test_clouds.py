@@ -13,7 +13,7 @@ from scripts.airflow_home import AirflowHome
 from scripts.local_airflow import LocalAirflow
 from shipped import quick_spec
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("airflow")]
+pytestmark = pytest.mark.live
 
 DAG = "retrain_heart_disease"
 MODEL = "live/heart-disease-models"

@@ -32,7 +32,7 @@ from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from shipped import MODELS, QUICK, quick_spec
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("airflow")]
+pytestmark = pytest.mark.live
 
 HEART, SITES, BROKEN = "retrain_heart_disease", "retrain_heart_disease_four_sites", "heart_disease_as_published"
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce"]

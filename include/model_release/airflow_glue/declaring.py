@@ -6,10 +6,10 @@ Runs at every parse, so it imports nothing heavy.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import Param
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -24,53 +24,31 @@ FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
 """Stops at once on what will never pass; everything else is retried as the DAG says."""
 
 
-class UnreadableSpec(DAG):
-    """Stands in for the DAG of a broken spec, and shows as an import error of that spec's file alone.
-
-    Airflow records a failure to serialize a DAG under the DAG's own file, and leaves the file's other DAGs in peace;
-    an exception at import would take them all along.
-    """
-
-    def __init__(self, path: str, error: SpecError) -> None:
-        super().__init__(dag_id=f"unreadable_{Path(path).stem}", schedule=None)
-        self.spec_path = path
-        self.error = error
-
-    @property
-    def relative_fileloc(self) -> str:
-        """The spec's file instead of the Python file that read it."""
-        return self.spec_path
-
-    @relative_fileloc.setter
-    def relative_fileloc(self, value: str | None) -> None:
-        """Keep the spec's file, whatever the importer says."""
-
-    @property
-    def edge_info(self) -> Any:
-        """Refuse to be serialized, for the reason that counts."""
-        if "error" in self.__dict__:
-            raise self.error
-        return {}
-
-    @edge_info.setter
-    def edge_info(self, value: Any) -> None:
-        """Have no edges."""
-
-
 def readable_specs(dag_file: str) -> Iterator[Spec]:
-    """Yield the spec of each model; a file that cannot be read becomes an import error of its own.
+    """Yield the spec of each model that can be read; `refuse_unreadable_specs` speaks of the others.
 
     Args:
         dag_file: the caller's `__file__`; specs lie beside its bundle unless `MODEL_RELEASE_SPECS` says otherwise.
     """
-    bundle = Path(dag_file).resolve().parent.parent
+    for path in find_specs(Path(dag_file)):
+        with suppress(SpecError):
+            yield load_spec(path)
+
+
+def refuse_unreadable_specs(dag_file: str) -> None:
+    """Fail for the specs that cannot be read, each with its faults.
+
+    Raises:
+        SpecError: there are such specs.
+    """
+    faults = []
     for path in find_specs(Path(dag_file)):
         try:
-            yield load_spec(path)
+            load_spec(path)
         except SpecError as error:
-            shown = path.relative_to(bundle) if path.is_relative_to(bundle) else path
-            with UnreadableSpec(str(shown), SpecError(error.what, where=error.where, hint=error.hint)):
-                pass  # entering a DAG registers it
+            faults.append(str(error))
+    if faults:
+        raise SpecError("\n".join(faults))
 
 
 def latest_asset(spec: Spec) -> Model:
@@ -87,7 +65,7 @@ def retrain_params(spec: Spec) -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Data as of",
-            description="Train on what had arrived by this day. Empty: the end of the run's data interval.",
+            description="Train on what had arrived by this day. Empty: the end of the data interval, or today.",
         ),
         "candidates": Param(
             names,

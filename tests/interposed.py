@@ -73,5 +73,8 @@ class Interposed:
     def delete(self, key: str) -> None:
         self._between(Request("delete", key, lambda: self._inner.delete(key)))
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        return self._inner.unfinished(before, remove=remove)
+
     def now(self) -> datetime:
         return self._inner.now()

@@ -69,6 +69,9 @@ class MemoryStore:
         with self._lock:
             self._objects.pop(check_key(key), None)
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        return iter(())
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

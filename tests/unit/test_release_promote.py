@@ -238,7 +238,8 @@ def test_followers_get_byte_copies_and_only_forward(tmp_path: Path) -> None:
     older = MemoryStore()
     older._objects = {key: each for key, each in home._objects.items() if key != layout.POINTER}
     older.create(layout.POINTER, home._objects[layout.log_entry(1)].body)
-    assert follow(older, follower) is None
+    with pytest.raises(Refused, match="at epoch 2, ahead of home at 1"):
+        follow(older, follower)
     assert live_pointer(follower).epoch == 2
     assert kept.keys() < {each.key for each in follower.list()}
     refresh_latest(follower)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from model_release import layout
 from model_release.documents import sha256_of
 from model_release.errors import Corrupt, NotFound
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest, read_manifest
-from model_release.pointer import Candidate, Pointer
+from model_release.pointer import Candidate, Kind, Pointer
 from model_release.stores.base import Store
 from model_release.version import Version
 
@@ -125,6 +127,72 @@ def history(store: Store) -> Iterator[Pointer]:
     live = read_pointer(store)
     if live is not None and live.pointer.epoch > last:
         yield live.pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A span in which one version was live, by the store's clock.
+
+    Attributes:
+        since: the epoch that made it live.
+        ended: when another one became live; None while it is live.
+    """
+
+    version: Version
+    metadata_sha256: str
+    since: int
+    began: datetime
+    ended: datetime | None
+
+
+def terms(home: Store, pointer: Pointer) -> Iterator[Term]:
+    """Yield which version was live when, newest first, following the log back from `pointer`.
+
+    Two look-ups a term at most: what lies between two terms, such as holds, is stepped over.
+
+    Raises:
+        Corrupt: the log lacks an epoch that is needed.
+    """
+    ended: datetime | None = None
+    while True:
+        start = pointer if pointer.since == pointer.epoch else logged(home, pointer.since)
+        yield Term(pointer.version, pointer.metadata_sha256, pointer.since, start.change.at, ended)
+        ended = start.change.at
+        if start.change.kind is Kind.FIRST:
+            return
+        if start.change.kind is Kind.RECOVER:  # its epoch lies above all that was ever seen, maybe far above
+            before = newest_logged(home, below=start.epoch)
+            if before is None:
+                return
+            pointer = before
+        else:
+            pointer = logged(home, start.epoch - 1)
+
+
+def logged(store: Store, epoch: int) -> Pointer:
+    """Read the pointer as it was at an epoch.
+
+    Raises:
+        Corrupt: the log has no such entry.
+    """
+    key = layout.log_entry(epoch)
+    stored = store.get(key)
+    if stored is None:
+        raise Corrupt("the log lacks an epoch that the pointer has passed", where=f"{store.uri}/{key}")
+    return Pointer.read(stored.body, where=f"{store.uri}/{key}")
+
+
+def newest_logged(store: Store, *, below: int | None = None) -> Pointer | None:
+    """Return the newest entry of the log that can be read, below an epoch if one is given; None where there is none."""
+    end = layout.log_entry(below) if below is not None else None
+    for entry in sorted(store.list(f"{layout.LOG}/"), key=lambda each: each.key, reverse=True):
+        if end is not None and entry.key >= end:
+            continue
+        stored = store.get(entry.key)
+        with contextlib.suppress(Corrupt):
+            if stored is not None:
+                return Pointer.read(stored.body, where=f"{store.uri}/{entry.key}")
+    return None
 
 
 def matches(store: Store, key: str, entry: FileEntry) -> bool:

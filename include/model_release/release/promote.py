@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -11,6 +12,7 @@ from model_release.errors import BaselineMoved, Contended, Corrupt, Refused
 from model_release.metadata import FileEntry, Manifest
 from model_release.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.release.catalog import (
+    Live,
     candidate_of,
     live_manifest,
     matches,
@@ -21,7 +23,7 @@ from model_release.release.catalog import (
 )
 from model_release.release.publish import place
 from model_release.release.swap import heal_log, move, write
-from model_release.stores.base import NO_STORE, Store
+from model_release.stores.base import NO_STORE, Store, Stored
 
 ATTEMPTS = 20
 
@@ -116,43 +118,72 @@ def check_home(home: Store, pointer: Pointer) -> None:
 def follow(home: Store, follower: Store) -> Pointer | None:
     """Give a follower home's current pointer, byte for byte, if its own is older (rule 3).
 
-    The version that the pointer names is put there first.
+    The version that the pointer names is put there first. What lies there and is no pointer at all is replaced: it
+    decides nothing, and cannot be followed.
 
     Returns:
-        The pointer that the follower was given; None when it had it, or a newer one.
+        The pointer that the follower was given; None when it had it.
 
     Raises:
-        Refused: the follower has another lineage.
+        Refused: the follower has another lineage, or is ahead of home.
         Corrupt: both say that they are at the same epoch, with different bytes.
     """
     given: Pointer | None = None
     for _ in range(ATTEMPTS):
-        theirs, ours = read_pointer(follower), read_pointer(home)
+        found = follower.get(layout.POINTER)  # before home's, so that it cannot be the newer one
+        ours = read_pointer(home)
         if ours is None:
             return given
+        theirs = as_pointer(follower, found)
         if theirs is not None:
-            if theirs.pointer.lineage != ours.pointer.lineage:
-                raise Refused(
-                    f"this destination has the history {theirs.pointer.lineage}, home has {ours.pointer.lineage}",
-                    where=f"{follower.uri}/{layout.POINTER}",
-                    hint="two models share this folder, or home was recovered: empty it or use another prefix",
-                )
-            if theirs.pointer.epoch == ours.pointer.epoch and theirs.body != ours.body:
-                raise Corrupt(
-                    f"epoch {ours.pointer.epoch} is {theirs.pointer.version} here and {ours.pointer.version} at home",
-                    where=f"{follower.uri}/{layout.POINTER}",
-                    hint="one of the two was changed by hand, or restored from a backup; compare their logs",
-                )
+            check_history(follower, theirs, ours)
             heal_log(follower, theirs)
-            if theirs.pointer.epoch >= ours.pointer.epoch:
+            if theirs.pointer.epoch == ours.pointer.epoch:
                 return given
         claim = read_claim(home, ours.pointer.version)
         if claim is not None:
             place(claim, home=home, target=follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
-        write(follower, ours.body, theirs.token if theirs else None)
+        write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
+
+
+def check_history(follower: Store, theirs: Live, ours: Live) -> None:
+    """Check that a follower's pointer is one that home's has been, or is.
+
+    Raises:
+        Refused: it has another lineage, or is ahead of home.
+        Corrupt: both say that they are at the same epoch, with different bytes.
+    """
+    where = f"{follower.uri}/{layout.POINTER}"
+    there, here = theirs.pointer, ours.pointer
+    if there.lineage not in (here.lineage, *here.ancestors):
+        raise Refused(
+            f"this destination has the history {there.lineage}, home has {here.lineage}",
+            where=where,
+            hint="two models share this folder: empty it or use another prefix",
+        )
+    if there.epoch > here.epoch:
+        raise Refused(
+            f"this destination is at epoch {there.epoch}, ahead of home at {here.epoch}",
+            where=where,
+            hint="home was restored from a backup, or is not home: a person decides with `model-release recover`",
+        )
+    if there.epoch == here.epoch and theirs.body != ours.body:
+        raise Corrupt(
+            f"epoch {here.epoch} is {there.version} here and {here.version} at home",
+            where=where,
+            hint="one of the two was changed by hand, or restored from a backup; compare their logs",
+        )
+
+
+def as_pointer(store: Store, found: Stored | None) -> Live | None:
+    """Return a pointer that was read; None where there is none, or what lies there is none."""
+    if found is not None:
+        with suppress(Corrupt):
+            return Live(Pointer.read(found.body, where=f"{store.uri}/{layout.POINTER}"), found.token, found.body)
+    return None
 
 
 def refresh_latest(store: Store) -> list[str]:

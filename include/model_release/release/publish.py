@@ -26,7 +26,7 @@ def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry]) -> 
     for entry in entries:
         path = folder / entry.path
         check_file(path, entry, where=str(path))
-        home.upload(layout.staged(run, entry.sha256), path, content_type=_content_type(entry))
+        home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
 
 
 def keep(home: Store, run: str, document: Document) -> str:
@@ -148,8 +148,9 @@ def _send(run: str, version: Version, entry: FileEntry, *, home: Store, target: 
             fetch(home, source, entry, path)
         except NotFound:  # staging is long gone, yet a new follower may need what home has published
             fetch(home, key, entry, path)
-        target.upload(key, path, content_type=_content_type(entry), new=True)
+        target.upload(key, path, content_type=content_type(entry.path), new=True)
 
 
-def _content_type(entry: FileEntry) -> str:
-    return mimetypes.guess_type(entry.path)[0] or OCTETS
+def content_type(path: str) -> str:
+    """Return the media type of a file, by its name."""
+    return mimetypes.guess_type(path)[0] or OCTETS

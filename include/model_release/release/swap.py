@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from model_release import layout
 from model_release.documents import JSON_TYPE
-from model_release.errors import Contended, Corrupt
+from model_release.errors import Contended
 from model_release.pointer import Pointer
-from model_release.release.catalog import Live, read_pointer
+from model_release.release.catalog import Live, logged, read_pointer
 from model_release.release.once import RESEND, create_exactly
 from model_release.stores.base import NO_STORE, Outcome, Store, Won
 
@@ -76,8 +76,5 @@ def _was_mine(store: Store, proposed: Pointer) -> bool:
         return False
     if current.pointer.epoch <= proposed.epoch:
         return current.pointer.write_id == proposed.write_id
-    key = layout.log_entry(proposed.epoch)  # whoever moved on has made this entry good before
-    entry = store.get(key)
-    if entry is None:
-        raise Corrupt("the log lacks an epoch that the pointer has passed", where=f"{store.uri}/{key}")
-    return Pointer.read(entry.body, where=f"{store.uri}/{key}").write_id == proposed.write_id
+    # Whoever moved on has made this entry good before.
+    return logged(store, proposed.epoch).write_id == proposed.write_id

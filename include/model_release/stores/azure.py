@@ -226,6 +226,10 @@ class AzureStore:
         with contextlib.suppress(_NoSuchBlob), self._errors(key, _DELETE) as tries:
             tries(self._blob(key).delete_blob)
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        """Nothing: blocks that were never committed are dropped after a week."""
+        return iter(())
+
     def now(self) -> datetime:
         """Return the store's own clock, from the date of an answer."""
         dates: list[str] = []

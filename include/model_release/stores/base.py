@@ -123,6 +123,13 @@ class Store(Protocol):
         """Remove an object; nothing happens where there is none."""
         ...
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        """Yield what uploads left behind that began before then and never became objects; remove it if told to.
+
+        Nothing for stores that drop such by themselves.
+        """
+        ...
+
     def now(self) -> datetime:
         """Return the store's own clock, with time zone."""
         ...

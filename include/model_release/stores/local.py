@@ -178,6 +178,15 @@ class LocalStore:
             path.unlink()
             _flush_folder(path.parent)
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        """Yield the files in the making whose writer died."""
+        for path in sorted((self.root / HIDDEN).glob("new-*")):
+            with self._errors(HIDDEN), contextlib.suppress(FileNotFoundError):  # its writer lives and has ended
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                    if remove:
+                        path.unlink()
+                    yield f"{HIDDEN}/{path.name}"
+
     def now(self) -> datetime:
         """Return this machine's clock, which stamps the files too."""
         return datetime.now(UTC)

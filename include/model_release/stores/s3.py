@@ -206,6 +206,23 @@ class S3Store:
         name = self._name(key)
         self._ask(key, "s3:DeleteObject", lambda: self._client.delete_object(Bucket=self._bucket, Key=name))
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        """Yield the keys of multipart uploads whose writer died; their parts are paid for until they are aborted."""
+        request: Json = {"Bucket": self._bucket, "Prefix": self._root}
+        while True:
+            ask = partial(self._client.list_multipart_uploads, **request)
+            page = self._ask("", "s3:ListBucketMultipartUploads", ask)
+            for each in page.get("Uploads", []):
+                if each["Initiated"] < before:
+                    key = each["Key"].removeprefix(self._root)
+                    if remove:
+                        one = {"Bucket": self._bucket, "Key": each["Key"], "UploadId": each["UploadId"]}
+                        self._ask(key, "s3:AbortMultipartUpload", partial(self._abort, one))
+                    yield key
+            if not page.get("IsTruncated"):
+                return
+            request |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
     def now(self) -> datetime:
         """Return the clock of S3, from the date of an answer, to the second."""
 
@@ -280,6 +297,13 @@ class S3Store:
             return True
 
         return self._ask(source, "s3:GetObject, s3:PutObject", request)
+
+    def _abort(self, upload: Json) -> None:
+        try:
+            self._client.abort_multipart_upload(**upload)
+        except ClientError as error:
+            if code_of(error) != "NoSuchUpload":  # its writer lives and has ended
+                raise
 
     def _entries(self, prefix: str) -> Iterator[Entry]:
         request: Json = {"Bucket": self._bucket, "Prefix": self._root + prefix}

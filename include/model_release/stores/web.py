@@ -135,6 +135,10 @@ class WebStore:
         """Refuse: a web source can only be read."""
         self._refuse(target)
 
+    def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
+        """Nothing: a web source can only be read."""
+        return iter(())
+
     def delete(self, key: str) -> None:
         """Refuse: a web source can only be read."""
         self._refuse(key)

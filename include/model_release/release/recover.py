@@ -1,0 +1,199 @@
+"""Two acts of a person that no healer may do: beginning anew where the pointer was lost, and moving home (rule 13)."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from model_release import layout
+from model_release.errors import Contended, Corrupt, NotFound, Refused
+from model_release.pointer import Change, Kind, Pointer, recovered, rehomed
+from model_release.release.acts import (
+    Act,
+    Acted,
+    Try,
+    change_of,
+    new_write_id,
+    performed,
+    refuse_barred,
+    whole,
+)
+from model_release.release.catalog import Live, candidate_of, read_pointer
+from model_release.release.promote import as_pointer, check_history, follow
+from model_release.release.publish import content_type
+from model_release.release.swap import heal_log, write
+from model_release.stores.base import Store, Won
+from model_release.version import Version
+
+
+@dataclass(slots=True)
+class Traces:
+    """What is left of a history.
+
+    Attributes:
+        last: the newest pointer that can still be read, from `latest.json`, a log or another destination.
+        epoch: the highest that was ever seen.
+        lineages: every one that was ever seen.
+        digests: of the manifests of versions that were live.
+    """
+
+    last: Pointer | None = None
+    epoch: int = 0
+    lineages: set[str] = field(default_factory=set)
+    digests: dict[Version, str] = field(default_factory=dict)
+
+    def note(self, pointer: Pointer) -> None:
+        """Take in a pointer that was read."""
+        if self.last is None or pointer.epoch > self.last.epoch:
+            self.last = pointer
+        self.epoch = max(self.epoch, pointer.epoch)
+        self.lineages |= {pointer.lineage, *pointer.ancestors}
+        self.digests[pointer.version] = pointer.metadata_sha256
+
+
+def recover(
+    home: Store, version: Version, act: Act, *, others: Sequence[Store] = (), opens: Try | None = None
+) -> Acted:
+    """Begin a new lineage at `home`, with `version` live, where the pointer was lost or has been forked.
+
+    Its epoch lies above all that was ever seen here and at the others, so that followers and clients go along. Holds,
+    quarantine and retirements of the newest pointer that can be read stand.
+
+    Args:
+        home: the model's folder that decides from now on.
+        version: a person's choice among what is published here.
+        act: the person's.
+        others: the same folder at the other destinations, the home that was lost included if it can be reached.
+        opens: tries that the version loads; None overrules that it must.
+
+    Raises:
+        Refused: the pointer is whole, or the version is quarantined or retired.
+        NotFound, Corrupt: the version is not there whole.
+    """
+    found = home.get(layout.POINTER)
+    current = as_pointer(home, found)
+    if current is not None:
+        if current.pointer.change.operation == act.operation:
+            heal_log(home, current)
+            return Acted(current.pointer, repeated=True)
+        if current.pointer.home == home.uri and not _forked(current, others):
+            raise Refused(
+                f"latest.json is whole: {current.pointer.version}, epoch {current.pointer.epoch}",
+                where=f"{home.uri}/{layout.POINTER}",
+                hint="use a rollback to go back; if this destination shall be home, use rehome",
+            )
+    traces = _traces(home, current, others)
+    if traces.last is not None:
+        refuse_barred(home, traces.last, version)
+    manifest = whole(home, version, opens, sha256=traces.digests.get(version))
+    change = Change(
+        kind=Kind.RECOVER,
+        from_version=traces.last.version if traces.last else None,
+        to_version=version,
+        by=act.by,
+        reason=act.reason,
+        at=home.now(),
+        operation=act.operation,
+    )
+    proposed = recovered(
+        traces.last,
+        candidate_of(manifest),
+        epoch=traces.epoch + 1,
+        lineage=uuid.uuid4().hex,
+        ancestors=traces.lineages,
+        home=home.uri,
+        change=change,
+        write_id=new_write_id(),
+    )
+    body = proposed.to_bytes()
+    if not isinstance(write(home, body, found.token if found else None), Won):
+        now = home.get(layout.POINTER)
+        if now is None or now.body != body:
+            raise Contended(
+                "another writer was faster", where=f"{home.uri}/{layout.POINTER}", hint="look again, and decide again"
+            )
+    heal_log(home, Live(proposed, "", body))
+    return Acted(proposed, repeated=False)
+
+
+def rehome(old: Store, new: Store, act: Act) -> Acted:
+    """Let another destination decide from now on. Everything but staging is copied there first.
+
+    Pause the model's DAGs before: what a run publishes at the old home afterwards is not seen by the new one. Killed
+    anywhere and run again, it ends the same. Where the old home is lost, `recover` at the new one instead.
+
+    Raises:
+        Refused: the new home has another history, or is ahead of the old one.
+    """
+    live = read_pointer(old)
+    if live is None:
+        raise NotFound("nothing was ever released here", where=old.uri)
+    theirs = read_pointer(new)
+    if theirs is not None:
+        check_history(new, theirs, live)
+    copy_missing(old, new)
+
+    def propose(current: Pointer, now: datetime) -> Pointer:
+        return rehomed(current, new.uri, change=change_of(act, Kind.REHOME, current, now), write_id=new_write_id())
+
+    moved = live.pointer.home == new.uri
+    done = Acted(live.pointer, repeated=True) if moved else performed(old, act, propose)
+    copy_missing(old, new)  # what came meanwhile, the entry of the log included
+    follow(old, new)
+    return done
+
+
+def copy_missing(source: Store, target: Store) -> int:
+    """Copy what lies in versions, log and decisions and is not at the target; return how many objects.
+
+    Manifests come last, so that a version that has one is there whole.
+
+    Raises:
+        Corrupt: the target has another object under the same key; it is left as it is.
+    """
+    count = 0
+    for folder in ("v", f"{layout.LOG}/", f"{layout.DECISIONS}/"):
+        there = {entry.key: entry.size for entry in target.list(folder)}
+        for entry in sorted(source.list(folder), key=lambda each: each.key.endswith(layout.MANIFEST)):
+            if entry.key in there:
+                if there[entry.key] != entry.size:
+                    raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
+                continue
+            with tempfile.TemporaryDirectory(prefix="model-release-") as name:
+                path = Path(name) / "object"
+                source.download(entry.key, path)
+                target.upload(entry.key, path, content_type=content_type(entry.key), new=True)
+            count += 1
+    return count
+
+
+def _traces(home: Store, current: Live | None, others: Iterable[Store]) -> Traces:
+    """Gather what is left: the pointers that can be read, and every entry of every log."""
+    traces = Traces()
+    for store in (home, *others):
+        live = current if store is home else as_pointer(store, store.get(layout.POINTER))
+        if live is not None:
+            traces.note(live.pointer)
+        for entry in store.list(f"{layout.LOG}/"):
+            name = entry.key.rpartition("/")[2].removesuffix(".json")
+            traces.epoch = max(traces.epoch, int(name) if name.isdigit() else 0)
+            logged = as_pointer(store, store.get(entry.key))
+            if logged is not None:
+                traces.note(logged.pointer)
+    return traces
+
+
+def _forked(current: Live, others: Iterable[Store]) -> bool:
+    """Whether another destination's pointer is none that home's has been."""
+    for store in others:
+        theirs = as_pointer(store, store.get(layout.POINTER))
+        if theirs is not None:
+            try:
+                check_history(store, theirs, current)
+            except (Refused, Corrupt):
+                return True
+    return False

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from builders import Chain, make
 from model_release import __version__, cli, errors
-from model_release.cli import commands
+from model_release.cli import reading
 from model_release.errors import ModelReleaseError
 from model_release.pointer import Hold, Pointer, Quarantine
 from model_release.release.numbers import abandon
@@ -246,7 +246,7 @@ def test_every_kind_of_error(monkeypatch: pytest.MonkeyPatch, kind: type[ModelRe
     def fails(uri: str) -> None:
         raise kind("what happened", where=uri, hint="do this")
 
-    monkeypatch.setattr(commands, "open_store", fails)
+    monkeypatch.setattr(reading, "open_store", fails)
     words = call("status", "somewhere")
     assert words.exit_code == kind.exit_code
     assert words.stderr == "error: somewhere: what happened\n  → do this\n"
@@ -266,7 +266,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(uri: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "open_store", interrupted)
+    monkeypatch.setattr(reading, "open_store", interrupted)
     assert call("status", "somewhere").exit_code == errors.EXIT_INTERRUPTED
 
 

@@ -1,5 +1,9 @@
-"""The command line, thin over `release`: `commands` is what there is, `pages` how it looks, `output` where it goes."""
+"""The command line, thin over `release`: `app` is its frame, `pages` how it looks, `output` where it goes.
 
-from model_release.cli.commands import app, main
+The commands stand by what they do: `reading` shows. Importing a module adds its commands, in this order.
+"""
 
-__all__ = ["app", "main"]
+from model_release.cli import reading
+from model_release.cli.app import app, main
+
+__all__ = ["app", "main", "reading"]

@@ -1,90 +1,25 @@
-"""`model-release`: the command line, thin over `release`. Commands only read; whoever changes something is a DAG.
-
-Data goes to stdout and everything else to stderr. The exit status tells what the caller can do about an error:
-0 done, 1 failed, 2 usage or a bad spec, 3 refused by a rule, 4 credentials, 5 verification failed,
-6 doctor found something, 75 try again, 130 interrupted.
-"""
+"""The commands that only read: what is released, what is live and why, and whether its bytes are right."""
 
 from __future__ import annotations
 
-import logging
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
-from typer.core import TyperGroup
 
-from model_release import __version__, layout
+from model_release import layout
 from model_release.cli import output as out
 from model_release.cli import pages
-from model_release.errors import (
-    EXIT_CORRUPT,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-    Corrupt,
-    ModelReleaseError,
-    NotFound,
-    SpecError,
-)
+from model_release.cli.app import Json, Number, Quiet, Uri, app
+from model_release.errors import EXIT_CORRUPT, EXIT_USAGE, Corrupt, NotFound, SpecError
 from model_release.pointer import Change, Pointer
 from model_release.release import catalog
 from model_release.release.verify import check, live_faults
 from model_release.specfile import load_spec
 from model_release.stores import Store, open_store
 from model_release.version import Version
-
-
-class _Commands(TyperGroup):
-    """Ends every command with the exit status of its error."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that the arguments name."""
-        as_json = "--json" in ctx.args
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise typer.Exit(EXIT_INTERRUPTED) from error
-        except ModelReleaseError as error:
-            if out.debugging():
-                raise
-            out.tell_error(error, as_json=as_json)
-            raise typer.Exit(error.exit_code) from error
-
-
-app = typer.Typer(
-    cls=_Commands,
-    name="model-release",
-    help="See what is released, what is live and why, and whether its bytes are right.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-Uri = Annotated[
-    str,
-    typer.Argument(metavar="URI", help="A model's folder, such as file:///srv/store/heart-disease-models."),
-]
-Number = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Such as v1.4.0; else the live one.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words and no progress on stderr.")]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"model-release {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    """Nothing but `--version` stands before the command."""
 
 
 @app.command()
@@ -216,9 +151,3 @@ def _fault(path: Path) -> str | None:
     except SpecError as error:
         return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
     return None
-
-
-def main() -> None:
-    """The console script."""
-    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # says in thirty lines what our error says in two
-    app()

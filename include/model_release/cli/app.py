@@ -1,0 +1,75 @@
+"""`model-release`: the command line, thin over `release`. Each command ends with what its error asks of the caller.
+
+Data goes to stdout and everything else to stderr. The exit status tells what the caller can do about an error:
+0 done, 1 failed, 2 usage or a bad spec, 3 refused by a rule, 4 credentials, 5 verification failed,
+6 doctor found something, 75 try again, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from model_release import __version__
+from model_release.cli import output as out
+from model_release.errors import EXIT_INTERRUPTED, ModelReleaseError
+
+
+class _Commands(TyperGroup):
+    """Ends every command with the exit status of its error."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+        except ModelReleaseError as error:
+            if out.debugging():
+                raise
+            out.tell_error(error, as_json=as_json)
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="model-release",
+    help="Release models so that `latest` can be trusted: see what is live and why, and change it by the rules.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Uri = Annotated[
+    str,
+    typer.Argument(metavar="URI", help="A model's folder, such as file:///srv/store/heart-disease-models."),
+]
+Number = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Such as v1.4.0; else the live one.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words and no progress on stderr.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"model-release {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Nothing but `--version` stands before the command."""
+
+
+def main() -> None:
+    """The console script."""
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # says in thirty lines what our error says in two
+    app()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,24 +16,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_release import provenance
-from model_release.errors import Corrupt, ModelReleaseError, NotFound
+from model_release.errors import Corrupt, ModelReleaseError
 from model_release.layout import run_token
 from model_release.metadata import Claim, Manifest
-from model_release.release.catalog import live_manifest, read_claim, read_pointer
+from model_release.places import Opener, Places
+from model_release.release.catalog import read_claim, read_pointer
 from model_release.release.decisions import nothing_new
 from model_release.release.probe import check_conditions
 from model_release.release.promote import Promotion
 from model_release.release.publish import keep, place, seal, stage
-from model_release.release.reconcile import Follower, reconcile
-from model_release.spec import Destination, Spec
+from model_release.release.reconcile import Follower
+from model_release.spec import Spec
 from model_release.stores import Store, open_store
-from model_release.transfer import TransferSettings
 from model_release.version import Bump, Version
 
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-Opener = Callable[[str, TransferSettings], Store]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,25 +79,25 @@ class Nightly:
         self._open = opener
 
     @cached_property
+    def places(self) -> Places:
+        """The model's folder at every destination."""
+        return Places.of(self.spec, self._open)
+
+    @property
     def home(self) -> Store:
         """The model's folder at home, whose pointer decides."""
-        return self._at(self.spec.home)
-
-    @cached_property
-    def followers(self) -> list[Follower]:
-        """The model's folder at every other destination."""
-        return [Follower(self._at(each), required=each.required) for each in self.spec.destinations[1:]]
+        return self.places.home
 
     def reconcile(self) -> Json:
         """Check that every destination keeps to conditions, and make good whatever an earlier run left undone."""
-        for each in [Follower(self.home), *self.followers]:
+        for each in [Follower(self.home), *self.places.followers]:
             try:
                 check_conditions(each.store)
             except ModelReleaseError as error:
                 if each.required:
                     raise
                 log.warning("%s", error)
-        return self._settle()
+        return self.places.settle()
 
     def ingest(self) -> tuple[Json, list[Json]]:
         """Take the snapshot that this run trains on.
@@ -214,7 +213,8 @@ class Nightly:
         destination = self.spec.destination(order["destination"])
         claim = self._claim(order["version"])
         try:
-            sent = place(claim, home=self.home, target=self._at(destination))
+            target = self._open(self.spec.model_uri(destination), destination.transfer)
+            sent = place(claim, home=self.home, target=target)
         except ModelReleaseError as error:
             if destination.required:
                 raise
@@ -238,7 +238,7 @@ class Nightly:
         manifest = seal(self.home, self._claim(order["version"]))
         log.info("%s is published", manifest.version)
         promotion = self._promote(manifest, order["bench"])
-        settled = self._settle()
+        settled = self.places.settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
         return {
@@ -261,11 +261,12 @@ class Nightly:
         if live is None or self.run.promote == "never":
             return None
         pointer = live.pointer
-        if last is not None and (last.get("lineage"), last.get("epoch")) == (pointer.lineage, pointer.epoch):
-            return None
+        if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
+            return None  # a hold or a quarantine meanwhile is no news to a consumer
         return {
             "version": str(pointer.version),
             "epoch": pointer.epoch,
+            "since": pointer.since,
             "lineage": pointer.lineage,
             "metadata_sha256": pointer.metadata_sha256,
             "home": pointer.home,
@@ -274,27 +275,6 @@ class Nightly:
     @cached_property
     def _data(self) -> Store:
         return self._open(self.spec.dataset_uri(), self.spec.home.transfer)
-
-    def _at(self, destination: Destination) -> Store:
-        return self._open(self.spec.model_uri(destination), destination.transfer)
-
-    def _settle(self) -> Json:
-        """Bring every destination, and the registry, to home's current pointer."""
-        done = reconcile(self.home, self.followers)
-        if done.pointer is not None:
-            done.mended += self._follow_in_registry()
-        for each in done.mended:
-            log.info("made good: %s", each)
-        for each in done.lagging:
-            log.warning("%s", each)
-        pointer = done.pointer
-        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
-        return {
-            "live": str(pointer.version) if pointer else None,
-            "epoch": pointer.epoch if pointer else None,
-            "mended": done.mended,
-            "lagging": done.lagging,
-        }
 
     @property
     def _tags(self) -> dict[str, str]:
@@ -318,17 +298,3 @@ class Nightly:
             live = read_pointer(self.home)
             return Promotion(live.pointer if live else None, "this run publishes only")
         return promote_judged(Bench(self.spec, home=self.home, data=self._data, **bench), self.run, manifest)
-
-    def _follow_in_registry(self) -> list[str]:
-        if self.spec.tracking is None:
-            return []
-        from model_release import tracking
-
-        def live() -> tuple[int, str | None]:
-            found = read_pointer(self.home)
-            if found is None:
-                raise NotFound("latest.json was there and is gone", where=self.home.uri)
-            tracked = live_manifest(self.home, found.pointer).mlflow
-            return found.pointer.epoch, tracked.registered_version if tracked else None
-
-        return tracking.follow_pointer(self.spec.tracking, read_live=live)

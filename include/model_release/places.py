@@ -1,0 +1,93 @@
+"""A model's places: its folder at every destination, and the registry that follows what is live.
+
+Whatever changes something for a model works on all of them: the nightly chain, a person's acts, housekeeping.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from model_release.errors import NotFound
+from model_release.release.catalog import live_manifest, read_pointer
+from model_release.release.reconcile import Follower, reconcile
+from model_release.spec import Destination, Spec, Tracking
+from model_release.stores import Store, open_store
+from model_release.transfer import TransferSettings
+
+log = logging.getLogger(__name__)
+
+Opener = Callable[[str, TransferSettings], Store]
+"""From a URI and a destination's settings to a store; Airflow's goes through the provider hooks."""
+
+
+class Places:
+    """The stores of one model.
+
+    Args:
+        home: the model's folder at the destination whose pointer decides.
+        followers: the same folder at the other destinations.
+        tracking: where MLflow keeps the model's registry; None where nothing is tracked.
+    """
+
+    def __init__(self, home: Store, followers: Sequence[Follower] = (), *, tracking: Tracking | None = None) -> None:
+        self.home = home
+        self.followers = list(followers)
+        self.tracking = tracking
+
+    @classmethod
+    def of(cls, spec: Spec, opener: Opener = open_store) -> Places:
+        """Open every destination of a spec."""
+
+        def at(destination: Destination) -> Store:
+            return opener(spec.model_uri(destination), destination.transfer)
+
+        followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
+        return cls(at(spec.home), followers, tracking=spec.tracking)
+
+    @property
+    def stores(self) -> list[Store]:
+        """Every store, home first."""
+        return [self.home, *(each.store for each in self.followers)]
+
+    def settle(self) -> dict[str, Any]:
+        """Bring every destination, and the registry, to home's current pointer; say what was done.
+
+        Raises:
+            ModelReleaseError: the first failure of home, of a required follower, or of the registry.
+        """
+        done = reconcile(self.home, self.followers)
+        if done.pointer is not None:
+            done.mended += self._follow_in_registry()
+        for each in done.mended:
+            log.info("made good: %s", each)
+        for each in done.lagging:
+            log.warning("%s", each)
+        pointer = done.pointer
+        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
+        return {
+            "live": str(pointer.version) if pointer else None,
+            "epoch": pointer.epoch if pointer else None,
+            "mended": done.mended,
+            "lagging": done.lagging,
+        }
+
+    def registered_live(self) -> tuple[int, str | None]:
+        """Return the pointer's epoch, and the number of the live version in the registry; None if it has none.
+
+        Raises:
+            NotFound: nothing is live.
+        """
+        found = read_pointer(self.home)
+        if found is None:
+            raise NotFound("latest.json was there and is gone", where=self.home.uri)
+        tracked = live_manifest(self.home, found.pointer).mlflow
+        return found.pointer.epoch, tracked.registered_version if tracked else None
+
+    def _follow_in_registry(self) -> list[str]:
+        if self.tracking is None:
+            return []
+        from model_release import tracking
+
+        return tracking.follow_pointer(self.tracking, read_live=self.registered_live)

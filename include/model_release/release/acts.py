@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from model_release import layout
-from model_release.errors import NotFound, Refused
+from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import GateVerdict, Manifest
 from model_release.pointer import (
     Candidate,
@@ -31,7 +31,7 @@ from model_release.pointer import (
     why_barred,
     why_not,
 )
-from model_release.release.catalog import candidate_of, fetch, logged, published, terms
+from model_release.release.catalog import candidate_of, fetch, logged, published, read_claim, terms
 from model_release.release.promote import check_beginning, check_home, from_the_future
 from model_release.release.swap import move
 from model_release.stores.base import Store
@@ -310,6 +310,9 @@ def whole(home: Store, version: Version, opens: Try | None, *, sha256: str | Non
         NotFound, Corrupt: it is not there whole.
     """
     manifest = published(home, version, sha256=sha256)
+    claim = read_claim(home, version)
+    if claim is not None and claim.metadata.sha256() != manifest.sha256():  # the log is not asked beyond its training
+        raise Corrupt("the manifest is not the one that its number was claimed for", where=f"{home.uri}/{version}")
     with tempfile.TemporaryDirectory(prefix="model-release-") as name:
         for entry in manifest.files:
             target = Path(name) / entry.path

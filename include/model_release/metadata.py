@@ -130,6 +130,9 @@ class Manifest(Document):
     code: CodeFacts | None = None
     run: RunFacts
     mlflow: TrackedRun | None = None
+    told: dict[str, JsonValue] | None = Field(
+        default=None, description="the hand-made metadata.json that a person's files came with, whole"
+    )
 
     @property
     def data_as_of(self) -> date | None:

@@ -48,7 +48,7 @@ def evaluate(
     rival = None
     if champion is not None and spec.gate.compare == "always":
         manifest, since = champion
-        recipe = _recipe(manifest)
+        recipe = recipe_of(manifest)
         rival = Champion(
             version=manifest.version,
             since=since,
@@ -104,8 +104,8 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec, frame: pd.D
     return found
 
 
-def _recipe(manifest: Manifest) -> Candidate | None:
-    """The recipe in the manifest of a version that this package trained; None in any other."""
+def recipe_of(manifest: Manifest) -> Candidate | None:
+    """Return the recipe in the manifest of a version that this package trained; None in any other."""
     stored = manifest.parameters or {}
     try:
         return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))

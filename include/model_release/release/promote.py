@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -42,7 +43,14 @@ class Promotion:
 
 
 def promote(
-    home: Store, manifest: Manifest, *, judged_since: int | None, by: str, reason: str, operation: str
+    home: Store,
+    manifest: Manifest,
+    *,
+    judged_since: int | None,
+    by: str,
+    reason: str,
+    operation: str,
+    spared: Collection[str] = (),
 ) -> Promotion:
     """Make a published version live, if the rules allow it now.
 
@@ -53,6 +61,7 @@ def promote(
         by: who wants it.
         reason: why.
         operation: id of the act; a retry of it has the same one.
+        spared: what may lie in `latest/` before anything is released, as `check_beginning` has it.
 
     Raises:
         BaselineMoved: another version has become live since the verdict; judge again.
@@ -82,7 +91,7 @@ def promote(
         if refusal is not None:
             return None
         if current is None:
-            check_beginning(home)
+            check_beginning(home, spared)
             _check_baseline(judged_since, None)
             return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
         check_home(home, current)
@@ -236,15 +245,19 @@ def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
         )
 
 
-def check_beginning(home: Store) -> None:
+def check_beginning(home: Store, spared: Collection[str] = ()) -> None:
     """Check that nothing here speaks of a pointer that was once there: a first release needs an empty past (rule 13).
 
     What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
 
+    Args:
+        home: the model's folder at home.
+        spared: keys in `latest/` that an adoption takes over from a hand-made layout, and overwrites.
+
     Raises:
         Refused: the pointer is missing, and something does.
     """
-    trace = _trace_of_a_pointer(home)
+    trace = _trace_of_a_pointer(home, spared)
     if trace is not None and read_pointer(home) is None:
         raise Refused(
             f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
@@ -253,10 +266,10 @@ def check_beginning(home: Store) -> None:
         )
 
 
-def _trace_of_a_pointer(home: Store) -> str | None:
+def _trace_of_a_pointer(home: Store, spared: Collection[str]) -> str | None:
     """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
     for folder in (layout.LOG, layout.LATEST):
-        entry = next(home.list(f"{folder}/"), None)
+        entry = next((entry for entry in home.list(f"{folder}/") if entry.key not in spared), None)
         if entry is not None:
             return entry.key
     for version in versions(home):

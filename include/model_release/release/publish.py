@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from model_release import layout
@@ -16,14 +16,22 @@ from model_release.release.once import create_exactly
 from model_release.stores.base import OCTETS, Store
 from model_release.version import Version
 
+Watch = Callable[[FileEntry, str], object]
+"""Told of a file that is about to travel, and of the URI that it goes to; for people who wait."""
 
-def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry]) -> None:
+
+def unwatched(_entry: FileEntry, _uri: str) -> None:
+    """Nobody waits."""
+
+
+def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry], *, watch: Watch = unwatched) -> None:
     """Keep files of a run in flight in `staging/<run>/`, by content.
 
     Raises:
         Corrupt: a file is not what its entry says.
     """
     for entry in entries:
+        watch(entry, home.uri)
         path = folder / entry.path
         check_file(path, entry, where=str(path))
         home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
@@ -61,7 +69,7 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
     return stored.body
 
 
-def place(claim: Claim, *, home: Store, target: Store) -> list[str]:
+def place(claim: Claim, *, home: Store, target: Store, watch: Watch = unwatched) -> list[str]:
     """Put a version's files at one destination and read them back. Only what is missing is sent.
 
     At home the claim stands already and the manifest comes last of all, by `seal`. A follower gets both here, so that
@@ -81,6 +89,7 @@ def place(claim: Claim, *, home: Store, target: Store) -> list[str]:
     there = {entry.key: entry.size for entry in target.list(f"{version}/")}
     sent = [entry for entry in claim.metadata.files if not _holds(target, version, entry, there)]
     for entry in sent:
+        watch(entry, target.uri)
         try:
             _send(claim.run, version, entry, home=home, target=target)
             fetch(target, layout.artifact(version, entry.path), entry, None)

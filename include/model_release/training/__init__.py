@@ -10,6 +10,8 @@ from model_release.training.fitting import (
     Positions,
     Trained,
     cross_validate,
+    fit,
+    pickled,
     rows_apart,
     train,
 )
@@ -24,6 +26,8 @@ __all__ = [
     "Positions",
     "Trained",
     "cross_validate",
+    "fit",
+    "pickled",
     "rows_apart",
     "train",
 ]

@@ -31,7 +31,8 @@ from model_release.documents import Document, sha256_of
 from model_release.errors import DataInvalid
 from model_release.gate import Metric, Scores
 from model_release.loading import ONNX_FILE
-from model_release.metadata import FileEntry, TrackedRun
+from model_release.metadata import FileEntry, MachineFacts, TrackedRun
+from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
 from model_release.training.recipes import build
@@ -54,6 +55,7 @@ class Trained(Document):
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
+        machine: on what it was fitted.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Trained(Document):
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
+    machine: MachineFacts | None = None
 
     @property
     def made(self) -> list[FileEntry]:
@@ -134,14 +137,12 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
     training_rows, holdout_rows = rows_apart(spec, frame)
     folds, predictions = cross_validate(candidate, spec.dataset, frame, training_rows, spec.validation)
     inputs, target = _inputs(frame, spec.dataset), _target(frame)
-    preprocessor, classifier = _fit(candidate, spec.dataset, inputs.iloc[training_rows], target[training_rows], name)
+    preprocessor, classifier = fit(spec, name, candidate, frame, training_rows)
     holdout = dict.fromkeys(Metric)
     if len(holdout_rows):
         held_out = _probability(preprocessor, classifier, inputs.iloc[holdout_rows])
         holdout = _figures(target[holdout_rows], held_out)
-    if "n_jobs" in classifier.get_params():
-        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
-    bodies = {MODEL_FILE: _pickled(classifier), PREPROCESSOR_FILE: _pickled(preprocessor)}
+    bodies = pickled(preprocessor, classifier)
     graph, words = _onnx(preprocessor, classifier, inputs)
     if graph is not None:
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs))}
@@ -154,7 +155,31 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
         predictions=_write(folder, PREDICTIONS_FILE, predictions.to_parquet()),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
+        machine=machine_facts(),
     )
+
+
+def fit(
+    spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, training_rows: Positions
+) -> tuple[ColumnTransformer, Any]:
+    """Fit the candidate to the training rows, as it is released.
+
+    Returns:
+        The preprocessor and the classifier.
+    """
+    inputs, target = _inputs(frame, spec.dataset).iloc[training_rows], _target(frame)[training_rows]
+    preprocessor, classifier = _fit(candidate, spec.dataset, inputs, target, name)
+    if "n_jobs" in classifier.get_params():
+        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    return preprocessor, classifier
+
+
+def pickled(preprocessor: ColumnTransformer, classifier: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name."""
+    return {
+        MODEL_FILE: pickle.dumps(classifier, protocol=5),
+        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
+    }
 
 
 def _inputs(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -239,10 +264,6 @@ def _onnx(preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame
     if other or not difference <= onnx_export.TOLERANCE:
         return None, f"left out: {other} rows get another class, {found}, allowed {onnx_export.TOLERANCE:.0e}"
     return graph, f"the same class on all {len(inputs)} rows, {found}"
-
-
-def _pickled(value: object) -> bytes:
-    return pickle.dumps(value, protocol=5)
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model_release import layout
 from model_release.errors import Contended, Corrupt, NotFound, Refused
+from model_release.metadata import AbandonedManifest
 from model_release.pointer import Change, Kind, Pointer, recovered, rehomed
 from model_release.release.acts import (
     Act,
@@ -23,11 +24,11 @@ from model_release.release.acts import (
     refuse_barred,
     whole,
 )
-from model_release.release.catalog import Live, candidate_of, newest_logged, read_pointer
+from model_release.release.catalog import Live, candidate_of, newest_logged, read_pointer, read_version
 from model_release.release.promote import as_pointer, check_history, follow
 from model_release.release.publish import content_type
 from model_release.release.swap import heal_log, swap
-from model_release.stores.base import Store
+from model_release.stores.base import Entry, Store
 from model_release.version import Version
 
 
@@ -133,14 +134,16 @@ def rehome(old: Store, new: Store, act: Act) -> Acted:
     if live is None:
         raise NotFound("nothing was ever released here", where=old.uri)
     theirs = read_pointer(new)
+    moved = live.pointer.home == new.uri
     if theirs is not None:
+        if moved and theirs.pointer.home == new.uri:  # nothing is left to do, and the new home may have gone on
+            return Acted(theirs.pointer, repeated=True)
         check_history(new, theirs, live)
     copy_missing(old, new)
 
     def propose(current: Pointer, now: datetime) -> Pointer:
         return rehomed(current, new.uri, change=change_of(act, Kind.REHOME, current, now), write_id=new_write_id())
 
-    moved = live.pointer.home == new.uri
     done = Acted(live.pointer, repeated=True) if moved else performed(old, act, propose)
     copy_missing(old, new)  # what came meanwhile, the entry of the log included
     follow(old, new)
@@ -150,7 +153,8 @@ def rehome(old: Store, new: Store, act: Act) -> Acted:
 def copy_missing(source: Store, target: Store) -> int:
     """Copy what lies in versions, log and decisions and is not at the target; return how many objects.
 
-    Manifests come last, so that a version that has one is there whole.
+    Manifests come last, so that a version that has one is there whole. What is there already is compared: documents
+    byte for byte, files by size, since whoever makes a version live reads its files anyway.
 
     Raises:
         Corrupt: the target has another object under the same key; it is left as it is.
@@ -159,20 +163,37 @@ def copy_missing(source: Store, target: Store) -> int:
     for folder in ("v", f"{layout.LOG}/", f"{layout.DECISIONS}/"):
         there = {entry.key: entry.size for entry in target.list(folder)}
         for entry in sorted(source.list(folder), key=lambda each: each.key.endswith(layout.MANIFEST)):
-            if entry.key in there:
-                if there[entry.key] != entry.size:
-                    raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
+            settles = entry.key.startswith(layout.DECISIONS) and entry.key.endswith(layout.BECAME)
+            if entry.key in there and _same(source, target, entry, there[entry.key]):
                 continue
+            if entry.key in there and not settles:
+                if _given_up(source, entry.key):  # by home, after a run had brought it to this follower and died
+                    continue
+                raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
             with tempfile.TemporaryDirectory(prefix="model-release-") as name:
                 path = Path(name) / "object"
                 source.download(entry.key, path)
-                target.upload(entry.key, path, content_type=content_type(entry.key), new=True)
+                target.upload(entry.key, path, content_type=content_type(entry.key), new=not settles)
             count += 1
     return count
 
 
+def _same(source: Store, target: Store, entry: Entry, size: int) -> bool:
+    if entry.size != size or not entry.key.endswith(".json"):
+        return entry.size == size
+    ours, theirs = source.get(entry.key), target.get(entry.key)
+    return ours is not None and theirs is not None and ours.body == theirs.body
+
+
+def _given_up(home: Store, key: str) -> bool:
+    name, _, path = key.partition("/")
+    if path != layout.MANIFEST or not Version.is_version(name):
+        return False
+    return isinstance(read_version(home, Version.parse(name)), AbandonedManifest)
+
+
 def _traces(home: Store, current: Live | None, others: Iterable[Store]) -> Traces:
-    """Gather what is left: every entry of every log, which nobody can have edited, and the pointers that can be read."""
+    """Gather what is left: every entry of every log, then the pointers, which may have been edited."""
     traces = Traces()
     for store in (home, *others):
         for entry in store.list(f"{layout.LOG}/"):

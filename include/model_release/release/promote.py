@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
@@ -22,6 +22,7 @@ from model_release.release.catalog import (
     read_pointer,
     versions,
 )
+from model_release.release.once import create_once
 from model_release.release.publish import place
 from model_release.release.swap import heal_log, move, write
 from model_release.stores.base import NO_STORE, Store, Stored
@@ -153,9 +154,19 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         if claim is not None:
             place(claim, home=home, target=follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
+        _copy_log(home, follower, range(theirs.pointer.epoch + 1 if theirs else 1, ours.pointer.epoch))
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
+
+
+def _copy_log(home: Store, follower: Store, epochs: Iterable[int]) -> None:
+    """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
+    for epoch in epochs:
+        key = layout.log_entry(epoch)
+        entry = home.get(key)
+        if entry is not None:  # a recovery may leave a gap
+            create_once(follower, key, entry.body)
 
 
 def check_history(follower: Store, theirs: Live, ours: Live) -> None:

@@ -75,7 +75,7 @@ def machine_facts() -> MachineFacts:
     from threadpoolctl import threadpool_info
 
     kernels = {
-        f"{each['internal_api']} {each['version']} for {each.get('architecture') or 'any processor'}"
+        " ".join(str(each[key]) for key in ("internal_api", "version", "architecture") if each.get(key))
         for each in threadpool_info()
         if each["user_api"] == "blas"
     }

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,9 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
 from model_release.cli import output
+from model_release.release import delivery
 from model_release.stores.local import LocalStore
+from model_release.version import Version
 
 
 def call(*arguments: str | Path, **environment: str) -> Result:
@@ -93,6 +99,20 @@ def test_nothing_is_live_if_nobody_asks(models: Path, store: LocalStore) -> None
     assert "names nothing yet, as asked" in call("publish", models, store.uri, "--no-promote").stdout
 
 
+def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = delivery.publish
+
+    def overtaken(*arguments: Any, **more: Any) -> delivery.Delivered:
+        done = publish(*arguments, **more)
+        assert done.pointer is not None
+        return replace(done, pointer=done.pointer.model_copy(update={"version": Version(1, 1, 0)}))
+
+    monkeypatch.setattr(delivery, "publish", overtaken)
+    result = call("publish", models, store.uri)
+    assert result.exit_code == 0
+    assert "was moved to v1.0.0, and by somebody else since; stays at v1.1.0" in " ".join(result.stdout.split())
+
+
 def test_a_hand_made_layout_is_adopted(models: Path, store: LocalStore) -> None:
     (store.root / "latest").mkdir(parents=True)
     models.rename(store.root / "v1")
@@ -167,3 +187,21 @@ def test_help_explains_and_gives_an_example() -> None:
     for command, example in {"publish": "publish models/ s3://", "adopt": "adopt s3://"}.items():
         page = " ".join(call(command, "--help").stdout.split())
         assert f"For example: model-release {example}" in page
+
+
+def test_publishing_needs_none_of_the_heavy_packages(models: Path, store: LocalStore) -> None:
+    code = (
+        "import sys, contextlib; from model_release import cli\n"
+        "with contextlib.suppress(SystemExit): cli.app(sys.argv[1:])\n"
+        "print([name for name in ('airflow', 'mlflow', 'numpy', 'pandas', 'sklearn') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "publish", str(models), store.uri, "-q"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert "v1.0.0 is published" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

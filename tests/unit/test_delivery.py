@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from builders import Chain, act, assert_readable, assert_settled, make
-from interleave import Killed
+from interleave import LIMIT, Actor, Killed, explore
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, StoreUnavailable, UsageError
+from model_release.metadata import Manifest
+from model_release.pointer import Kind
 from model_release.release import handmade
 from model_release.release.acts import hold, lift, rollback, unhold
-from model_release.release.catalog import published, versions
+from model_release.release.catalog import history, published, read_version, versions
 from model_release.release.delivery import Act, Delivered, adopt, publish
 from model_release.release.gathering import from_folder
 from model_release.release.numbers import abandon, became
@@ -36,13 +38,15 @@ class Team:
         self.folder = folder / "models"
         self.folder.mkdir()
         self._scratch = folder
-        self._count = 0
         self.train("a")
 
     def train(self, name: str) -> None:
         """Write a model and its preprocessor."""
         for path in ("best_model.pkl", "preprocessor.pkl"):
             (self.folder / path).write_text(f"{path} of {name}")
+        scratch = self._scratch / f"copy of {name}"
+        scratch.mkdir(exist_ok=True)
+        self.gathered = from_folder(self.folder, scratch)
 
     def publish(
         self,
@@ -54,13 +58,9 @@ class Team:
         **facts: str,
     ) -> Delivered:
         """Do what the command does."""
-        self._count += 1
-        scratch = self._scratch / f"scratch-{self._count}"
-        scratch.mkdir()
-        gathered = from_folder(self.folder, scratch)
-        draft = handmade.draft(gathered, facts, called="heart")
+        draft = handmade.draft(self.gathered, facts, called="heart")
         wish = Act(by="ann", reason="published from models", promote=promote, bump=bump)
-        return act(gathered, draft, wish, home=home, followers=followers)
+        return act(self.gathered, draft, wish, home=home, followers=followers)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_hold_and_a_date_keep_latest_where_it_is(team: Team, memory: MemorySto
     assert assert_settled(memory).version == FIRST
 
 
-def test_a_version_that_was_left_stays_left(team: Team, memory: MemoryStore) -> None:
+def test_a_version_that_was_left_may_be_published_again(team: Team, memory: MemoryStore) -> None:
     team.publish(memory)
     team.train("b")
     team.publish(memory)
@@ -149,7 +149,10 @@ def test_a_version_that_was_left_stays_left(team: Team, memory: MemoryStore) -> 
     unhold(memory, act("let go"))
     assert not team.publish(memory).live, "what a rollback left is in quarantine"
     lift(memory, FIRST.next(Bump.MINOR), act("a mistake"))
-    assert team.publish(memory).live
+    again = team.publish(memory)
+    assert again.live
+    operations = [entry.change.operation for entry in history(memory) if entry.change.kind is Kind.PROMOTE]
+    assert len({*operations}) == 2, "another act, not a second click"
 
 
 def test_a_number_that_was_given_up_is_not_used_again(team: Team, memory: MemoryStore) -> None:
@@ -357,13 +360,12 @@ def test_killed_at_every_request_and_done_again(scene: Scene, performed: bool) -
         scene.check()
 
 
-def test_files_that_travel_are_told(team: Team, memory: MemoryStore, tmp_path: Path) -> None:
+def test_files_that_travel_are_told(team: Team, memory: MemoryStore) -> None:
     follower = MemoryStore("memory://follower")
-    gathered = from_folder(team.folder, tmp_path)
-    draft = handmade.draft(gathered, {}, called="heart")
+    draft = handmade.draft(team.gathered, {}, called="heart")
     told: list[tuple[str, str]] = []
     publish(
-        gathered,
+        team.gathered,
         draft,
         Act(by="ann", reason="x"),
         home=memory,
@@ -372,3 +374,36 @@ def test_files_that_travel_are_told(team: Team, memory: MemoryStore, tmp_path: P
     )
     places = ["memory://home", "memory://follower", "memory://home"]
     assert told == [(path, uri) for uri in places for path in ("best_model.pkl", "preprocessor.pkl")]
+
+
+@pytest.mark.parametrize("folders", ["the same folder", "two folders", "one adoption"])
+def test_two_people_at_once(tmp_path: Path, folders: str) -> None:
+    teams = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        teams.append(Team(tmp_path / name))
+        teams[-1].train(name if folders == "two folders" else "a")
+
+    def begin() -> tuple[list[Actor], Callable[[], None]]:
+        store, follower = MemoryStore(), MemoryStore("memory://follower")
+        act = publish
+        if folders == "one adoption":
+            laid_out(store)
+            act = adopt
+        actors = [
+            Actor(name, lambda wrap, team=team: team.publish(wrap(store), wrap(follower), act=act))  # type: ignore[misc]
+            for name, team in zip(("ann", "bo"), teams, strict=True)
+        ]
+
+        def check() -> None:
+            live = assert_settled(store)
+            assert assert_settled(follower, log=False) == live
+            made = [each for each in versions(store) if isinstance(read_version(store, each), Manifest)]
+            assert len(made) == (2 if folders == "two folders" else 1)
+            for actor in actors:
+                assert actor.error is None or isinstance(actor.error, BaselineMoved)
+            assert live.version in made
+
+        return actors, check
+
+    assert explore(begin, limit=LIMIT // 2) > 20

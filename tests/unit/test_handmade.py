@@ -110,6 +110,7 @@ def nothing_but_facts(folder: Path) -> None:
     [
         (names("my model.pkl", "modèle.pkl"), UnsafeKey, "'modèle.pkl', 'my model.pkl' cannot be released"),
         (names("sub/-x"), UnsafeKey, "'sub/-x'"),
+        (names("claim.json/x"), UnsafeKey, "'claim.json' is a folder here and a file in a release"),
         (names("claim.json"), Refused, "so it is a version that model-release has made"),
         (a_pipe, UsageError, "pipe: is not a file"),
         (a_link_out, Refused, "link.pkl: is a link that leads out of the folder"),
@@ -174,7 +175,7 @@ def test_stores_that_cannot_be_released(memory: MemoryStore, scratch: Path, monk
         from_store(memory, scratch)
     memory.create("best_model.pkl", b"model")
     memory._put("best_model.pkl/x", b"")
-    with pytest.raises(UnsafeKey, match="is a file and a folder"):
+    with pytest.raises(UnsafeKey, match="'best_model.pkl' is a folder here and a file in a release"):
         from_store(memory, scratch)
     memory.delete("best_model.pkl/x")
     with pytest.raises(Retry, match="changed while they were read"):

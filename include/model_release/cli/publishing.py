@@ -59,6 +59,9 @@ def publish(
     model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. What
     nobody told is left open. The number is the next one, whatever `version` says there. The same folder published
     again finds its own version. Exit status 3 if a rule keeps latest where it is.
+
+    The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
+    rejected until a person starts one that overrules the gate.
     """
     output = out.Output(json, quiet)
     act = delivery.Act(
@@ -133,6 +136,8 @@ def _tell(
         latest = Text(f"{pointer.version}, live since epoch {pointer.since}", style=out.GOOD)
     elif done.refusal is not None:
         latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
+    elif asked:
+        latest = f"was moved to {manifest.version}, and by somebody else since; {stays}"
     else:
         latest = f"{stays}, as asked"
     published = "was published before from the same files and facts" if done.before else "is published"

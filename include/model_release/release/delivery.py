@@ -111,9 +111,10 @@ def adopt(
     Raises:
         Refused: something else was released here before, or `latest/` holds what would be lost.
     """
-    first = read_claim(home, FIRST)
+    live = read_pointer(home)
+    first = read_claim(home, FIRST)  # after the pointer: whoever made that has claimed a number before
     same = first is not None and first.metadata.fingerprint == draft.fingerprint
-    if not same and (first is not None or read_pointer(home) is not None):
+    if not same and (first is not None or live is not None):
         raise Refused(
             "something was released here before, and an adoption is the first release",
             where=home.uri,
@@ -149,14 +150,13 @@ def _deliver(
         if read_version(store, claim.metadata.version) is None:
             place(claim, home=home, target=store, watch=watch)
     manifest = seal(home, claim)
-    refusal = _make_live(home, manifest, act, since=since, operation=run, spared=spared) if act.promote else None
+    refusal = _make_live(home, manifest, act, since=since, spared=spared) if act.promote else None
     done = reconcile(home, [Follower(store) for store in followers])
     return Delivered(manifest, before, done.pointer, refusal, done.mended)
 
 
-def _make_live(
-    home: Store, manifest: Manifest, act: Act, *, since: int | None, operation: str, spared: Collection[str]
-) -> str | None:
+def _make_live(home: Store, manifest: Manifest, act: Act, *, since: int | None, spared: Collection[str]) -> str | None:
+    """Move the pointer, or return why not. The same files against another baseline are another act."""
     try:
         return promote(
             home,
@@ -164,7 +164,7 @@ def _make_live(
             judged_since=since,
             by=act.by,
             reason=act.reason,
-            operation=operation,
+            operation=f"{run_token(manifest.run.run_id)}-{layout.baseline_token(since)}",
             spared=spared,
         ).refusal
     except BaselineMoved as error:
@@ -188,25 +188,27 @@ def _check_places(home: Store, followers: Sequence[Store], spared: Collection[st
         UsageError: one place is named twice.
         Refused: a place has another history, is damaged, or holds hand-made copies that would be lost.
     """
-    live = read_pointer(home)
-    if live is None:
+    uris = [store.uri for store in [home, *followers]]
+    twice = next((uri for uri in uris if uris.count(uri) > 1), None)
+    if twice is not None:
+        raise UsageError("is named twice", where=twice, hint="name each destination once")
+    if read_pointer(home) is None:
         check_beginning(home, _copies(home))
-    else:
-        check_home(home, live.pointer)
-    seen: set[str] = set()
     for store in [home, *followers]:
-        if store.uri in seen:
-            raise UsageError("is named twice", where=store.uri, hint="name each destination once")
-        seen.add(store.uri)
-        theirs = read_pointer(store)
-        lost = [] if theirs else [key for key in _copies(store) if key not in spared]
-        if lost:
-            raise Refused(
-                f"there is no latest.json, and {', '.join(lost)} would be removed by the first release",
-                where=store.uri,
-                hint="move them away, or adopt the hand-made layout that they belong to with `model-release adopt`",
-            )
-        if theirs is not None and (live is None or theirs.pointer.lineage != live.pointer.lineage):
+        lost = [key for key in _copies(store) if key not in spared]
+        theirs = read_pointer(store)  # after its copies, which another first release may just have made
+        if theirs is None:
+            if lost:
+                raise Refused(
+                    f"there is no latest.json, and {', '.join(lost)} would be removed by the first release",
+                    where=store.uri,
+                    hint="move them away, or adopt the hand-made layout that they belong to with `model-release adopt`",
+                )
+            continue
+        ours = read_pointer(home)  # after that of the follower, which is a copy of it
+        if store is home:
+            check_home(home, theirs.pointer)
+        elif ours is None or theirs.pointer.lineage != ours.pointer.lineage:
             raise Refused(
                 f"this destination has a history of its own, in which {theirs.pointer.version} is live",
                 where=f"{store.uri}/{layout.POINTER}",

@@ -119,15 +119,15 @@ def _look(folder: Path) -> tuple[_Told, list[str]]:
     left_out: list[str] = []
     root = folder.resolve()
     for name, folders, files in os.walk(folder, onerror=unreadable):
-        here = Path(name)
+        below = {*folders}
         for each in [*folders, *files]:
-            path = here / each
+            path = Path(name) / each
             key = path.relative_to(folder).as_posix()
             if each.startswith("."):
                 left_out.append(key)
             elif not path.resolve().is_relative_to(root):
                 raise Refused("is a link that leads out of the folder", where=str(path), hint="copy the file itself")
-            elif each in folders:
+            elif each in below:
                 if path.is_symlink():
                     raise Refused("is a link to a folder", where=str(path), hint="copy the folder itself")
             else:
@@ -163,9 +163,9 @@ def _checked(names: Collection[str], *, where: str) -> list[str]:
             hint="rename: letters, digits and ._=+@- between single slashes, no part that begins with a dash",
         )
     folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-    both = sorted(folders & {*names})
+    both = sorted(folders & {*names, layout.MANIFEST, layout.CLAIM})
     if both:
-        raise UnsafeKey(f"{both[0]!r} is a file and a folder", where=where, hint="rename one of the two")
+        raise UnsafeKey(f"{both[0]!r} is a folder here and a file in a release", where=where, hint="rename it")
     if layout.CLAIM in names:
         raise Refused(
             f"holds {layout.CLAIM}, so it is a version that model-release has made",

@@ -17,7 +17,7 @@ from model_release.metadata import Manifest
 from model_release.nightly import Json
 from model_release.operating import Action, Operation, Request
 from model_release.places import Places
-from model_release.release.catalog import live_pointer
+from model_release.release.catalog import live_pointer, read_pointer
 from model_release.release.reconcile import Follower
 from model_release.version import Version
 
@@ -156,6 +156,14 @@ def test_a_first_release_after_the_request_is_a_move_too(ask: Ask, memory: Memor
 def test_a_published_version_is_promoted_where_nothing_is_live(ask: Ask, memory: MemoryStore, tmp_path: Path) -> None:
     Chain(memory).publish(make(tmp_path, "a"))
     assert done(ask("promote", version=FIRST))["summary"] == "v1.0.0 is live (epoch 1)"
+
+
+def test_a_first_release_is_verified_as_well(ask: Ask, memory: MemoryStore, tmp_path: Path) -> None:
+    Chain(memory).publish(make(tmp_path, "a"))
+    memory.delete("v1.0.0/best_model.pkl")
+    with pytest.raises(NotFound, match="no such object"):
+        done(ask("promote", version=FIRST))
+    assert read_pointer(memory) is None
 
 
 @pytest.mark.usefixtures("chain")

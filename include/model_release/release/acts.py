@@ -114,7 +114,7 @@ def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, 
     """
     live = read_pointer(home)
     if live is None:
-        manifest = published(home, version)
+        manifest = whole(home, version, opens)
         since = None
     else:
         current = live.pointer

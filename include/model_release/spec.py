@@ -21,6 +21,7 @@ from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError
 from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
+from model_release.retention import Retention
 from model_release.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
@@ -178,7 +179,7 @@ class Tracking(Strict):
 
 
 class Schedule(Strict):
-    """When the nightly run starts: five cron fields in a time zone, and the span of one data interval."""
+    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
 
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
@@ -198,7 +199,13 @@ class Schedule(Strict):
 
 
 class Spec(Strict):
-    """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first."""
+    """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
+
+    Attributes:
+        schedule: when it is retrained; None: only by hand.
+        housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
+        retention: how long releases are kept.
+    """
 
     name: Slug
     title: str
@@ -213,6 +220,8 @@ class Spec(Strict):
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
+    retention: Retention = Retention()
+    housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 
     _path: Path = PrivateAttr(default=Path())

@@ -51,7 +51,7 @@ def evaluate(
     rival = None
     if champion is not None and spec.gate.compare == "always":
         manifest, since = champion
-        recipe = _recipe(manifest)
+        recipe = recipe_of(manifest)
         twin = next((each for each in ranked if each.recipe == recipe), None)
         rival = Champion(
             version=manifest.version,
@@ -111,8 +111,8 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str
     return found
 
 
-def _recipe(manifest: Manifest) -> Candidate | None:
-    """The recipe in the manifest of a version that this package trained; None in any other."""
+def recipe_of(manifest: Manifest) -> Candidate | None:
+    """Return the recipe in the manifest of a version that this package trained; None in any other."""
     stored = manifest.parameters or {}
     try:
         return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))

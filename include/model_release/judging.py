@@ -275,6 +275,8 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         mlflow=_registered(bench, chosen),
+        machine=chosen.machine,
+        spec=provenance.spec_facts(spec),
     )
 
 

@@ -16,14 +16,22 @@ from model_release.release.once import create_exactly
 from model_release.stores.base import OCTETS, Store
 from model_release.version import Version
 
+Watch = Callable[[FileEntry, str], object]
+"""Told of a file that is about to travel, and of the URI that it goes to; for people who wait."""
 
-def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry]) -> None:
+
+def unwatched(_entry: FileEntry, _uri: str) -> None:
+    """Nobody waits."""
+
+
+def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry], *, watch: Watch = unwatched) -> None:
     """Keep files of a run in flight in `staging/<run>/`, by content.
 
     Raises:
         Corrupt: a file is not what its entry says.
     """
     for entry in entries:
+        watch(entry, home.uri)
         path = folder / entry.path
         check_file(path, entry, where=str(path))
         home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
@@ -62,7 +70,12 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
 
 
 def place(
-    claim: Claim, *, home: Store, target: Store, inspect: Callable[[Path], object] = lambda _folder: None
+    claim: Claim,
+    *,
+    home: Store,
+    target: Store,
+    watch: Watch = unwatched,
+    inspect: Callable[[Path], object] = lambda _folder: None,
 ) -> list[str]:
     """Put a version's files at one destination and read them back. Only what is missing is sent.
 
@@ -73,6 +86,7 @@ def place(
         claim: of the version.
         home: the destination whose pointer decides.
         target: where to; home itself, or a follower.
+        watch: told of each file before it is sent.
         inspect: called with a folder of the files as they came back, before a follower gets the manifest; what it
             raises is raised.
 
@@ -96,6 +110,7 @@ def place(
             back.parent.mkdir(parents=True, exist_ok=True)
             if _holds(target, version, entry, there, back):
                 continue
+            watch(entry, target.uri)
             try:
                 _send(claim.run, version, entry, home=home, target=target)
                 fetch(target, layout.artifact(version, entry.path), entry, back)

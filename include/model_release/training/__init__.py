@@ -11,6 +11,8 @@ from model_release.training.fitting import (
     Positions,
     Trained,
     cross_validate,
+    fit,
+    pickled,
     rows_apart,
     train,
 )
@@ -25,7 +27,9 @@ __all__ = [
     "Positions",
     "Trained",
     "cross_validate",
+    "fit",
     "intervals",
+    "pickled",
     "rows_apart",
     "train",
 ]

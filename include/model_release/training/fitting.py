@@ -27,7 +27,8 @@ from model_release.errors import DataInvalid
 from model_release.gate import Costs, Metric, Scores
 from model_release.golden import GOLDEN_FILE, made_up_rows, table
 from model_release.loading import ONNX_FILE
-from model_release.metadata import FileEntry, TrackedRun
+from model_release.metadata import FileEntry, MachineFacts, TrackedRun
+from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
 from model_release.training.costs import latencies
@@ -53,6 +54,7 @@ class Trained(Document):
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
+        machine: on what it was fitted.
         costs: what it costs to serve.
     """
 
@@ -64,6 +66,7 @@ class Trained(Document):
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
+    machine: MachineFacts | None = None
     costs: Costs | None = None
 
     @property
@@ -135,10 +138,8 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
     training_rows, holdout_rows = rows_apart(spec, frame)
     folds, predictions = cross_validate(candidate, spec.dataset, frame, training_rows, spec.validation)
     inputs, target = _inputs(frame, spec.dataset), _target(frame)
-    preprocessor, classifier = _fit(candidate, spec.dataset, inputs.iloc[training_rows], target[training_rows], name)
-    if "n_jobs" in classifier.get_params():
-        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
-    bodies = {MODEL_FILE: _pickled(classifier), PREPROCESSOR_FILE: _pickled(preprocessor)}
+    preprocessor, classifier = fit(spec, name, candidate, frame, training_rows)
+    bodies = pickled(preprocessor, classifier)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(preprocessor, classifier, inputs, made_up)
     if graph is not None:
@@ -163,11 +164,35 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
         predictions=_write(folder, PREDICTIONS_FILE, predictions.to_parquet()),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
+        machine=machine_facts(),
         costs=Costs(
             latency_p95_ms=latencies(preprocessor, classifier, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),
         ),
     )
+
+
+def fit(
+    spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, training_rows: Positions
+) -> tuple[ColumnTransformer, Any]:
+    """Fit the candidate to the training rows, as it is released.
+
+    Returns:
+        The preprocessor and the classifier.
+    """
+    inputs, target = _inputs(frame, spec.dataset).iloc[training_rows], _target(frame)[training_rows]
+    preprocessor, classifier = _fit(candidate, spec.dataset, inputs, target, name)
+    if "n_jobs" in classifier.get_params():
+        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    return preprocessor, classifier
+
+
+def pickled(preprocessor: ColumnTransformer, classifier: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name."""
+    return {
+        MODEL_FILE: pickle.dumps(classifier, protocol=5),
+        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
+    }
 
 
 def _on_holdout(
@@ -218,10 +243,6 @@ def _fit(
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
         classifier.fit(preprocessor.fit_transform(inputs), target)
     return preprocessor, classifier
-
-
-def _pickled(value: object) -> bytes:
-    return pickle.dumps(value, protocol=5)
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:

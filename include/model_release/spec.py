@@ -6,6 +6,7 @@ nearest right spelling. Nothing here imports scikit-learn, so that DAG files can
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from datetime import timedelta
@@ -14,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, field_validator, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError
@@ -233,6 +234,22 @@ class Spec(Strict):
         if not self.destinations[0].required:
             raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
         return self
+
+    @field_validator("gate")
+    @classmethod
+    def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        columns = info.data["dataset"].columns if "dataset" in info.data else {}
+        for each in gate.slices if columns else []:
+            column = columns.get(each.column)
+            if column is None:
+                close = difflib.get_close_matches(each.column, columns, n=1, cutoff=0.5)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"slices: the data has no column {each.column!r}{hint}")
+            if column.kind == "numeric" and each.bins is None:
+                raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
+            if column.kind == "categorical" and each.bins is not None:
+                raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
+        return gate
 
     @property
     def path(self) -> Path:

@@ -69,11 +69,26 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
     return stored.body
 
 
-def place(claim: Claim, *, home: Store, target: Store, watch: Watch = unwatched) -> list[str]:
+def place(
+    claim: Claim,
+    *,
+    home: Store,
+    target: Store,
+    watch: Watch = unwatched,
+    inspect: Callable[[Path], object] = lambda _folder: None,
+) -> list[str]:
     """Put a version's files at one destination and read them back. Only what is missing is sent.
 
     At home the claim stands already and the manifest comes last of all, by `seal`. A follower gets both here, so that
     home decides the version only when every follower holds it.
+
+    Args:
+        claim: of the version.
+        home: the destination whose pointer decides.
+        target: where to; home itself, or a follower.
+        watch: told of each file before it is sent.
+        inspect: called with a folder of the files as they came back, before a follower gets the manifest; what it
+            raises is raised.
 
     Returns:
         The paths that had to be sent.
@@ -87,18 +102,26 @@ def place(claim: Claim, *, home: Store, target: Store, watch: Watch = unwatched)
     if target.uri != home.uri:
         create_exactly(target, layout.claim(version), claim.to_bytes())
     there = {entry.key: entry.size for entry in target.list(f"{version}/")}
-    sent = [entry for entry in claim.metadata.files if not _holds(target, version, entry, there)]
-    for entry in sent:
-        watch(entry, target.uri)
-        try:
-            _send(claim.run, version, entry, home=home, target=target)
-            fetch(target, layout.artifact(version, entry.path), entry, None)
-        except NotFound:
-            _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
-            raise
+    sent = []
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        folder = Path(scratch)
+        for entry in claim.metadata.files:
+            back = folder / entry.path
+            back.parent.mkdir(parents=True, exist_ok=True)
+            if _holds(target, version, entry, there, back):
+                continue
+            watch(entry, target.uri)
+            try:
+                _send(claim.run, version, entry, home=home, target=target)
+                fetch(target, layout.artifact(version, entry.path), entry, back)
+            except NotFound:
+                _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
+                raise
+            sent.append(entry.path)
+        inspect(folder)
     if target.uri != home.uri:
         create_exactly(target, layout.manifest(version), claim.metadata.to_bytes())
-    return [entry.path for entry in sent]
+    return sent
 
 
 def seal(home: Store, claim: Claim) -> Manifest:
@@ -127,8 +150,8 @@ def _refuse_abandoned(home: Store, version: Version) -> None:
         )
 
 
-def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int]) -> bool:
-    """Whether the file is there and right.
+def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int], back: Path) -> bool:
+    """Whether the file is there and right; then it is kept at `back`.
 
     Raises:
         Corrupt: something else lies there, and a version's files are written once.
@@ -137,7 +160,7 @@ def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, i
     if key not in there:
         return False
     try:
-        fetch(target, key, entry, None)
+        fetch(target, key, entry, back)
     except NotFound:  # removed since the folder was listed
         return False
     except Corrupt as error:

@@ -1,6 +1,7 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
 from model_release.loading import ONNX_FILE
+from model_release.training.figures import intervals
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
@@ -27,6 +28,7 @@ __all__ = [
     "Trained",
     "cross_validate",
     "fit",
+    "intervals",
     "pickled",
     "rows_apart",
     "train",

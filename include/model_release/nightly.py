@@ -249,28 +249,8 @@ class Nightly:
         }
 
     def announcement(self, last: Json | None) -> Json | None:
-        """Return what consumers are to be told of the live version.
-
-        Args:
-            last: what they were told last; None where they were never told anything.
-
-        Returns:
-            None where there is nothing to tell: they know, or nothing is live, or this run may not move `latest`.
-        """
-        live = read_pointer(self.home)
-        if live is None or self.run.promote == "never":
-            return None
-        pointer = live.pointer
-        if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
-            return None  # a hold or a quarantine meanwhile is no news to a consumer
-        return {
-            "version": str(pointer.version),
-            "epoch": pointer.epoch,
-            "since": pointer.since,
-            "lineage": pointer.lineage,
-            "metadata_sha256": pointer.metadata_sha256,
-            "home": pointer.home,
-        }
+        """Return what consumers are to be told, as `Places.announcement`; nothing by a run that may not promote."""
+        return None if self.run.promote == "never" else self.places.announcement(last)
 
     @cached_property
     def _data(self) -> Store:

@@ -97,6 +97,30 @@ class Places:
         tracked = live_manifest(self.home, found.pointer).mlflow
         return found.pointer.epoch, tracked.registered_version if tracked else None
 
+    def announcement(self, last: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return what consumers are to be told of the live version.
+
+        Args:
+            last: what they were told last; None where they were never told anything.
+
+        Returns:
+            None where there is nothing to tell: they know, or nothing is live.
+        """
+        live = read_pointer(self.home)
+        if live is None:
+            return None
+        pointer = live.pointer
+        if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
+            return None  # a hold or a quarantine meanwhile is no news to a consumer
+        return {
+            "version": str(pointer.version),
+            "epoch": pointer.epoch,
+            "since": pointer.since,
+            "lineage": pointer.lineage,
+            "metadata_sha256": pointer.metadata_sha256,
+            "home": pointer.home,
+        }
+
     def _follow_in_registry(self) -> list[str]:
         if self.tracking is None:
             return []

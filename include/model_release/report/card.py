@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from model_release.dataset import TARGET
 from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
-from model_release.report import plots
+from model_release.report import effect_plots, plots
 from model_release.spec import Spec
 from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained, onnx_export
 
@@ -80,6 +80,8 @@ def model_card(
         ]
         if sound
         else [],
+        importance_plot=effect_plots.importance(trained.effects) if trained.effects else None,
+        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, frame),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
         onnx={"input": onnx_export.INPUT, "label": onnx_export.LABEL, "probability": onnx_export.PROBABILITY},

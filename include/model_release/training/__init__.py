@@ -1,5 +1,6 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
+from model_release.training.effects import Effect
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
@@ -21,6 +22,7 @@ __all__ = [
     "ONNX_FILE",
     "PREDICTIONS_FILE",
     "PREPROCESSOR_FILE",
+    "Effect",
     "Positions",
     "Trained",
     "cross_validate",

@@ -33,6 +33,7 @@ from model_release.gate import Metric, Scores
 from model_release.metadata import FileEntry, TrackedRun
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
+from model_release.training.effects import Effect, effects
 from model_release.training.recipes import build
 
 MODEL_FILE = "best_model.pkl"
@@ -54,6 +55,7 @@ class Trained(Document):
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
+        effects: what the model makes of each column, the one that counts most first; empty without a holdout.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Trained(Document):
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
+    effects: list[Effect] = []
 
     @property
     def made(self) -> list[FileEntry]:
@@ -154,6 +157,12 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
         predictions=_write(folder, PREDICTIONS_FILE, predictions.to_parquet()),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
+        effects=effects(
+            lambda rows: _probability(preprocessor, classifier, rows),
+            inputs.iloc[holdout_rows],
+            target[holdout_rows],
+            categorical={column for column, each in spec.dataset.inputs.items() if each.kind == "categorical"},
+        ),
     )
 
 

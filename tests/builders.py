@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from memory_store import MemoryStore
 from model_release import layout
 from model_release.documents import sha256_of
 from model_release.errors import Retry
 from model_release.metadata import Claim, DatasetFacts, FileEntry, GateVerdict, Manifest, Measured, RunFacts
-from model_release.pointer import Kind, Pointer
+from model_release.pointer import Pointer
+from model_release.release.acts import Act
 from model_release.release.catalog import check_file, fetch, live_manifest, read_pointer
 from model_release.release.numbers import take_number
 from model_release.release.promote import Promotion, follow, promote, refresh_latest
 from model_release.release.publish import place, seal, stage
-from model_release.release.swap import move
 from model_release.stores.base import Store
-from model_release.version import FIRST, Bump, Version
+from model_release.version import FIRST, Bump
 
 AS_OF = date(2024, 5, 1)
 
@@ -148,39 +149,20 @@ class Chain:
         return self.release(made, since=since)
 
 
-def point_back(home: Store, version: Version) -> Pointer:
-    """Move the pointer to an older version, as a rollback does to the readers' eyes."""
+def begun(folder: Path, names: Iterable[str] = ("first",), *, home: MemoryStore | None = None) -> MemoryStore:
+    """Return a store with releases that were made one after the other; the last one is live."""
+    home = home or MemoryStore()
+    since = None
+    for day, name in enumerate(names, start=1):
+        promotion = Chain(home).release(make(folder, name, as_of=date(2024, 4, day), since=since), since=since)
+        assert promotion.pointer is not None
+        since = promotion.pointer.since
+    return home
 
-    def decide(current: Pointer | None) -> Pointer | None:
-        assert current is not None
-        if current.version == version:
-            return None
-        body = home.get(layout.manifest(version))
-        assert body is not None
-        epoch = current.epoch + 1
-        change = current.change.model_copy(
-            update={
-                "kind": Kind.ROLLBACK,
-                "from_version": current.version,
-                "to_version": version,
-                "by": "a person",
-            }
-        )
-        return current.model_copy(
-            update={
-                "epoch": epoch,
-                "since": epoch,
-                "version": version,
-                "metadata_sha256": sha256_of(body.body),
-                "previous": current.version,
-                "change": change,
-                "write_id": f"rollback-{epoch}-{version}",
-            }
-        )
 
-    pointer = move(home, decide)
-    assert pointer is not None
-    return pointer
+def act(operation: str, *, seen: int | None = None, by: str = "ada") -> Act:
+    """Return what a person does, by the id of the act."""
+    return Act(by=by, reason="a bad slice", operation=operation, seen=seen)
 
 
 def assert_readable(store: Store) -> None:

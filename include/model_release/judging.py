@@ -183,6 +183,7 @@ def _reach_verdict(
             judged_at=datetime.now(UTC),
             decision=decision,
             evaluation=measured,
+            policy=bench.spec.model_dump(mode="json", include={"choose", "gate"}),
         ),
     )
 

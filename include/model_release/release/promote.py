@@ -78,11 +78,11 @@ def promote(
         if current is not None and is_live(current, candidate):
             refusal = None
             return None
-        refusal = _from_the_future(home, candidate)
+        refusal = from_the_future(home, candidate)
         if refusal is not None:
             return None
         if current is None:
-            _check_beginning(home)
+            check_beginning(home)
             _check_baseline(judged_since, None)
             return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
         check_home(home, current)
@@ -217,7 +217,8 @@ def refresh_latest(store: Store) -> list[str]:
     raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
 
 
-def _from_the_future(home: Store, candidate: Candidate) -> str | None:
+def from_the_future(home: Store, candidate: Candidate) -> str | None:
+    """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
     today = home.now().astimezone(UTC).date()
     if candidate.data_as_of is not None and candidate.data_as_of > today:
         return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
@@ -235,10 +236,13 @@ def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
         )
 
 
-def _check_beginning(home: Store) -> None:
-    """A first release needs an empty past: nothing here may speak of a pointer that was once there (rule 13).
+def check_beginning(home: Store) -> None:
+    """Check that nothing here speaks of a pointer that was once there: a first release needs an empty past (rule 13).
 
     What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
+
+    Raises:
+        Refused: the pointer is missing, and something does.
     """
     trace = _trace_of_a_pointer(home)
     if trace is not None and read_pointer(home) is None:

@@ -68,6 +68,11 @@ class Plan:
     waiting: dict[Version, datetime]
 
     @property
+    def freed(self) -> int:
+        """Bytes that go at home now."""
+        return sum(fate.size for fate in self.due)
+
+    @property
     def retiring(self) -> list[Fate]:
         """The versions that are not kept."""
         return [fate for fate in self.fates if not fate.kept]

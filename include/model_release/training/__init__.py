@@ -1,11 +1,11 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
+from model_release.loading import ONNX_FILE
 from model_release.training.effects import Effect
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
     MODEL_FILE,
-    ONNX_FILE,
     PREDICTIONS_FILE,
     PREPROCESSOR_FILE,
     Positions,

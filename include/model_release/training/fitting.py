@@ -30,6 +30,7 @@ from model_release.dataset import TARGET, split
 from model_release.documents import Document, sha256_of
 from model_release.errors import DataInvalid
 from model_release.gate import Metric, Scores
+from model_release.loading import ONNX_FILE
 from model_release.metadata import FileEntry, TrackedRun
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
@@ -38,7 +39,6 @@ from model_release.training.recipes import build
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
-ONNX_FILE = "model.onnx"
 MLMODEL_FILE = "MLmodel"
 CARD_FILE = "model_card.html"
 PREDICTIONS_FILE = "predictions.parquet"

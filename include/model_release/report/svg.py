@@ -53,7 +53,7 @@ _STYLE: dict[Any, Any] = {
 WIDE, SQUARE = 4.3, 3.3
 """Widths in inches; small, so that letters stay readable where a phone or a column shrinks the plot."""
 
-_LETTERS = 22
+_LETTERS = 30
 _OPENING = re.compile(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>')
 _ID = re.compile(r' id="([^"]+)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^)"]+)')

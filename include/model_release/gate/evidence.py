@@ -135,7 +135,7 @@ class Evaluation(Document):
     repeats: int
     dummy_brier: float | None = Field(description="Brier score of always answering the positive class's share")
     costs: dict[str, Costs] = Field(default={}, description="by candidate")
-    drift: Drift | None = Field(default=None, description="None where nothing was live, or the policy ignores it")
+    drift: Drift | None = Field(default=None, description="None where there is nothing to compare")
 
     @property
     def test_over_train(self) -> float:

@@ -262,13 +262,13 @@ def performed(
 
 def _earlier(home: Store, current: Pointer, act: Act, seen: int) -> Pointer | None:
     """Return the pointer as an earlier attempt of the same act left it; None where there was none."""
-    if current.change.operation == act.operation:
-        return current
-    for epoch in range(current.epoch - 1, max(seen, current.epoch - LOOK_BACK), -1):
-        entry = logged(home, epoch)
-        if entry.change.operation == act.operation:
-            return entry
-    return None
+    entry = current
+    while entry.change.operation != act.operation:
+        below = entry.epoch - 1
+        if below <= max(seen, current.epoch - LOOK_BACK) or entry.change.kind is Kind.RECOVER:
+            return None  # what was seen before a recovery is another history
+        entry = logged(home, below)
+    return entry
 
 
 def _check_seen(current: Pointer, seen: int | None) -> None:

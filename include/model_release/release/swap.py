@@ -38,7 +38,7 @@ def move(store: Store, decide: Callable[[Pointer | None], Pointer | None]) -> Po
         proposed = decide(live.pointer if live else None)
         if proposed is None:
             return live.pointer if live else None
-        if _swap(store, proposed, live):
+        if swap(store, proposed, live.token if live else None):
             heal_log(store, Live(proposed, "", proposed.to_bytes()))
             return proposed
     raise Contended(
@@ -64,8 +64,9 @@ def write(store: Store, body: bytes, token: str | None) -> Outcome:
     return RESEND.copy()(store.replace, layout.POINTER, body, token, content_type=JSON_TYPE, cache_control=NO_STORE)
 
 
-def _swap(store: Store, proposed: Pointer, live: Live | None) -> bool:
-    outcome = write(store, proposed.to_bytes(), live.token if live else None)
+def swap(store: Store, proposed: Pointer, token: str | None) -> bool:
+    """Replace the pointer in the state that `token` names (None: there is none), and return whether that was done."""
+    outcome = write(store, proposed.to_bytes(), token)
     # A refusal may be the answer to our own earlier request, whose answer was lost here or inside an SDK.
     return isinstance(outcome, Won) or _was_mine(store, proposed)
 

@@ -2,6 +2,7 @@
 
 from model_release.loading import ONNX_FILE
 from model_release.training.effects import Effect
+from model_release.training.figures import intervals
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
@@ -11,6 +12,8 @@ from model_release.training.fitting import (
     Positions,
     Trained,
     cross_validate,
+    fit,
+    pickled,
     rows_apart,
     train,
 )
@@ -26,6 +29,9 @@ __all__ = [
     "Positions",
     "Trained",
     "cross_validate",
+    "fit",
+    "intervals",
+    "pickled",
     "rows_apart",
     "train",
 ]

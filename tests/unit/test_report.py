@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -340,3 +341,14 @@ def test_long_and_strange_names_stay_in_their_place() -> None:
     assert long in html
     assert f"{long[:19]}… (78)" in html
     assert "$x^2$ &lt; &amp; &gt; \\frac{ (164)" in html
+
+
+def test_the_plots_of_a_card_stand_alone_as_files() -> None:
+    html = everything()
+    found = report.figures(html.encode())
+
+    assert len(found) == html.count("<svg ")
+    assert {"difference.svg", "candidates.svg", "roc.svg", "slices-accuracy.svg", "effect-0.svg"} <= found.keys()
+    for body in found.values():
+        drawn = ElementTree.fromstring(body)  # noqa: S314 - written by this very process
+        assert drawn.tag == "{http://www.w3.org/2000/svg}svg"

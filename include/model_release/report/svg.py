@@ -54,6 +54,12 @@ WIDE, SQUARE = 4.3, 3.3
 """Widths in inches; small, so that letters stay readable where a phone or a column shrinks the plot."""
 
 _LETTERS = 30
+_INSIDE = re.compile(r'<svg data-plot="([^"]+)"(.*?</svg>)', re.DOTALL)
+_ALONE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" style="background: #fff; '
+    "font-family: sans-serif; --ink: #17202b; --muted: #5c6875; --line: #d5dbe1; --accent: #1f6feb; --good: #1a7f4b; "
+    '--bad: #c0362c"'
+)
 _OPENING = re.compile(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>')
 _ID = re.compile(r' id="([^"]+)"')
 _REFERENCE = re.compile(r'(?:url\(#|href="#)([^)"]+)')
@@ -84,11 +90,16 @@ class Plot:
         used = set(_REFERENCE.findall(text))
         text = _ID.sub(lambda found: f' id="{self.name}-{found[1]}"' if found[1] in used else "", text)
         text = _REFERENCE.sub(lambda found: found[0].replace("#", f"#{self.name}-"), text)
-        opening = f'<svg role="img" aria-label="{escape(self.words)}" '
+        opening = f'<svg data-plot="{self.name}" role="img" aria-label="{escape(self.words)}" '
         text = _OPENING.sub(lambda found: f"{opening}{found[1]}>", text, count=1)
         for color, variable in _VARIABLES.items():
             text = text.replace(color, variable)
         return Markup(text)  # noqa: S704 - drawn here; names in it were escaped by matplotlib's XML writer
+
+
+def figures(card: bytes) -> dict[str, bytes]:
+    """Return the plots of a card as files of their own, by name, in the card's light colours."""
+    return {f"{name}.svg": f"{_ALONE}{rest}\n".encode() for name, rest in _INSIDE.findall(card.decode())}
 
 
 @contextmanager

@@ -104,6 +104,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "called": sections.called,
         "figure": _figure,
         "interval": _interval,
         "percent": _percent,

@@ -1,4 +1,4 @@
-"""What the card's tables of slices and of drift say, line by line. For `card`."""
+"""What the card's tables of slices and of drift say, line by line, and what figures are called. For `report`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import math
 from dataclasses import dataclass
 
 from model_release.gate import ColumnDrift, Drift, GatePolicy, Interval, Metric, Scores, drifted
+
+_CALLED = {Metric.ROC_AUC: "ROC AUC", Metric.F1: "F1", Metric.BRIER: "Brier score"}
+
+
+def called(metric: Metric) -> str:
+    """Return what people call a figure."""
+    return _CALLED.get(metric, metric.value)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from model_release.gate import Interval, Metric
-from model_release.report.sections import Group
+from model_release.report.sections import Group, called
 from model_release.report.svg import ACCENT, BAD, INK, MUTED, WIDE, Plot, lying, shortened, style, whisker
 
 _GROUPS = 24
@@ -28,7 +28,7 @@ def _one(metric: Metric, groups: Sequence[Group]) -> Markup | None:
     if not shown:
         return None
     with style():
-        what = f"{metric.replace('_', ' ')}{' (less is better)' if metric is Metric.BRIER else ''}"
+        what = f"{called(metric)}{' (less is better)' if metric is Metric.BRIER else ''}"
         words = f"{what} on each group of the rows, with intervals"
         plot = Plot(f"slices-{metric.replace('_', '-')}", words, width=WIDE, height=0.9 + 0.26 * len(shown))
         for place, (group, figure) in enumerate(reversed(shown)):

@@ -100,7 +100,8 @@ def _with_dependence(effect: Effect, predict: Predict, rows: pd.DataFrame, categ
         return effect
     points = _points(column, categorical)
     many = pd.concat([rows] * len(points), ignore_index=True)
-    many[effect.column] = pd.Series(np.repeat(points, len(rows)), dtype=rows[effect.column].dtype)
+    repeated = np.repeat(points, len(rows))
+    many[effect.column] = pd.Series(repeated, dtype=repeated.dtype)  # pandas would make text of another kind of it
     means = predict(many).reshape(len(points), len(rows)).mean(axis=1)
     at = [_mark(each) for each in points] if categorical else [float(each) for each in points]
     return effect.model_copy(update={"at": at, "probability": [float(each) for each in means]})

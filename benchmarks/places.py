@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class Place:
     uri: str
     path: str
     env: Mapping[str, str] = field(default_factory=dict)
+
+    def below(self, name: str) -> Place:
+        """Return a folder of this place, for each tool's own: some leave alone what is there already."""
+        return replace(self, uri=f"{self.uri}/{name}", path=f"{self.path}/{name}")
 
 
 @contextmanager

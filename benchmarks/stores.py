@@ -1,6 +1,7 @@
 """How fast each store moves files, beside the tools that others use for it: `make bench`, or see README.md.
 
-Each round runs every tool once, so that what else the machine does falls on all of them; the table has the medians.
+Each round runs every tool once, in another order than the round before, so that what else the machine does falls on all
+of them; the table has the medians.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -27,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.ours import transfer
 from benchmarks.places import PLACES, Place, local_files
-from benchmarks.tools import ours, peers
+from benchmarks.tools import Tool, ours, peers
 from model_release.stores import open_store
 
 MIB = 1024 * 1024
@@ -35,6 +36,10 @@ KINDS = [(way, shape) for shape in ("one", "many") for way in ("up", "down")]
 IN_PROCESS = "ours, SDK loaded"
 _LEAVE_OUT = ("AWS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE")
 """No emulator speaks TLS and rclone fails over the first; modules that are compiled each time would measure that."""
+
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+"""Where the local ends lie. A disk would be measured with the tools, and one tool's removed files slow down the next's:
+ext4 passes by the places of what was just removed, one after the other, at each new file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,44 +84,62 @@ def measure(place: Place, load: Load, progress: Progress) -> dict[tuple[str, str
     """Return seconds by tool, way and shape, or why there are none."""
     results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     failures: dict[tuple[str, str, str], str] = {}
-    tools = [ours(place), *peers(place)]
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as name, _environment(place):
         folder = Path(name)
         large, many = local_files(folder, size=load.size, count=load.count, each=load.each)
-        store = open_store(place.uri)
-        task = progress.add_task(place.name, total=load.runs * len(KINDS) * (len(tools) + 1))
+        task = progress.add_task(place.name, total=None)
         for turn in range(load.runs):
-            fresh = replace(place, path=f"{place.path}/{turn}")  # some tools leave alone what is there already
-            if place.name == "folder":
-                Path(fresh.path).mkdir(parents=True)
-            able = [tool for tool in (ours(fresh), *peers(fresh)) if tool.missing is None]
+            movers = _movers(place.below(str(turn)))
+            progress.update(task, total=load.runs * len(KINDS) * len(movers))
+            first = turn * len(movers) // load.runs
             for way, shape in KINDS:
                 source = large if shape == "one" else many
-                for tool in able:
+                for tool in [*movers[first:], *movers[:first]]:
                     progress.update(task, description=f"{place.name}: {tool.name}, {way}, {shape}")
                     key = (tool.name, way, shape)
                     if key not in failures:
                         try:
                             with _target(folder, way, shape, source) as local:
-                                results[key].append(run(tool.command(way, shape, local)).seconds)
+                                results[key].append(tool.move(way, shape, local))
                         except RuntimeError as error:
                             failures[key] = str(error)
                     progress.advance(task)
-                with _target(folder, way, shape, source) as local:
-                    began = time.monotonic()
-                    transfer(store, way, shape, local)
-                    results[IN_PROCESS, way, shape].append(time.monotonic() - began)
-                progress.advance(task)
         progress.remove_task(task)
-    missing = {(tool.name, *kind): tool.missing or "" for tool in tools if tool.missing for kind in KINDS}
+    missing = {(tool.name, *kind): tool.missing or "" for tool in peers(place) if tool.missing for kind in KINDS}
     return {**results, **failures, **missing}
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Something that moves files and says how many seconds it took."""
+
+    name: str
+    move: Callable[[str, str, Path], float]
+
+
+def _movers(place: Place) -> list[Mover]:
+    """All that can be measured here: ours as a process and in this one, and the peers that are not missing."""
+    loaded = open_store(place.below("loaded").uri)
+    if place.name == "folder":
+        Path(place.path).mkdir(parents=True)
+
+    def here(way: str, shape: str, local: Path) -> float:
+        began = time.monotonic()
+        transfer(loaded, way, shape, local)
+        return time.monotonic() - began
+
+    def process(tool: Tool) -> Mover:
+        return Mover(tool.name, lambda *transfer: run(tool.command(*transfer)).seconds)
+
+    tools = [ours(place.below("ours")), *(tool for tool in peers(place) if tool.missing is None)]
+    return [Mover(IN_PROCESS, here), *map(process, tools)]
 
 
 def memory(place: Place, load: Load) -> dict[tuple[str, int], int]:
     """Return the peak resident memory of our process, in bytes, by way and by size of the file: a quarter and all."""
     peaks = {}
     tool = ours(place)
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as name, _environment(place):
         for size in (load.size // 4, load.size):
             file = Path(name) / "file.bin"
             with file.open("wb") as out:
@@ -141,7 +164,11 @@ def _environment(place: Place) -> Iterator[None]:
 
 @contextmanager
 def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
-    """The local end of a transfer: the source, or what is not there yet and is looked at afterwards."""
+    """The local end of a transfer: the source, or what is not there yet and is looked at afterwards.
+
+    What earlier transfers left to be written to the disk is written first.
+    """
+    os.sync()
     if way == "up":
         yield source
         return

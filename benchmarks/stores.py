@@ -52,32 +52,19 @@ class Load:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A process: how long it took, in seconds, and its peak resident memory, in bytes."""
-
-    seconds: float
-    memory: int
-
-
-def run(command: Sequence[str]) -> Ran:
-    """Run a command to its end.
+def run(command: Sequence[str]) -> tuple[float, str]:
+    """Run a command to its end; return how many seconds it took, and what it wrote to standard output.
 
     Raises:
         RuntimeError: it failed; carries the end of what it wrote.
     """
-    with tempfile.TemporaryFile() as output:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(max(0, output.tell() - 500))
-        if process.returncode:
-            raise RuntimeError(
-                f"{command[0]} ended with {process.returncode}: {output.read().decode(errors='replace')}"
-            )
-    return Ran(seconds, usage.ru_maxrss * 1024)
+    began = time.monotonic()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    seconds = time.monotonic() - began
+    if done.returncode:
+        said = (done.stdout + done.stderr).decode(errors="replace")[-500:]
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said}")
+    return seconds, done.stdout.decode(errors="replace")
 
 
 def measure(place: Place, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
@@ -129,7 +116,7 @@ def _movers(place: Place) -> list[Mover]:
         return time.monotonic() - began
 
     def process(tool: Tool) -> Mover:
-        return Mover(tool.name, lambda *transfer: run(tool.command(*transfer)).seconds)
+        return Mover(tool.name, lambda *transfer: run(tool.command(*transfer))[0])
 
     tools = [ours(place.below("ours")), *(tool for tool in peers(place) if tool.missing is None)]
     return [Mover(IN_PROCESS, here), *map(process, tools)]
@@ -145,7 +132,7 @@ def memory(place: Place, load: Load) -> dict[tuple[str, int], int]:
             with file.open("wb") as out:
                 out.truncate(size)
             for way in ("up", "down"):
-                peaks[way, size] = run(tool.command(way, "one", file)).memory
+                peaks[way, size] = int(run(tool.command(way, "one", file))[1])
     return peaks
 
 

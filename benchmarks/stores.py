@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -67,33 +68,32 @@ def run(command: Sequence[str]) -> tuple[float, str]:
     return seconds, done.stdout.decode(errors="replace")
 
 
-def measure(place: Place, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
-    """Return seconds by tool, way and shape, or why there are none."""
+def measure(name: str, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
+    """Return seconds by tool, way and shape, or why there are none. Each round has a server of its own, empty."""
     results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     failures: dict[tuple[str, str, str], str] = {}
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as name, _environment(place):
-        folder = Path(name)
-        large, many = local_files(folder, size=load.size, count=load.count, each=load.each)
-        task = progress.add_task(place.name, total=None)
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder:
+        large, many = local_files(Path(folder), size=load.size, count=load.count, each=load.each)
+        task = progress.add_task(name, total=None)
         for turn in range(load.runs):
-            movers = _movers(place.below(str(turn)))
-            progress.update(task, total=load.runs * len(KINDS) * len(movers))
-            first = turn * len(movers) // load.runs
-            for way, shape in KINDS:
-                source = large if shape == "one" else many
-                for tool in [*movers[first:], *movers[:first]]:
-                    progress.update(task, description=f"{place.name}: {tool.name}, {way}, {shape}")
-                    key = (tool.name, way, shape)
+            with PLACES[name]() as place, _environment(place):
+                movers = _movers(place)
+                progress.update(task, total=load.runs * len(KINDS) * len(movers))
+                first = turn * len(movers) // load.runs
+                for (way, shape), tool in product(KINDS, [*movers[first:], *movers[:first]]):
+                    progress.update(task, description=f"{name}: {tool.name}, {way}, {shape}")
+                    key, source = (tool.name, way, shape), large if shape == "one" else many
                     if key not in failures:
                         try:
-                            with _target(folder, way, shape, source) as local:
+                            with _target(Path(folder), way, shape, source) as local:
                                 results[key].append(tool.move(way, shape, local))
                         except RuntimeError as error:
                             failures[key] = str(error)
                     progress.advance(task)
+                absent = {each.name: each.missing for each in peers(place) if each.missing}
         progress.remove_task(task)
-    missing = {(tool.name, *kind): tool.missing or "" for tool in peers(place) if tool.missing for kind in KINDS}
-    return {**results, **failures, **missing}
+    failures |= {(who, *kind): why for who, why in absent.items() for kind in KINDS}
+    return {**results, **failures}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,17 @@ def _movers(place: Place) -> list[Mover]:
     return [Mover(IN_PROCESS, here), *map(process, tools)]
 
 
-def memory(place: Place, load: Load) -> dict[tuple[str, int], int]:
+def memory(name: str, load: Load) -> dict[tuple[str, int], int]:
     """Return the peak resident memory of our process, in bytes, by way and by size of the file: a quarter and all."""
     peaks = {}
-    tool = ours(place)
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as name, _environment(place):
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder,
+        PLACES[name]() as place,
+        _environment(place),
+    ):
+        tool = ours(place)
         for size in (load.size // 4, load.size):
-            file = Path(name) / "file.bin"
+            file = Path(folder) / "file.bin"
             with file.open("wb") as out:
                 out.truncate(size)
             for way in ("up", "down"):
@@ -168,9 +172,9 @@ def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
     shutil.rmtree(local) if local.is_dir() else local.unlink()
 
 
-def table_of(place: Place, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
+def table_of(store: str, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
     """Return the medians of one store, with how many times as fast as the fastest peer ours is."""
-    table = Table(title=f"{place.name}: seconds, medians of {load.runs}", title_justify="left")
+    table = Table(title=f"{store}: seconds, medians of {load.runs}", title_justify="left")
     table.add_column("tool")
     one, many = f"{load.size / MIB:g} MiB", f"{load.count:,} × {load.each / 1024:g} KiB"
     for shape in (one, many):
@@ -205,10 +209,8 @@ def main() -> None:
     columns = (*Progress.get_default_columns()[:2], TimeElapsedColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, console=Console(stderr=True)) as progress:
         for name in options.store or PLACES:
-            with PLACES[name]() as place:
-                results = measure(place, load, progress)
-                peaks = memory(place, load)
-            console.print(table_of(place, results, load))
+            results, peaks = measure(name, load, progress), memory(name, load)
+            console.print(table_of(name, results, load))
             reasons = dict.fromkeys((key[0], why) for key, why in results.items() if isinstance(why, str))
             for who, why in reasons:
                 console.print(f"not measured: {who}: {why}", highlight=False)

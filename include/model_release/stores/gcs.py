@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 PART = 8 * 1024 * 1024
 """Bytes. A larger file is read in ranges of this size, side by side."""
 
-CHUNK = 4 * PART
+CHUNK = 2 * PART
 """Bytes. A file that is larger than `PART` is sent in chunks of this size, one after the other."""
 
 _READ, _WRITE, _LIST = "storage.objects.get", "storage.objects.create", "storage.objects.list"

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,15 +34,12 @@ class Place:
     path: str
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def below(self, name: str) -> Place:
-        """Return a folder of this place, for each tool's own: some leave alone what is there already."""
-        return replace(self, uri=f"{self.uri}/{name}", path=f"{self.path}/{name}")
-
 
 @contextmanager
 def folder() -> Iterator[Place]:
     """A folder on this machine's disk for temporary files."""
     with tempfile.TemporaryDirectory(prefix="benchmark-store-") as name:
+        Path(name, "peers").mkdir()
         yield Place("folder", f"file://{name}/ours", f"{name}/peers")
 
 

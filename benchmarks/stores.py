@@ -19,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -29,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.ours import transfer
 from benchmarks.places import PLACES, Place, local_files
-from benchmarks.tools import Tool, ours, peers
+from benchmarks.tools import ours, peers
 from model_release.stores import open_store
 
 MIB = 1024 * 1024
@@ -69,57 +68,50 @@ def run(command: Sequence[str]) -> tuple[float, str]:
 
 
 def measure(name: str, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
-    """Return seconds by tool, way and shape, or why there are none. Each round has a server of its own, empty."""
+    """Return seconds by tool, way and shape, or why there are none.
+
+    Each tool has a server of its own in each round: emulators become slower with every object that they hold.
+    """
     results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     failures: dict[tuple[str, str, str], str] = {}
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder:
         large, many = local_files(Path(folder), size=load.size, count=load.count, each=load.each)
-        task = progress.add_task(name, total=None)
+        nowhere = Place(name, uri="", path="")
+        tools = [ours(nowhere), *peers(nowhere)]
+        failures |= {(tool.name, *kind): tool.missing for tool in tools if tool.missing for kind in KINDS}
+        names = [IN_PROCESS, *(tool.name for tool in tools if tool.missing is None)]
+        task = progress.add_task(name, total=load.runs * len(names) * len(KINDS))
         for turn in range(load.runs):
-            with PLACES[name]() as place, _environment(place):
-                movers = _movers(place)
-                progress.update(task, total=load.runs * len(KINDS) * len(movers))
-                first = turn * len(movers) // load.runs
-                for (way, shape), tool in product(KINDS, [*movers[first:], *movers[:first]]):
-                    progress.update(task, description=f"{name}: {tool.name}, {way}, {shape}")
-                    key, source = (tool.name, way, shape), large if shape == "one" else many
-                    if key not in failures:
+            first = turn * len(names) // load.runs
+            for who in [*names[first:], *names[:first]]:
+                with PLACES[name]() as place, _environment(place):
+                    move = _mover(who, place)
+                    for way, shape in KINDS:
+                        progress.update(task, description=f"{name}: {who}, {way}, {shape}")
+                        key, source = (who, way, shape), large if shape == "one" else many
                         try:
                             with _target(Path(folder), way, shape, source) as local:
-                                results[key].append(tool.move(way, shape, local))
+                                results[key].append(move(way, shape, local))
                         except RuntimeError as error:
                             failures[key] = str(error)
-                    progress.advance(task)
-                absent = {each.name: each.missing for each in peers(place) if each.missing}
+                        progress.advance(task)
         progress.remove_task(task)
-    failures |= {(who, *kind): why for who, why in absent.items() for kind in KINDS}
     return {**results, **failures}
 
 
-@dataclass(frozen=True, slots=True)
-class Mover:
-    """Something that moves files and says how many seconds it took."""
+def _mover(who: str, place: Place) -> Callable[[str, str, Path], float]:
+    """Return what makes a transfer and says how many seconds it took: in this process, or by a tool in its own."""
+    if who == IN_PROCESS:
+        store = open_store(place.uri)
 
-    name: str
-    move: Callable[[str, str, Path], float]
+        def here(way: str, shape: str, local: Path) -> float:
+            began = time.monotonic()
+            transfer(store, way, shape, local)
+            return time.monotonic() - began
 
-
-def _movers(place: Place) -> list[Mover]:
-    """All that can be measured here: ours as a process and in this one, and the peers that are not missing."""
-    loaded = open_store(place.below("loaded").uri)
-    if place.name == "folder":
-        Path(place.path).mkdir(parents=True)
-
-    def here(way: str, shape: str, local: Path) -> float:
-        began = time.monotonic()
-        transfer(loaded, way, shape, local)
-        return time.monotonic() - began
-
-    def process(tool: Tool) -> Mover:
-        return Mover(tool.name, lambda *transfer: run(tool.command(*transfer))[0])
-
-    tools = [ours(place.below("ours")), *(tool for tool in peers(place) if tool.missing is None)]
-    return [Mover(IN_PROCESS, here), *map(process, tools)]
+        return here
+    tool = next(tool for tool in (ours(place), *peers(place)) if tool.name == who)
+    return lambda *what: run(tool.command(*what))[0]
 
 
 def memory(name: str, load: Load) -> dict[tuple[str, int], int]:

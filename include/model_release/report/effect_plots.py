@@ -59,7 +59,7 @@ def dependence(effects: Sequence[Effect], columns: Mapping[str, Column], frame: 
             else:
                 _amounts(plot.axes, effect, frame[effect.column], (high - low) * 0.25)
             plot.axes.grid(visible=True, axis="y")
-            plot.axes.yaxis.set_major_locator(MaxNLocator(4))
+            plot.axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             plot.axes.set(xlabel=f"{shortened(effect.column)} ({unit})" if unit else shortened(effect.column))
             plot.axes.set_ylabel("mean probability")
             drawn[effect.column] = plot.svg()
@@ -75,7 +75,7 @@ def _amounts(axes: Axes, effect: Effect, observed: pd.Series, tallest: float) ->
     _bars(axes, edges[:-1] + width / 2, counts, width * (0.5 if len(counts) <= len(at) else 1), tallest)
     axes.plot(at, effect.probability, color=ACCENT, marker="o", markersize=3)
     axes.set_xlim(edges[0], edges[-1])
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=all(each.is_integer() for each in at)))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=all(each.is_integer() for each in at)))
 
 
 def _marks(axes: Axes, effect: Effect, observed: pd.Series, tallest: float) -> None:

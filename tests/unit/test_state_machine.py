@@ -414,6 +414,12 @@ class Releases(RuleBasedStateMachine):
         assert fitting
         self.model = fitting[0]
 
+    @rule(count=st.integers(1, 3))
+    def nights(self, count: int) -> None:
+        for _ in range(count):
+            self.alone(("publish", 3, True))
+            self.alone(("night", 0, False))
+
     @rule()
     def days_pass(self) -> None:
         self.model.day += STEP

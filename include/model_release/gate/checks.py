@@ -119,12 +119,13 @@ def drifted(found: Drift, policy: DriftPolicy) -> dict[str, str]:
 
 
 def _changes(column: ColumnDrift, policy: DriftPolicy) -> list[str]:
-    changes = []
-    if _no_accident(column, policy):
-        if column.psi is not None and column.psi >= policy.psi:
-            changes.append(f"PSI {column.psi:.2f}")
-        if abs(column.missing_now - column.missing_before) > policy.missing:
-            changes.append(f"missing {column.missing_before:.1%} before, {column.missing_now:.1%} now")
+    changes: list[str] = []
+    if not _no_accident(column, policy):
+        return changes
+    if column.psi is not None and column.psi >= policy.psi:
+        changes.append(f"PSI {column.psi:.2f}")
+    if abs(column.missing_now - column.missing_before) > policy.missing:
+        changes.append(f"missing {column.missing_before:.1%} before, {column.missing_now:.1%} now")
     if column.new_values:
         changes.append(f"new: {', '.join(column.new_values)}")
     return changes

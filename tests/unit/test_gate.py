@@ -409,7 +409,8 @@ def test_drift_that_could_not_be_measured_is_said_and_is_no_error() -> None:
     [("psi", "drift of age"), ("p_value", "drift of age"), ("now", "the positive class's share")],
 )
 def test_drift_that_is_not_finite_rejects(hole: float | None, where: str, words: str) -> None:
-    found = drift(now=hole) if where == "now" else drift(column(**{where: hole}))
+    changes: dict[str, Any] = {where: hole}
+    found = drift(now=hole) if where == "now" else drift(column(**changes))
 
     decision = judge(evaluation(scores()).model_copy(update={"drift": found}), FLOORS, chosen="c0")
 

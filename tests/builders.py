@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from memory_store import MemoryStore
@@ -13,9 +14,9 @@ from model_release import layout
 from model_release.documents import sha256_of
 from model_release.errors import Retry
 from model_release.metadata import Claim, DatasetFacts, FileEntry, GateVerdict, Manifest, Measured, RunFacts
-from model_release.pointer import Pointer
+from model_release.pointer import Kind, Pointer
 from model_release.release.acts import Act
-from model_release.release.catalog import check_file, fetch, live_manifest, read_pointer
+from model_release.release.catalog import check_file, fetch, history, live_manifest, read_pointer
 from model_release.release.numbers import take_number
 from model_release.release.promote import Promotion, follow, promote, refresh_latest
 from model_release.release.publish import place, seal, stage
@@ -191,6 +192,27 @@ def assert_settled(store: Store, *, log: bool = True) -> Pointer:
         fetch(store, layout.latest_copy(each.path), each, None)
     assert _body(store, layout.latest_copy(layout.MANIFEST)) == _body(store, layout.manifest(manifest.version))
     return live.pointer
+
+
+def assert_lawful(home: Store) -> list[Kind]:
+    """No epoch is missing from the log, each follows from the one before, and what is barred was never live.
+
+    Returns:
+        The kinds of change, first to last.
+    """
+    told = [*history(home)]
+    assert [pointer.epoch for pointer in told] == list(range(1, len(told) + 1))
+    for pointer in told:
+        assert str(pointer.version) not in pointer.quarantined
+        assert pointer.version not in pointer.retired
+    for before, after in pairwise(told):
+        assert after.change.from_version == before.version
+        assert after.change.to_version == after.version
+        assert {*before.retired} <= {*after.retired}
+        moved = after.change.kind in (Kind.PROMOTE, Kind.ROLLBACK, Kind.RECOVER)
+        assert after.since == (after.epoch if moved else before.since)
+        assert moved or after.version == before.version
+    return [pointer.change.kind for pointer in told]
 
 
 def assert_files(folder: Path, manifest: Manifest) -> None:

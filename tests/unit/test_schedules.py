@@ -14,7 +14,7 @@ import pytest
 
 from builders import Chain, Made, act, assert_readable, assert_settled, begun, make
 from interleave import Actor, explore
-from interposed import Interposed, Request
+from interposed import Interposed, Request, losing_the_answer
 from memory_store import MemoryStore
 from model_release import layout
 from model_release.errors import BaselineMoved, OutcomeUnknown, Refused
@@ -26,7 +26,7 @@ from model_release.release.numbers import abandon, became, take_number
 from model_release.release.promote import Promotion, follow, refresh_latest
 from model_release.release.publish import place, seal
 from model_release.release.reconcile import reconcile
-from model_release.stores.base import Lost, Store
+from model_release.stores.base import Store
 from model_release.version import FIRST, Bump, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -326,20 +326,6 @@ def test_sweeper_and_late_worker(tmp_path: Path) -> None:
         return actors, check
 
     assert explore(setting, preemptions=2, deaths=1) > 50
-
-
-def losing_the_answer(store: Store) -> Store:
-    """The first swap happens, and its answer is lost inside the SDK, whose own retry is then refused."""
-    lost: list[Request] = []
-
-    def between(request: Request) -> object:
-        outcome = request.perform()
-        if request.verb == "replace" and not lost:
-            lost.append(request)
-            return Lost()
-        return outcome
-
-    return Interposed(store, between)
 
 
 def _at(store: Store, epoch: int) -> Pointer:

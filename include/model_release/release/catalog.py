@@ -159,26 +159,19 @@ def terms(home: Store, pointer: Pointer) -> Iterator[Term]:
     while True:
         start: Pointer | None = pointer
         if pointer.since != pointer.epoch:
-            start = _left(home, pointer.since) if recovered else logged(home, pointer.since)
+            start = still_logged(home, pointer.since) if recovered else logged(home, pointer.since)
         start = start or pointer
         yield Term(pointer.version, pointer.metadata_sha256, pointer.since, start.change.at, ended)
         ended = start.change.at
         if start.change.kind is Kind.FIRST:
             return
         recovered = recovered or start.change.kind is Kind.RECOVER
-        before = _left(home, start.epoch - 1) if recovered else logged(home, start.epoch - 1)
+        before = still_logged(home, start.epoch - 1) if recovered else logged(home, start.epoch - 1)
         if before is None:  # a recovery's epoch lies above all that was ever seen, maybe far above
             before = newest_logged(home, below=start.epoch)
         if before is None:
             return
         pointer = before
-
-
-def _left(store: Store, epoch: int) -> Pointer | None:
-    """Read the pointer as it was at an epoch; None where the log has lost it."""
-    with contextlib.suppress(Corrupt):
-        return logged(store, epoch)
-    return None
 
 
 def logged(store: Store, epoch: int) -> Pointer:
@@ -192,6 +185,13 @@ def logged(store: Store, epoch: int) -> Pointer:
     if stored is None:
         raise Corrupt("the log lacks an epoch that the pointer has passed", where=f"{store.uri}/{key}")
     return Pointer.read(stored.body, where=f"{store.uri}/{key}")
+
+
+def still_logged(store: Store, epoch: int) -> Pointer | None:
+    """Read the pointer as it was at an epoch; None where the log has lost it, or never had it."""
+    with contextlib.suppress(Corrupt):
+        return logged(store, epoch)
+    return None
 
 
 def newest_logged(store: Store, *, below: int | None = None) -> Pointer | None:

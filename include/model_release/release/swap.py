@@ -8,7 +8,7 @@ from model_release import layout
 from model_release.documents import JSON_TYPE
 from model_release.errors import Contended
 from model_release.pointer import Pointer
-from model_release.release.catalog import Live, logged, read_pointer
+from model_release.release.catalog import Live, logged, read_pointer, still_logged
 from model_release.release.once import RESEND, create_exactly
 from model_release.stores.base import NO_STORE, Outcome, Store, Won
 
@@ -77,5 +77,8 @@ def _was_mine(store: Store, proposed: Pointer) -> bool:
         return False
     if current.pointer.epoch <= proposed.epoch:
         return current.pointer.write_id == proposed.write_id
+    if current.pointer.lineage != proposed.lineage:  # a recovery may have passed over this epoch
+        entry = still_logged(store, proposed.epoch)
+        return entry is not None and entry.write_id == proposed.write_id
     # Whoever moved on has made this entry good before.
     return logged(store, proposed.epoch).write_id == proposed.write_id

@@ -302,12 +302,12 @@ CAPPED = FLOORS.model_copy(update={"ceilings": Ceilings(latency_p95_ms=5.0, arti
         (
             costing(5.0),
             True,
-            "latency of one row in the form onnx, at the 95th percentile, is 5.00 ms, at most the 5.00 ms allowed",
+            "latency of one row (onnx, 95th percentile) is 5.00 ms, at most the 5.00 ms allowed",
         ),
         (
             costing(5.1),
             False,
-            "latency of one row in the form onnx, at the 95th percentile, is 5.10 ms, above the 5.00 ms allowed",
+            "latency of one row (onnx, 95th percentile) is 5.10 ms, above the 5.00 ms allowed",
         ),
         (costing(1.0, 2001), False, "size of the files is 2,001 bytes, above the 2,000 bytes allowed"),
         (costing(math.nan), False, "c0: not a finite number: latency in the form onnx"),

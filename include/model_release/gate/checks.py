@@ -76,7 +76,7 @@ def ceilings(policy: Ceilings, costs: Costs | None) -> list[Check]:
     checks = []
     if policy.latency_p95_ms is not None:
         form, latency = next(iter(costs.latency_p95_ms.items()), ("", None)) if costs else ("", None)
-        what = f"latency of one row in the form {form}, at the 95th percentile," if form else "latency of one row"
+        what = f"latency of one row ({form}, 95th percentile)" if form else "latency of one row"
         checks.append(_ceiling("latency", what, latency, policy.latency_p95_ms, "{:.2f} ms"))
     if policy.artifact_bytes is not None:
         size = costs.artifact_bytes if costs else None

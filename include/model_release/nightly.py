@@ -15,10 +15,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from model_release import layout, provenance
+from model_release import layout, loading, provenance
 from model_release.errors import Corrupt, ModelReleaseError
 from model_release.layout import run_token
-from model_release.loading import check
 from model_release.metadata import Claim, Manifest
 from model_release.places import Opener, Places
 from model_release.release.catalog import read_claim, read_pointer
@@ -268,7 +267,7 @@ class Nightly:
         claim = self._claim(order["version"])
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
-            sent = place(claim, home=self.home, target=target, inspect=partial(check, manifest=claim.metadata))
+            sent = place(claim, home=self.home, target=target, inspect=partial(loading.check, manifest=claim.metadata))
         except ModelReleaseError as error:
             if destination.required:
                 raise

@@ -7,6 +7,7 @@ the same candidates are judged again against that one (rule 6).
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from model_release import dataset, evaluation, provenance, report
+from model_release import dataset, drift, evaluation, loading, provenance, report
 from model_release.documents import sha256_of
-from model_release.errors import BaselineMoved, Contended, Corrupt
-from model_release.gate import Decision, Evaluation, choose, judge
+from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound
+from model_release.gate import Decision, Drift, Evaluation, choose, judge
+from model_release.layout import staged
 from model_release.metadata import (
-    Claim,
     DatasetFacts,
     FileEntry,
     GateVerdict,
@@ -28,10 +29,10 @@ from model_release.metadata import (
     TrackedRun,
     model_bytes,
 )
-from model_release.pointer import Pointer
+from model_release.pointer import Pointer, why_barred
 from model_release.release.catalog import candidate_of, fetch, live_manifest, read_pointer, read_version
 from model_release.release.decisions import DecisionRecord, judged, record
-from model_release.release.numbers import became, take_number
+from model_release.release.numbers import became
 from model_release.release.promote import Promotion, is_live, promote
 from model_release.release.publish import recall, stage
 from model_release.spec import Spec
@@ -88,14 +89,29 @@ class Bench:
 
     def evaluate(self, pointer: Pointer | None) -> Evaluation:
         """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
-        champion = (live_manifest(self.home, pointer), pointer.since) if pointer else None
+        live = live_manifest(self.home, pointer) if pointer else None
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
             self.frame,
             snapshot_fingerprint=self.snapshot.fingerprint,
-            champion=champion,
+            champion=(live, pointer.since) if live and pointer else None,
+            quarantined=why_barred(pointer, pointer.version) if pointer else None,
+            drift=self._drift_since(live) if live else None,
         )
+
+    def _drift_since(self, live: Manifest) -> Drift | None:
+        """Compare the rows with those that the live version was trained on, where those are still to be had."""
+        trained_on = live.dataset.fingerprint if live.dataset else None
+        if self.spec.gate.drift.policy == "ignore" or trained_on == self.snapshot.fingerprint:
+            return None
+        if trained_on is None:
+            return Drift(champion=live.version, unmeasured="its manifest names no snapshot")
+        try:
+            before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
+        except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
+            return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
+        return drift.compare(live.version, before, self.frame, self.spec.dataset)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""
@@ -103,12 +119,39 @@ class Bench:
             raise Corrupt(f"the training of {trained.name} left no out-of-fold predictions")
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "predictions.parquet"
-            fetch(self.home, f"staging/{self.staging}/{trained.predictions.sha256}", trained.predictions, path)
+            fetch(self.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
             return pd.read_parquet(path)
 
+    def check(self, draft: Manifest) -> None:
+        """Check that the files of a release to be open, and answer, as a consumer would open them.
 
-def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple[dict[str, Any], Claim | None]:
-    """Judge a run's candidates, and claim a version for what is accepted.
+        Raises:
+            Refused: a form does not.
+        """
+        with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+            folder = Path(scratch)
+            for entry in draft.files:
+                fetch(self.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
+            loading.check(folder, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a run was judged.
+
+    Attributes:
+        words: the verdict for people.
+        record: the verdict with its evidence; None for a run that made the bytes of an earlier version.
+        draft: the manifest of the version to be, whose number is settled by its claim; None where nothing is released.
+    """
+
+    words: dict[str, Any]
+    record: DecisionRecord | None = None
+    draft: Manifest | None = None
+
+
+def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> Judged:
+    """Judge a run's candidates, and draft the manifest of what is accepted.
 
     Args:
         bench: the candidates.
@@ -116,11 +159,9 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple
         fingerprint: of the run.
         evaluated: digest of the run's `Evaluation` in staging.
 
-    Returns:
-        The verdict for people, and the claim; None where nothing is released.
-
     Raises:
         Corrupt: this fingerprint was released before, and made other bytes then.
+        Refused: what is accepted does not open in a clean process, or answers otherwise there.
     """
     live = read_pointer(bench.home)
     pointer = live.pointer if live else None
@@ -129,15 +170,33 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, bench)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
-            return _reproduced(earlier), None
+            return Judged(_reproduced(earlier))
     first = Evaluation.read(recall(bench.home, bench.staging, evaluated), where="the run's evaluation")
     verdict = _reach_verdict(bench, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
-        return _in_words(verdict, version=None), None
+        return Judged(_in_words(verdict), verdict)
     draft = _draft(bench, run, verdict, overruled)
-    claim = take_number(bench.home, draft, run=bench.staging, bump=run.bump)
-    return _in_words(verdict, version=str(claim.metadata.version)), claim
+    bench.check(draft)
+    return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
+
+
+def promote_approved(home: Store, run: Run, manifest: Manifest, *, since: int | None, approved: str) -> Promotion:
+    """Make a version live that a person approved. Their word holds against the baseline that they were asked about.
+
+    Args:
+        home: the model's folder at home.
+        run: the facts of the run.
+        manifest: of the version.
+        since: the epoch at which that baseline became live.
+        approved: by whom and when, for the log.
+    """
+    try:
+        return promote(home, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
+    except BaselineMoved as error:
+        live = read_pointer(home)
+        words = f"{error.what}; it was {approved}, and the next run judges and asks again"
+        return Promotion(live.pointer if live else None, words)
 
 
 def promote_judged(bench: Bench, run: Run, manifest: Manifest) -> Promotion:
@@ -183,6 +242,7 @@ def _reach_verdict(
             judged_at=datetime.now(UTC),
             decision=decision,
             evaluation=measured,
+            policy=bench.spec.model_dump(mode="json", include={"choose", "gate"}),
         ),
     )
 
@@ -221,7 +281,7 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
         files=sorted(files, key=lambda entry: entry.path),
-        metrics=evaluation.measured(decision, verdict.evaluation, spec, bench.frame),
+        metrics=evaluation.measured(decision, verdict.evaluation, spec),
         gate=GateVerdict(
             accepted=decision.accepted,
             reasons=decision.reasons,
@@ -244,6 +304,8 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         mlflow=_registered(bench, chosen),
+        machine=chosen.machine,
+        spec=provenance.spec_facts(spec),
     )
 
 
@@ -262,6 +324,11 @@ def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> FileEntry:
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(body)
         stage(bench.home, bench.staging, Path(scratch), [entry])
+    if bench.spec.tracking is not None and chosen.mlflow is not None:
+        from model_release import tracking
+
+        plots = {f"figures/{name}": plot for name, plot in report.figures(body).items()}
+        tracking.attach(bench.spec.tracking, chosen.mlflow, {CARD_FILE: body, **plots})
     return entry
 
 
@@ -285,15 +352,17 @@ def _reproduced(earlier: Manifest) -> dict[str, Any]:
     }
 
 
-def _in_words(verdict: DecisionRecord, *, version: str | None) -> dict[str, Any]:
+def _in_words(verdict: DecisionRecord, *, overruled: str | None = None) -> dict[str, Any]:
     decision: Decision = verdict.decision
     against = f"against {verdict.baseline}" if verdict.baseline else "nothing was live before"
-    outcome = "accepted" if decision.accepted else "rejected" if version is None else "rejected, and overruled"
+    outcome = (
+        "accepted" if decision.accepted else f"rejected, and overruled by {overruled}" if overruled else "rejected"
+    )
     return {
         "accepted": decision.accepted,
         "reproduced": False,
         "summary": f"{decision.chosen}: {outcome} ({against})",
-        "version": version,
+        "version": None,
         "chosen": decision.chosen,
         "baseline": str(verdict.baseline) if verdict.baseline else None,
         "reasons": decision.reasons,

@@ -19,6 +19,8 @@ DECISIONS = "decisions"
 
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
+BECAME = "version.json"
+ANSWERS = "answers"
 
 MAX_KEY_LENGTH = 900
 """Bytes. Azure and S3 take 1,024 for the whole key; the rest is left to the destination's prefix."""
@@ -113,6 +115,16 @@ def baseline_token(since: int | None) -> str:
     return "first" if since is None else f"{since:012d}"
 
 
+def answer(fingerprint: str, since: int | None, run: str) -> str:
+    """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: what a person said to an accepted verdict."""
+    return check_key(f"{answers_of(fingerprint, since)}{run}.json")
+
+
+def answers_of(fingerprint: str, since: int | None) -> str:
+    """What the keys of all answers about one fingerprint against one baseline begin with."""
+    return f"{decisions_of(fingerprint)}/{ANSWERS}/{baseline_token(since)}-"
+
+
 def version_of(fingerprint: str) -> str:
     """`decisions/<fingerprint>/version.json`: the one version that this fingerprint became."""
-    return check_key(f"{DECISIONS}/{fingerprint}/version.json")
+    return check_key(f"{DECISIONS}/{fingerprint}/{BECAME}")

@@ -52,6 +52,7 @@ class GateVerdict(Value):
     baseline: VersionText | None = Field(description="the champion it was compared with")
     since: int | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
+    approved: str | None = Field(default=None, description="who approved it and when, where the spec asks a person")
 
 
 class DatasetFacts(Value):
@@ -82,6 +83,14 @@ class CodeFacts(Value):
     digest: str | None = Field(default=None, description="SHA-256 over the package's source files")
     revision: str | None = Field(default=None, description="revision of the checkout or bundle, where known")
     bundle_version: str | None = None
+
+
+class MachineFacts(Value):
+    """On what a model was fitted: processors and their arithmetic libraries round sums differently."""
+
+    system: str
+    processor: str | None = None
+    blas: str | None = Field(default=None, description="the linear algebra in use, and the processor it is tuned for")
 
 
 class RunFacts(Value):
@@ -130,6 +139,13 @@ class Manifest(Document):
     code: CodeFacts | None = None
     run: RunFacts
     mlflow: TrackedRun | None = None
+    told: dict[str, JsonValue] | None = Field(
+        default=None, description="the hand-made metadata.json that a person's files came with, whole"
+    )
+    machine: MachineFacts | None = None
+    spec: dict[str, JsonValue] | None = Field(
+        default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
+    )
 
     @property
     def data_as_of(self) -> date | None:

@@ -6,6 +6,7 @@ nearest right spelling. Nothing here imports scikit-learn, so that DAG files can
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from datetime import timedelta
@@ -14,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, field_validator, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError
@@ -177,6 +178,18 @@ class Tracking(Strict):
     registered_model: str
 
 
+class Approvers(Strict):
+    """Who is asked before a version is made, where the spec says `approval: required`.
+
+    Attributes:
+        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
+    """
+
+    users: list[str] = []
+    hours: float = Field(20, gt=0, le=22)
+
+
 class Schedule(Strict):
     """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
 
@@ -204,6 +217,7 @@ class Spec(Strict):
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         retention: how long releases are kept.
+        approval: whether a person is asked before an accepted candidate becomes a version that may go live.
     """
 
     name: Slug
@@ -220,6 +234,8 @@ class Spec(Strict):
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
+    approval: Literal["required", "never"] = "never"
+    approvers: Approvers = Approvers()
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 
@@ -233,6 +249,22 @@ class Spec(Strict):
         if not self.destinations[0].required:
             raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
         return self
+
+    @field_validator("gate")
+    @classmethod
+    def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        columns = info.data["dataset"].columns if "dataset" in info.data else {}
+        for each in gate.slices if columns else []:
+            column = columns.get(each.column)
+            if column is None:
+                close = difflib.get_close_matches(each.column, columns, n=1, cutoff=0.5)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"slices: the data has no column {each.column!r}{hint}")
+            if column.kind == "numeric" and each.bins is None:
+                raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
+            if column.kind == "categorical" and each.bins is not None:
+                raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
+        return gate
 
     @property
     def path(self) -> Path:

@@ -302,7 +302,7 @@ def test_the_release_lies_in_the_store_as_designed(team: Team, released: str) ->
     assert manifest["gate"]["accepted"] and manifest["accuracy"] == manifest["metrics"]["accuracy"]["value"]
 
     files = {entry["path"] for entry in manifest["files"]}
-    assert {"best_model.pkl", "preprocessor.pkl", "model.onnx", "MLmodel", "model_card.html"} == files
+    assert {"best_model.pkl", "preprocessor.pkl", "model.onnx", "MLmodel", "golden.json", "model_card.html"} == files
     assert_whole(root / "v1.0.0", manifest)
     assert_whole(root / "latest", manifest)
     assert {each.name for each in (root / "v1.0.0").iterdir()} == files | {"claim.json", "metadata.json"}
@@ -380,6 +380,8 @@ def test_mlflow_has_every_candidate_and_the_champion(team: Team, released: str) 
     champion = team.mlflow.get_model_version_by_alias("heart-disease", "champion")
     assert champion.run_id == manifest["mlflow"]["run_id"] == runs[manifest["parameters"]["candidate"]].info.run_id
     assert str(champion.version) == manifest["mlflow"]["registered_version"]
+    kept = {each.path for each in team.mlflow.list_artifacts(manifest["mlflow"]["run_id"])}
+    assert {"model_card.html", "figures"} <= kept
 
 
 def test_consumers_are_told_through_the_asset(team: Team, released: str) -> None:

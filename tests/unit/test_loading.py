@@ -16,10 +16,11 @@ from builders import make
 from cleveland import rows, spec
 from model_release import dataset, loading, training
 from model_release.errors import Refused
+from model_release.golden import Golden
 from model_release.metadata import FileEntry, InputColumn, Manifest
 from model_release.spec import Validation
 
-PICKLES = ["best_model.pkl", "preprocessor.pkl"]
+PICKLES = ["best_model.pkl", "preprocessor.pkl", "golden.json"]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,8 @@ def test_a_release_without_any_known_form_is_refused(tmp_path: Path) -> None:
         ("__import__('os').kill(__import__('os').getpid(), 11)", "ended by signal 11"),
         ("__import__('time').sleep(60)", "not loaded within 3 s"),
         ("__import__('no_such_package')", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("__import__('airflow.sdk')", "No module named 'airflow' where this form is served"),
+        ("__import__('mlflow')", "No module named 'mlflow' where this form is served"),
     ],
 )
 def test_what_a_model_may_not_do(expression: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +121,42 @@ def test_what_a_model_may_not_do(expression: str, reason: str, tmp_path: Path, m
     with pytest.raises(Refused, match=reason):
         loading.tries(*pipeline(tmp_path, expression))
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == "secret"
+
+
+def test_every_form_must_open_and_answer_as_it_did_in_training(trained: tuple[Path, Manifest], tmp_path: Path) -> None:
+    folder, manifest = trained
+    whole = {entry.path.replace(".", "_"): (folder / entry.path).read_bytes() for entry in manifest.files}
+    loading.check(folder, manifest)
+    loading.check(*release(tmp_path, manifest, **{**whole, "model_onnx": None}))
+    golden = Golden.read(whole["golden_json"], where="")
+    other = golden.model_copy(update={"probabilities": [each + 2e-5 for each in golden.probabilities]})
+    with pytest.raises(Refused) as caught:
+        loading.check(*release(tmp_path, manifest, **{**whole, "golden_json": other.to_bytes()}))
+    for form in ("model.onnx", "best_model.pkl with preprocessor.pkl"):
+        assert f"{form.split()[-1]}: ValueError: golden row 1 gets " in str(caught.value)
+
+
+def test_one_form_that_answers_otherwise_is_enough_to_refuse(trained: tuple[Path, Manifest], tmp_path: Path) -> None:
+    folder, manifest = trained
+    whole = {entry.path.replace(".", "_"): (folder / entry.path).read_bytes() for entry in manifest.files}
+    model = pickle.loads(whole["best_model_pkl"])  # noqa: S301 - trained a moment ago
+    model.intercept_ += 0.01
+    pair = release(tmp_path, manifest, **{**whole, "best_model_pkl": pickle.dumps(model)})
+    loading.tries(*pair)  # a person may go to what one form can serve
+    with pytest.raises(
+        Refused, match=r"serve this model: best_model\.pkl with preprocessor\.pkl: ValueError: golden row"
+    ):
+        loading.check(*pair)
+
+
+@pytest.mark.parametrize("package", ["airflow", "mlflow", "sklearn", "pandas", "onnx"])
+def test_what_a_consumer_of_onnx_has_not_installed_is_not_there(package: str) -> None:
+    program = (
+        "import sys; from model_release import loading; "
+        "sys.meta_path.insert(0, loading._NotInstalled(loading._ABSENT['onnx'])); import " + package
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert f"ModuleNotFoundError: No module named {package!r} where this form is served" in done.stderr
 
 
 def test_a_graph_with_weights_in_other_files_is_refused(tmp_path: Path, trained: tuple[Path, Manifest]) -> None:
@@ -138,4 +177,10 @@ def test_the_made_up_row_lies_within_what_the_model_knows() -> None:
         InputColumn(name="sex", kind="categorical", nullable=False, values=[0, 1]),
         InputColumn(name="site", kind="categorical", nullable=False, values=["va", "cleveland"]),
     ]
-    assert loading.made_up_row(columns) == {"age": 64.0, "low": 3.0, "free": 0.0, "sex": 0.0, "site": "va"}
+    assert loading.made_up_row(columns) == {
+        "age": [64.0],
+        "low": [3.0],
+        "free": [0.0],
+        "sex": [0.0],
+        "site": ["va"],
+    }

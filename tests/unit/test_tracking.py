@@ -182,6 +182,8 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(there: Tracking, made: tu
     assert run.data.params["recipe.seed"] == "42"
     assert run.data.metrics["holdout_accuracy"] == trained.scores.holdout[Metric.ACCURACY]
     assert {"accuracy", "precision", "recall", "f1", "roc_auc", "brier"} <= run.data.metrics.keys()
+    assert run.data.metrics["artifact_bytes"] == sum(entry.size for entry in trained.files)
+    assert run.data.metrics["latency_p95_ms_onnx"] > 0
     assert run.data.tags["airflow.run_id"] == TAGS["airflow.run_id"]
     assert run.data.tags["snapshot"] == snapshot.fingerprint
     assert run.inputs is not None
@@ -196,6 +198,18 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(there: Tracking, made: tu
 def test_a_retry_finds_its_run(there: Tracking, made: tuple[Trained, Path]) -> None:
     assert log(there, made) == log(there, made)
     assert len(runs(there)) == 1
+
+
+def test_files_are_attached_to_a_run_that_is_over(there: Tracking, made: tuple[Trained, Path]) -> None:
+    tracked = log(there, made)
+
+    for _ in range(2):
+        tracking.attach(there, tracked, {"model_card.html": b"<p>", "figures/roc.svg": b"<svg/>"})
+
+    found = client(there).list_artifacts(tracked.run_id)
+    assert {"model_card.html", "figures"} <= {each.path for each in found}
+    assert Path(client(there).download_artifacts(tracked.run_id, "figures/roc.svg")).read_bytes() == b"<svg/>"
+    assert client(there).get_run(tracked.run_id).info.status == "FINISHED"
 
 
 def test_another_run_or_other_figures_are_logged_apart(there: Tracking, made: tuple[Trained, Path]) -> None:

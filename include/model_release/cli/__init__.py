@@ -1,9 +1,10 @@
 """The command line, thin over `release`: `app` is its frame, `pages` how it looks, `output` where it goes.
 
-The commands stand by what they do: `reading` shows. Importing a module adds its commands, in this order.
+The commands stand by what they do: `reading` shows, `publishing` adds releases, `comparing` tells two apart, `acts` are
+a person's, `upkeep` keeps order. Importing a module adds its commands.
 """
 
-from model_release.cli import reading
+from model_release.cli import acts, comparing, publishing, reading, upkeep
 from model_release.cli.app import app, main
 
-__all__ = ["app", "main", "reading"]
+__all__ = ["acts", "app", "comparing", "main", "publishing", "reading", "upkeep"]

@@ -203,7 +203,7 @@ def history_page(epochs: Sequence[Pointer]) -> tuple[list[dict[str, object]], Re
                 str(pointer.epoch),
                 out.when(told.at),
                 str(pointer.version),
-                str(told.kind),
+                " ".join(str(each) for each in (told.kind, *told.about)),
                 told.by,
                 told.reason,
             ]

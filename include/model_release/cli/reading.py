@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -68,11 +69,29 @@ def list_versions(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def history(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
+def history(
+    uri: Uri,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            "--at",
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="Only the change that decided what was live at this moment, in UTC unless it says otherwise.",
+        ),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Show every change of `latest`: when, to which version, by whom and why."""
     store = open_store(uri)
     catalog.live_pointer(store)
-    documents, page = pages.history_page([*catalog.history(store)])
+    epochs = [*catalog.history(store)]
+    if at is not None:
+        moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+        epochs = [each for each in epochs if each.change.at <= moment][-1:]
+        if not epochs:
+            raise NotFound(f"nothing was live on {moment:%Y-%m-%d %H:%M} UTC", where=store.uri)
+    documents, page = pages.history_page(epochs)
     out.Output(json, quiet).data({"uri": store.uri, "history": documents}, [page])
 
 

@@ -68,6 +68,11 @@ class Plan:
     waiting: dict[Version, datetime]
 
     @property
+    def freed(self) -> int:
+        """Bytes that go at home now."""
+        return sum(fate.size for fate in self.due)
+
+    @property
     def retiring(self) -> list[Fate]:
         """The versions that are not kept."""
         return [fate for fate in self.fates if not fate.kept]
@@ -243,7 +248,7 @@ def _when_live(
     for term in terms(home, pointer):
         ended.setdefault(term.version, term.ended)
         made.pop(term.version, None)
-        if all(term.began < moment - IN_FLIGHT for moment in made.values()):
+        if all(term.began + IN_FLIGHT < moment for moment in made.values()):
             break
     return ended
 

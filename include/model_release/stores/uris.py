@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from model_release.errors import UsageError
 from model_release.layout import check_key
@@ -97,6 +97,15 @@ def parse_here(uri: str, *, known: Collection[str] = ()) -> StoreUri:
             hint="leave it out of the URI to use this machine's own credentials",
         )
     return parts
+
+
+def without_connection(uri: str) -> str:
+    """Return the URI without Airflow's connection id, for whoever opens it with credentials of their own."""
+    parts = urlsplit(uri)
+    if parts.scheme not in SCHEMES:
+        return uri
+    connection = parse(uri, known=parse_qs(parts.query)).connection
+    return parts._replace(netloc=parts.netloc.removeprefix(connection or "")).geturl()
 
 
 def _authority(scheme: str, netloc: str) -> tuple[str | None, str, str | None]:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import pickle
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -97,6 +98,16 @@ def log_candidate(
     return TrackedRun(run_id=run.info.run_id, model_uri=model_uri)
 
 
+def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) -> None:
+    """Keep files with a run that was logged before, by their path among its artifacts; again is the same."""
+    with mapped_errors(tracking), tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        for path, body in files.items():
+            place = Path(scratch) / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(body)
+        MlflowClient(resolve(tracking)).log_artifacts(tracked.run_id, scratch)
+
+
 def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
     owned = f"source_run_id = '{run.info.run_id}'"
     return list(client.search_logged_models([run.info.experiment_id], filter_string=owned))
@@ -123,6 +134,11 @@ def _metrics(trained: Trained) -> list[Metric]:
     for metric, value in trained.scores.holdout.items():
         if value is not None:
             figures[f"holdout_{metric}"] = value
+    if trained.costs is not None:
+        figures["artifact_bytes"] = float(trained.costs.artifact_bytes)
+        figures |= {
+            f"latency_p95_ms_{form}": each for form, each in trained.costs.latency_p95_ms.items() if each is not None
+        }
     now = int(time.time() * 1000)
     return [Metric(name, value, now, 0) for name, value in figures.items() if math.isfinite(value)]
 

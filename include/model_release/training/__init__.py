@@ -1,6 +1,8 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
 from model_release.loading import ONNX_FILE
+from model_release.training.effects import Effect
+from model_release.training.figures import intervals
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
@@ -10,6 +12,8 @@ from model_release.training.fitting import (
     Positions,
     Trained,
     cross_validate,
+    fit,
+    pickled,
     rows_apart,
     train,
 )
@@ -21,9 +25,13 @@ __all__ = [
     "ONNX_FILE",
     "PREDICTIONS_FILE",
     "PREPROCESSOR_FILE",
+    "Effect",
     "Positions",
     "Trained",
     "cross_validate",
+    "fit",
+    "intervals",
+    "pickled",
     "rows_apart",
     "train",
 ]

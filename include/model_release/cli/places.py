@@ -1,0 +1,51 @@
+"""Which stores a command works on: one folder named by its URI, or all destinations of a model's spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model_release.errors import UsageError
+from model_release.places import Places
+from model_release.release.reconcile import Follower
+from model_release.specfile import load_spec
+from model_release.stores import Store, open_store
+from model_release.stores.uris import without_connection
+from model_release.transfer import TransferSettings
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model's folder at home, such as s3://bucket/heart-disease-models; or its spec, heart_disease.yaml: "
+        "then every destination.",
+    ),
+]
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="URI", help="The same folder at another destination; may be repeated."),
+]
+
+
+def open_places(model: str, also: list[str] | None = None) -> Places:
+    """Open a model's places with this machine's own credentials.
+
+    Args:
+        model: the URI of the model's folder at home, or the path of its spec.
+        also: URIs of the same folder at other destinations.
+
+    Raises:
+        UsageError: neither a URI nor a spec.
+        SpecError: the spec is broken.
+    """
+    if Path(model).suffix in (".yaml", ".yml") and "://" not in model:
+        if also:
+            raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
+        return Places.of(load_spec(Path(model)), _open_without_airflow)
+    return Places(open_store(model), [Follower(open_store(uri)) for uri in also or []])
+
+
+def _open_without_airflow(uri: str, settings: TransferSettings) -> Store:
+    return open_store(without_connection(uri), settings)

@@ -1,0 +1,184 @@
+"""The commands that publish what was made by hand: a folder of files, or a layout that grew before there were rules."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from model_release.cli import output as out
+from model_release.cli.acts import By, whoever
+from model_release.cli.app import Json, Quiet, app
+from model_release.cli.places import Also, Model, open_places
+from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
+from model_release.metadata import Manifest
+from model_release.places import Places
+from model_release.release import delivery, gathering, handmade
+from model_release.release.catalog import candidate_of
+from model_release.release.publish import Watch
+from model_release.stores import Store, open_store
+from model_release.version import Bump
+
+Fact = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fact",
+        metavar="NAME=VALUE",
+        help="A fact that metadata.json in the folder does not have, or has wrong; may be repeated. "
+        f"Names: {', '.join(handmade.Facts.model_fields)}.",
+    ),
+]
+Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
+
+
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
+    model: Model,
+    also: Also = None,
+    fact: Fact = None,
+    no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
+    bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
+    by: By = None,
+    reason: Reason = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Publish a folder of hand-made files as the next version, and move latest to it by the rules.
+
+    For example: model-release publish models/ s3://bucket/heart-disease-models
+
+    Facts come from a metadata.json in the folder, which may have the fields model_name, trained_date, accuracy,
+    model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. What
+    nobody told is left open. The number is the next one, whatever `version` says there. The same folder published
+    again finds its own version. Exit status 3 if a rule keeps latest where it is.
+
+    The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
+    rejected until a person starts one that overrules the gate.
+    """
+    output = out.Output(json, quiet)
+    why = reason or f"published from {folder.resolve().name}"
+    intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
+    places = open_places(model, also)
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        output.say(f"reading {folder} …")
+        gathered = gathering.from_folder(folder, Path(scratch))
+        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
+            watch = _watch(set_out)
+            done = delivery.publish(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+    _tell(output, done, gathered, places, asked=intent.promote)
+
+
+@app.command()
+def adopt(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
+    model: Model,
+    also: Also = None,
+    fact: Fact = None,
+    by: By = None,
+    reason: Reason = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the files of a hand-made layout the first release, v1.0.0.
+
+    For example: model-release adopt s3://bucket/heart-disease-models/v1 s3://bucket/heart-disease-models
+
+    SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
+    from then on it holds copies of what is live. Facts are told as for publish.
+    """
+    output = out.Output(json, quiet)
+    origin = open_store(source)
+    intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
+    places = open_places(model, also)
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        output.say(f"reading {origin.uri} …")
+        with output.travel(None) as set_out:
+            gathered = gathering.from_store(
+                origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
+            )
+        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
+            watch = _watch(set_out)
+            done = delivery.adopt(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+    _tell(output, done, gathered, places, asked=True)
+
+
+def _tell(
+    output: out.Output, done: delivery.Delivered, gathered: gathering.Gathered, places: Places, *, asked: bool
+) -> None:
+    """Let every destination follow what was done at home, and show it all."""
+    version = str(done.manifest.version)
+    try:
+        settled = places.settle()
+    except ModelReleaseError:
+        output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
+        raise
+    live, lagging = settled["live"], [*done.lagging, *settled["lagging"]]
+    document: dict[str, object] = {
+        "uri": places.home.uri,
+        "version": version,
+        "published_before": done.before,
+        "refusal": done.refusal,
+        **settled,
+        "lagging": lagging,
+        "files": [entry.path for entry in done.manifest.files],
+        "size": _bytes(done.manifest),
+        "left_out": gathered.left_out,
+    }
+    stays = f"stays at {live}" if live else "names nothing yet"
+    latest: RenderableType
+    if live == version:
+        latest = Text(f"{live}, epoch {settled['epoch']}", style=out.GOOD)
+    elif done.refusal is not None:
+        latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
+    elif asked:
+        latest = f"was moved to {version}, and by somebody else since; {stays}"
+    else:
+        latest = f"{stays}, as asked"
+    published = "was published before from the same files and facts" if done.before else "is published"
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("release", f"{version} {published}"),
+        ("files", f"{len(done.manifest.files)} files, {out.size(_bytes(done.manifest))}, all verified"),
+        ("latest", latest),
+        ("left out", ", ".join(gathered.left_out) or None),
+        *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in lagging),
+    ]
+    output.data(document, [out.facts(rows)])
+    if done.refusal is not None:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _remedy(done: delivery.Delivered) -> str:
+    """Return what to tell next time, where the order of releases lacks a date to go by."""
+    pointer, candidate = done.pointer, candidate_of(done.manifest)
+    undated = pointer is not None and candidate.data_as_of is None and pointer.data_as_of is not None
+    if pointer is None or not undated or candidate.schema_revision != pointer.schema_revision:
+        return ""
+    return "\n→ of when is its data? tell it with --fact data_as_of=2026-11-21"
+
+
+def _facts(told: list[str] | None) -> dict[str, str]:
+    pairs = [each.partition("=") for each in told or []]
+    for name, mark, _ in pairs:
+        if not mark:
+            raise UsageError(f"{name!r} is not a fact", hint="write it as --fact accuracy=0.8852")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def _called(home: Store) -> str:
+    """Return the model's name as its folder has it."""
+    return home.uri.rpartition("/")[2].removesuffix("-models")
+
+
+def _bytes(manifest: Manifest) -> int:
+    return sum(entry.size for entry in manifest.files)
+
+
+def _watch(set_out: out.SetOut) -> Watch:
+    return lambda entry, uri: set_out(entry.path, entry.size, uri)

@@ -242,7 +242,7 @@ def test_what_answers_otherwise_in_a_clean_process_gets_no_number(
 
     monkeypatch.setattr("model_release.training.fitting.golden_answers", wrong)
     with pytest.raises(
-        Refused, match=r"a clean process cannot serve this model: model\.onnx: ValueError: golden row 1"
+        Refused, match=r"a clean process cannot serve this model\n  model\.onnx: ValueError: golden row 1"
     ):
         judged(first)
     assert versions(first.home) == []

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 
 from model_release import layout
-from model_release.errors import BaselineMoved, Contended, Corrupt, Refused
+from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
 from model_release.metadata import FileEntry, Manifest
 from model_release.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.release.catalog import (
@@ -82,7 +81,7 @@ def promote(
         if refusal is not None:
             return None
         if current is None:
-            _check_beginning(home)
+            check_beginning(home)
             _check_baseline(judged_since, None)
             return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
         check_home(home, current)
@@ -179,10 +178,18 @@ def check_history(follower: Store, theirs: Live, ours: Live) -> None:
 
 
 def as_pointer(store: Store, found: Stored | None) -> Live | None:
-    """Return a pointer that was read; None where there is none, or what lies there is none."""
+    """Return a pointer that was read; None where there is none, or what lies there is none.
+
+    Raises:
+        UnknownFormat: it is one, of a format that a newer version has brought.
+    """
     if found is not None:
-        with suppress(Corrupt):
+        try:
             return Live(Pointer.read(found.body, where=f"{store.uri}/{layout.POINTER}"), found.token, found.body)
+        except UnknownFormat:
+            raise
+        except Corrupt:
+            return None
     return None
 
 
@@ -235,10 +242,13 @@ def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
         )
 
 
-def _check_beginning(home: Store) -> None:
+def check_beginning(home: Store) -> None:
     """A first release needs an empty past: nothing here may speak of a pointer that was once there (rule 13).
 
     What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
+
+    Raises:
+        Refused: something does.
     """
     trace = _trace_of_a_pointer(home)
     if trace is not None and read_pointer(home) is None:

@@ -82,7 +82,7 @@ def examine(
         others = [Shelf(store, read_data=read_data, tell=tell) for store in followers]
         first = Shelf(home, read_data=read_data, tell=tell)  # after the others, so that none of them can be newer
         found = _found(first, others, grace)
-        if not first.answers or _still(first):
+        if found is not None:
             order = [first.uri, *(shelf.uri for shelf in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
     raise Contended(
@@ -104,8 +104,8 @@ def aside(found: Collection[Finding]) -> set[str]:
     return {each.destination for each in found if each.kind in _ASIDE}
 
 
-def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Finding]:
-    """Examine room by room; what depends on a pointer in dispute is left out."""
+def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Finding] | None:
+    """Examine room by room, and leave out what depends on a pointer in dispute; None where the pointer moved."""
     found: list[Finding] = []
     proven = None
     if home.answers:
@@ -123,18 +123,14 @@ def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Findi
                 found += examine_retired(proven, shelf, grace)
                 found += [] if settling(home.store, home.stored) else examine_copies(proven, shelf)
             found += examine_litter(proven, [shelf.store for shelf in followers])
+        if home.has_moved():
+            return None
     for shelf in (home, *others):
         found += [_unread(shelf, key, error) for key, error in shelf.failed.items()]
     found = [*dict.fromkeys(found)]
     if proven is not None:
         found = [_with_choices(proven, found, each) for each in found]
     return [_curable(found, home.store, each) for each in found]
-
-
-def _still(home: Shelf) -> bool:
-    """Whether the pointer is what it was when the examination began."""
-    now = home.store.get(layout.POINTER)
-    return (now.body if now else None) == (home.stored.body if home.stored else None)
 
 
 def _unread(shelf: Shelf, key: str, error: ModelReleaseError) -> Finding:

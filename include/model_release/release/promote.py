@@ -20,6 +20,7 @@ from model_release.release.catalog import (
     read_pointer,
     versions,
 )
+from model_release.release.once import create_once
 from model_release.release.publish import place
 from model_release.release.swap import heal_log, move, write
 from model_release.stores.base import NO_STORE, Store, Stored
@@ -136,7 +137,7 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         theirs = as_pointer(follower, found)
         if theirs is not None:
             check_history(follower, theirs, ours)
-            heal_log(follower, theirs)
+            _keep_logged(follower, theirs, ours)
             if theirs.pointer.epoch == ours.pointer.epoch:
                 return given
         claim = read_claim(home, ours.pointer.version)
@@ -146,6 +147,17 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
+
+
+def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
+    """Make the follower's log good before its pointer moves on.
+
+    Where a person has begun a new lineage, a log of the old one that tells otherwise keeps nobody from following.
+    """
+    if theirs.pointer.lineage == ours.pointer.lineage:
+        heal_log(follower, theirs)
+    else:
+        create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
 
 
 def check_history(follower: Store, theirs: Live, ours: Live) -> None:

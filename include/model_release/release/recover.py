@@ -76,17 +76,18 @@ def recover(
     """
     found = home.get(layout.POINTER)
     current = as_pointer(home, found)
-    if current is not None:
-        if current.pointer.change.operation == act.operation:
-            heal_log(home, current)
-            return Acted(current.pointer, repeated=True)
-        if current.pointer.home == home.uri and not _forked(current, others):
+    if current is not None and current.pointer.change.operation == act.operation:
+        heal_log(home, current)
+        return Acted(current.pointer, repeated=True)
+    traces = _traces(home, current, others)
+    if current is not None and current.pointer.home == home.uri:
+        ahead = traces.epoch > current.pointer.epoch
+        if not ahead and not _forked(home, current, others):
             raise Refused(
                 f"latest.json is whole: {current.pointer.version}, epoch {current.pointer.epoch}",
                 where=f"{home.uri}/{layout.POINTER}",
                 hint="use a rollback to go back; if this destination shall be home, use rehome",
             )
-    traces = _traces(home, current, others)
     if traces.last is not None:
         refuse_barred(home, traces.last, version)
     manifest = whole(home, version, opens, sha256=traces.digests.get(version))
@@ -187,8 +188,11 @@ def _traces(home: Store, current: Live | None, others: Iterable[Store]) -> Trace
     return traces
 
 
-def _forked(current: Live, others: Iterable[Store]) -> bool:
-    """Whether another destination's pointer is none that home's has been."""
+def _forked(home: Store, current: Live, others: Iterable[Store]) -> bool:
+    """Whether the log has home's epoch otherwise than its pointer, or another destination's pointer is none of its."""
+    logged = home.get(layout.log_entry(current.pointer.epoch))
+    if logged is not None and logged.body != current.body:
+        return True
     for store in others:
         theirs = as_pointer(store, store.get(layout.POINTER))
         if theirs is not None:

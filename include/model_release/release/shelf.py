@@ -73,6 +73,13 @@ class Shelf:
         """Whether pointer and listing could be read; without them nothing can be said."""
         return not self.failed.keys() & {"", layout.POINTER}
 
+    def has_moved(self) -> bool:
+        """Whether the pointer is another one than when it was first read, as far as can be told."""
+        with suppress(Unread):
+            now = self._ask(layout.POINTER, lambda: self.store.get(layout.POINTER))
+            return (now.body if now else None) != (self.stored.body if self.stored else None)
+        return False
+
     def where(self, key: str) -> str:
         """Return an object's URI."""
         return f"{self.uri}/{key}"

@@ -150,23 +150,37 @@ def terms(home: Store, pointer: Pointer) -> Iterator[Term]:
 
     Two look-ups a term at most: what lies between two terms, such as holds, is stepped over.
 
+    What came before a recovery may be patchy, since the log may be that of a destination that had not followed every
+    change; then what is left of it is told.
+
     Raises:
         Corrupt: the log lacks an epoch that is needed.
     """
     ended: datetime | None = None
+    patchy = False
     while True:
-        start = pointer if pointer.since == pointer.epoch else logged(home, pointer.since)
+        start = pointer if pointer.since == pointer.epoch else _logged(home, pointer.since, patchy) or pointer
         yield Term(pointer.version, pointer.metadata_sha256, pointer.since, start.change.at, ended)
         ended = start.change.at
         if start.change.kind is Kind.FIRST:
             return
-        if start.change.kind is Kind.RECOVER:  # its epoch lies above all that was ever seen, maybe far above
+        patchy = patchy or start.change.kind is Kind.RECOVER
+        before = _logged(home, start.epoch - 1, patchy)
+        if before is None:  # a recovery's epoch lies above all that was ever seen, maybe far above
             before = newest_logged(home, below=start.epoch)
-            if before is None:
-                return
-            pointer = before
-        else:
-            pointer = logged(home, start.epoch - 1)
+        if before is None:
+            return
+        pointer = before
+
+
+def _logged(home: Store, epoch: int, patchy: bool) -> Pointer | None:
+    """Read the pointer as it was at an epoch; None where it is not there and need not be."""
+    try:
+        return logged(home, epoch)
+    except Corrupt:
+        if not patchy:
+            raise
+        return None
 
 
 def logged(store: Store, epoch: int) -> Pointer:

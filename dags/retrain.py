@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, Metadata, dag, task
+from airflow.sdk import Metadata, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
-    last_announced,
+    announcing,
     latest_asset,
     readable_specs,
     retrain_params,
     show,
+    timetable,
     tonight,
 )
 from model_release.spec import Spec
@@ -45,9 +46,6 @@ Whether anything is new says *Ingest* in its XCom `outcome`; the decision with i
 def retrain(spec: Spec) -> None:
     """Declare the DAG of one model."""
     latest = latest_asset(spec)
-    schedule = spec.schedule and CronTriggerTimetable(
-        spec.schedule.cron, timezone=spec.schedule.timezone, interval=spec.schedule.interval
-    )
 
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
@@ -95,17 +93,14 @@ def retrain(spec: Spec) -> None:
     @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
         """Tell consumers through the asset, unless they know already."""
-        news = tonight(spec).announcement(last_announced(latest))
-        if news is None:
-            raise AirflowSkipException("consumers know what is live")
-        yield Metadata(latest, news)
+        yield from announcing(latest, tonight(spec).announcement)
 
     @dag(
         dag_id=f"retrain_{spec.identifier}",
         dag_display_name=f"Retrain: {spec.title}",
         description=f"{spec.title}: retrain, judge and release, so that latest can be trusted",
         doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
-        schedule=schedule or None,
+        schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         params=retrain_params(spec),

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
+from memory_store import MemoryStore
 from model_release import layout
 from model_release.documents import sha256_of
 from model_release.errors import Retry
 from model_release.metadata import Claim, DatasetFacts, FileEntry, GateVerdict, Manifest, Measured, RunFacts
 from model_release.pointer import Kind, Pointer
-from model_release.release.catalog import check_file, fetch, live_manifest, read_pointer
+from model_release.release.acts import Act
+from model_release.release.catalog import check_file, fetch, history, live_manifest, read_pointer
 from model_release.release.numbers import take_number
 from model_release.release.promote import Promotion, follow, promote, refresh_latest
 from model_release.release.publish import place, seal, stage
-from model_release.release.swap import move
 from model_release.stores.base import Store
-from model_release.version import FIRST, Bump, Version
+from model_release.version import FIRST, Bump
 
 AS_OF = date(2024, 5, 1)
 
@@ -148,39 +150,20 @@ class Chain:
         return self.release(made, since=since)
 
 
-def point_back(home: Store, version: Version) -> Pointer:
-    """Move the pointer to an older version, as a rollback does to the readers' eyes."""
+def begun(folder: Path, names: Iterable[str] = ("first",), *, home: MemoryStore | None = None) -> MemoryStore:
+    """Return a store with releases that were made one after the other; the last one is live."""
+    home = home or MemoryStore()
+    since = None
+    for day, name in enumerate(names, start=1):
+        promotion = Chain(home).release(make(folder, name, as_of=date(2024, 4, day), since=since), since=since)
+        assert promotion.pointer is not None
+        since = promotion.pointer.since
+    return home
 
-    def decide(current: Pointer | None) -> Pointer | None:
-        assert current is not None
-        if current.version == version:
-            return None
-        body = home.get(layout.manifest(version))
-        assert body is not None
-        epoch = current.epoch + 1
-        change = current.change.model_copy(
-            update={
-                "kind": Kind.ROLLBACK,
-                "from_version": current.version,
-                "to_version": version,
-                "by": "a person",
-            }
-        )
-        return current.model_copy(
-            update={
-                "epoch": epoch,
-                "since": epoch,
-                "version": version,
-                "metadata_sha256": sha256_of(body.body),
-                "previous": current.version,
-                "change": change,
-                "write_id": f"rollback-{epoch}-{version}",
-            }
-        )
 
-    pointer = move(home, decide)
-    assert pointer is not None
-    return pointer
+def act(operation: str, *, seen: int | None = None, by: str = "ada") -> Act:
+    """Return what a person does, by the id of the act."""
+    return Act(by=by, reason="a bad slice", operation=operation, seen=seen)
 
 
 def assert_readable(store: Store) -> None:
@@ -209,6 +192,27 @@ def assert_settled(store: Store, *, log: bool = True) -> Pointer:
         fetch(store, layout.latest_copy(each.path), each, None)
     assert _body(store, layout.latest_copy(layout.MANIFEST)) == _body(store, layout.manifest(manifest.version))
     return live.pointer
+
+
+def assert_lawful(home: Store) -> list[Kind]:
+    """No epoch is missing from the log, each follows from the one before, and what is barred was never live.
+
+    Returns:
+        The kinds of change, first to last.
+    """
+    told = [*history(home)]
+    assert [pointer.epoch for pointer in told] == list(range(1, len(told) + 1))
+    for pointer in told:
+        assert str(pointer.version) not in pointer.quarantined
+        assert pointer.version not in pointer.retired
+    for before, after in pairwise(told):
+        assert after.change.from_version == before.version
+        assert after.change.to_version == after.version
+        assert {*before.retired} <= {*after.retired}
+        moved = after.change.kind in (Kind.PROMOTE, Kind.ROLLBACK, Kind.RECOVER)
+        assert after.since == (after.epoch if moved else before.since)
+        assert moved or after.version == before.version
+    return [pointer.change.kind for pointer in told]
 
 
 def assert_files(folder: Path, manifest: Manifest) -> None:

@@ -128,10 +128,10 @@ class Scene:
                     modified = min(each.modified, store.now() - AGED)
                     store._objects[key] = _Object(each.body, each.token, modified)
 
-    def check(self, *, log: bool = True) -> None:
+    def check(self) -> None:
         """Every destination has the live release whole, and the log and copies that go with it."""
         for store in self.stores:
-            pointer = assert_settled(store, log=log)
+            pointer = assert_settled(store)
             assert (pointer.version, pointer.epoch) == (LIVE, EPOCH)
 
     def body(self, key: str, store: MemoryStore | None = None) -> bytes:
@@ -289,6 +289,12 @@ def log_of_a_follower_lacks_the_present_epoch(scene: Scene) -> Expected:
 
 
 @damage()
+def log_of_a_follower_lacks_an_epoch(scene: Scene) -> Expected:
+    scene.drop(layout.log_entry(3), scene.follower)
+    return mended(Damage.LOG_MISSING, scene.follower, layout.log_entry(3))
+
+
+@damage()
 def log_lacks_an_epoch_that_another_has(scene: Scene) -> Expected:
     scene.drop(layout.log_entry(3))
     return mended(Damage.LOG_MISSING, scene.home, layout.log_entry(3))
@@ -398,7 +404,7 @@ def follower_of_another_lineage(scene: Scene) -> Expected:
     return told(Damage.FORK, scene.follower, POINTER)
 
 
-@damage(apart=("v1.0.0/", "log/"))
+@damage(apart=("v1.0.0/",))
 def follower_emptied(scene: Scene) -> list[Expected]:
     scene.follower._objects.clear()
     lost = [mended(Damage.VERSION_MISSING, scene.follower, f"{each}/") for each in (V110, V120, V130, V140)]

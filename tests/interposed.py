@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from model_release.stores.base import OCTETS, Entry, Outcome, Store, Stored
+from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Store, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,17 @@ class Interposed:
 
     def now(self) -> datetime:
         return self._inner.now()
+
+
+def losing_the_answer(store: Store) -> Store:
+    """The first swap happens, and its answer is lost inside the SDK, whose own retry is then refused."""
+    lost: list[Request] = []
+
+    def between(request: Request) -> object:
+        outcome = request.perform()
+        if request.verb == "replace" and not lost:
+            lost.append(request)
+            return Lost()
+        return outcome
+
+    return Interposed(store, between)

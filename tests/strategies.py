@@ -15,6 +15,7 @@ from model_release.metadata import (
     FileEntry,
     GateVerdict,
     InputColumn,
+    MachineFacts,
     Manifest,
     Measured,
     RunFacts,
@@ -101,6 +102,9 @@ manifests = st.builds(
     ),
     run=st.builds(RunFacts, dag_id=maybe(text), run_id=text, run_type=maybe(text)),
     mlflow=maybe(st.builds(TrackedRun, run_id=text, model_uri=maybe(text), registered_model=maybe(text))),
+    told=maybe(st.dictionaries(text, json_value, max_size=2)),
+    machine=maybe(st.builds(MachineFacts, system=text, processor=maybe(text), blas=maybe(text))),
+    spec=maybe(st.dictionaries(text, json_value, max_size=2)),
 )
 abandoned = st.builds(
     AbandonedManifest, version=version, abandoned=st.builds(Abandoned, by=text, reason=text, at=moment)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from model_release import layout
 from model_release.errors import ModelReleaseError
@@ -68,7 +69,9 @@ def checkup(
     """
 
     def look() -> list[Finding]:
-        found = examine(places.home, [each.store for each in places.followers], read_data=read_data, tell=tell)
+        followers = [each.store for each in places.followers]
+        grace = timedelta(hours=places.retention.grace_hours)
+        found = examine(places.home, followers, read_data=read_data, grace=grace, tell=tell)
         return [*found, *_alias(places, found)]
 
     left = look()

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 from pydantic import ValidationError
-from scipy import stats
 
 from model_release.dataset import TARGET
-from model_release.gate import Champion, Choice, Decision, Evaluation, Metric, Scores
+from model_release.gate import Champion, Choice, Decision, Drift, Evaluation, Metric, Scores
 from model_release.metadata import Manifest, Measured
 from model_release.spec import Candidate, Spec
 from model_release.training import Positions, Trained, cross_validate, rows_apart
@@ -27,6 +26,8 @@ def evaluate(
     *,
     snapshot_fingerprint: str,
     champion: tuple[Manifest, int] | None,
+    quarantined: str | None = None,
+    drift: Drift | None = None,
 ) -> Evaluation:
     """Put the candidates in the spec's order of simplicity, the live version's recipe beside them.
 
@@ -40,6 +41,8 @@ def evaluate(
         snapshot_fingerprint: the fingerprint of that snapshot.
         champion: the manifest of the live version and the epoch since which it is live; None before the first
             release.
+        quarantined: why that version is no baseline, in words.
+        drift: of the data since that version.
     """
     training_rows, holdout_rows = rows_apart(spec, frame)
     order = list(spec.candidates)
@@ -48,13 +51,16 @@ def evaluate(
     rival = None
     if champion is not None and spec.gate.compare == "always":
         manifest, since = champion
-        recipe = _recipe(manifest)
+        recipe = recipe_of(manifest)
+        twin = next((each for each in ranked if each.recipe == recipe), None)
         rival = Champion(
             version=manifest.version,
             since=since,
             recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
             same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
-            scores=_scores_of(recipe, ranked, spec, frame, training_rows) if recipe else Scores(folds={}),
+            scores=_scores_of(recipe, twin, spec, frame, training_rows) if recipe else Scores(folds={}),
+            candidate=twin.name if twin else None,
+            quarantined=quarantined,
         )
     return Evaluation(
         candidates={each.name: each.scores for each in ranked},
@@ -64,6 +70,8 @@ def evaluate(
         folds=spec.validation.folds,
         repeats=spec.validation.repeats,
         dummy_brier=share * (1 - share),
+        costs={each.name: each.costs for each in ranked if each.costs is not None},
+        drift=drift,
     )
 
 
@@ -80,32 +88,31 @@ def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[fl
     return (interval.mean if interval else None), _folds_words(evaluation)
 
 
-def measured(decision: Decision, evaluation: Evaluation, spec: Spec, frame: pd.DataFrame) -> dict[str, Measured]:
+def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str, Measured]:
     """Return the chosen candidate's figures for the manifest.
 
     Keys are `accuracy` and its like for means over cross-validation, `holdout_accuracy` and its like for the
     holdout.
 
-    Means over cross-validation have the corrected interval of `gate.corrected_interval`. Shares of holdout
-    rows (accuracy, precision, recall) have Wilson's (*Probable inference, the law of succession, and
-    statistical inference*, JASA 22, 1927); the other figures of a holdout have none.
+    Means over cross-validation have the corrected interval of `gate.corrected_interval`, figures of the holdout
+    those of `training.intervals`.
     """
     found = {
         str(metric): Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
         for metric, each in decision.intervals.items()
     }
-    holdout = evaluation.candidates[decision.chosen].holdout
-    rows = _rows_behind(holdout, spec, frame)
-    for metric, value in holdout.items():
+    scores = evaluation.candidates[decision.chosen]
+    for metric, value in scores.holdout.items():
         if value is not None:
-            low, high = _wilson(value, rows[metric]) if rows.get(metric) else (None, None)
+            bounds = scores.holdout_intervals.get(metric)
+            low, high = (bounds.low, bounds.high) if bounds else (None, None)
             on = _holdout_words(evaluation, spec)
             found[f"holdout_{metric}"] = Measured(value=value, low=low, high=high, on=on)
     return found
 
 
-def _recipe(manifest: Manifest) -> Candidate | None:
-    """The recipe in the manifest of a version that this package trained; None in any other."""
+def recipe_of(manifest: Manifest) -> Candidate | None:
+    """Return the recipe in the manifest of a version that this package trained; None in any other."""
     stored = manifest.parameters or {}
     try:
         return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))
@@ -114,11 +121,10 @@ def _recipe(manifest: Manifest) -> Candidate | None:
 
 
 def _scores_of(
-    recipe: Candidate, trained: Sequence[Trained], spec: Spec, frame: pd.DataFrame, training_rows: Positions
+    recipe: Candidate, twin: Trained | None, spec: Spec, frame: pd.DataFrame, training_rows: Positions
 ) -> Scores:
-    for each in trained:
-        if each.recipe == recipe:
-            return each.scores
+    if twin is not None:
+        return twin.scores
     folds, _ = cross_validate(recipe, spec.dataset, frame, training_rows, spec.validation)
     return Scores(folds=folds)
 
@@ -138,19 +144,3 @@ def _holdout_words(evaluation: Evaluation, spec: Spec) -> str:
     method = "stratified" if spec.split.method == "stratified" else "content-hash"
     seed = f", seed {spec.split.seed}" if spec.split.method == "stratified" else ""
     return f"holdout of {evaluation.holdout_rows} rows, {method} split{seed}"
-
-
-def _rows_behind(holdout: dict[Metric, float | None], spec: Spec, frame: pd.DataFrame) -> dict[Metric, int]:
-    """The number of rows that each share of the holdout is a share of."""
-    _, holdout_rows = rows_apart(spec, frame)
-    positive = int(frame[TARGET].iloc[holdout_rows].sum())
-    rows = {Metric.ACCURACY: len(holdout_rows), Metric.RECALL: positive}
-    recall, precision = holdout.get(Metric.RECALL), holdout.get(Metric.PRECISION)
-    if recall and precision:
-        rows[Metric.PRECISION] = round(recall * positive / precision)
-    return rows
-
-
-def _wilson(share: float, rows: int) -> tuple[float, float]:
-    bounds = stats.binomtest(round(share * rows), rows).proportion_ci(method="wilson")
-    return float(bounds.low), float(bounds.high)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from model_release import dataset, evaluation, provenance, report
+from model_release import dataset, drift, evaluation, loading, provenance, report
 from model_release.documents import sha256_of
-from model_release.errors import BaselineMoved, Contended, Corrupt
-from model_release.gate import Decision, Evaluation, choose, judge
+from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound
+from model_release.gate import Decision, Drift, Evaluation, choose, judge
+from model_release.layout import staged
 from model_release.metadata import (
     Claim,
     DatasetFacts,
@@ -28,7 +29,7 @@ from model_release.metadata import (
     TrackedRun,
     model_bytes,
 )
-from model_release.pointer import Pointer
+from model_release.pointer import Pointer, why_barred
 from model_release.release.catalog import candidate_of, fetch, live_manifest, read_pointer, read_version
 from model_release.release.decisions import DecisionRecord, judged, record
 from model_release.release.numbers import became, take_number
@@ -88,14 +89,29 @@ class Bench:
 
     def evaluate(self, pointer: Pointer | None) -> Evaluation:
         """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
-        champion = (live_manifest(self.home, pointer), pointer.since) if pointer else None
+        live = live_manifest(self.home, pointer) if pointer else None
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
             self.frame,
             snapshot_fingerprint=self.snapshot.fingerprint,
-            champion=champion,
+            champion=(live, pointer.since) if live and pointer else None,
+            quarantined=why_barred(pointer, pointer.version) if pointer else None,
+            drift=self._drift_since(live) if live else None,
         )
+
+    def _drift_since(self, live: Manifest) -> Drift | None:
+        """Compare the rows with those that the live version was trained on, where those are still to be had."""
+        trained_on = live.dataset.fingerprint if live.dataset else None
+        if self.spec.gate.drift.policy == "ignore" or trained_on == self.snapshot.fingerprint:
+            return None
+        if trained_on is None:
+            return Drift(champion=live.version, unmeasured="its manifest names no snapshot")
+        try:
+            before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
+        except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
+            return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
+        return drift.compare(live.version, before, self.frame, self.spec.dataset)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""
@@ -103,8 +119,20 @@ class Bench:
             raise Corrupt(f"the training of {trained.name} left no out-of-fold predictions")
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "predictions.parquet"
-            fetch(self.home, f"staging/{self.staging}/{trained.predictions.sha256}", trained.predictions, path)
+            fetch(self.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
             return pd.read_parquet(path)
+
+    def check(self, draft: Manifest) -> None:
+        """Check that the files of a release to be open, and answer, as a consumer would open them.
+
+        Raises:
+            Refused: a form does not.
+        """
+        with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+            folder = Path(scratch)
+            for entry in draft.files:
+                fetch(self.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
+            loading.check(folder, draft)
 
 
 def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple[dict[str, Any], Claim | None]:
@@ -121,6 +149,7 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple
 
     Raises:
         Corrupt: this fingerprint was released before, and made other bytes then.
+        Refused: what is accepted does not open in a clean process, or answers otherwise there.
     """
     live = read_pointer(bench.home)
     pointer = live.pointer if live else None
@@ -136,6 +165,7 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple
     if not verdict.decision.accepted and overruled is None:
         return _in_words(verdict, version=None), None
     draft = _draft(bench, run, verdict, overruled)
+    bench.check(draft)
     claim = take_number(bench.home, draft, run=bench.staging, bump=run.bump)
     return _in_words(verdict, version=str(claim.metadata.version)), claim
 
@@ -183,6 +213,7 @@ def _reach_verdict(
             judged_at=datetime.now(UTC),
             decision=decision,
             evaluation=measured,
+            policy=bench.spec.model_dump(mode="json", include={"choose", "gate"}),
         ),
     )
 
@@ -221,7 +252,7 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
         files=sorted(files, key=lambda entry: entry.path),
-        metrics=evaluation.measured(decision, verdict.evaluation, spec, bench.frame),
+        metrics=evaluation.measured(decision, verdict.evaluation, spec),
         gate=GateVerdict(
             accepted=decision.accepted,
             reasons=decision.reasons,
@@ -244,6 +275,8 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         mlflow=_registered(bench, chosen),
+        machine=chosen.machine,
+        spec=provenance.spec_facts(spec),
     )
 
 

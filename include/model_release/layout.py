@@ -19,6 +19,7 @@ DECISIONS = "decisions"
 
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
+BECAME = "version.json"
 
 MAX_KEY_LENGTH = 900
 """Bytes. Azure and S3 take 1,024 for the whole key; the rest is left to the destination's prefix."""
@@ -115,4 +116,4 @@ def baseline_token(since: int | None) -> str:
 
 def version_of(fingerprint: str) -> str:
     """`decisions/<fingerprint>/version.json`: the one version that this fingerprint became."""
-    return check_key(f"{DECISIONS}/{fingerprint}/version.json")
+    return check_key(f"{DECISIONS}/{fingerprint}/{BECAME}")

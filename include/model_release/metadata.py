@@ -84,6 +84,14 @@ class CodeFacts(Value):
     bundle_version: str | None = None
 
 
+class MachineFacts(Value):
+    """On what a model was fitted: processors and their arithmetic libraries round sums differently."""
+
+    system: str
+    processor: str | None = None
+    blas: str | None = Field(default=None, description="the linear algebra in use, and the processor it is tuned for")
+
+
 class RunFacts(Value):
     """Which run made the model."""
 
@@ -130,6 +138,13 @@ class Manifest(Document):
     code: CodeFacts | None = None
     run: RunFacts
     mlflow: TrackedRun | None = None
+    told: dict[str, JsonValue] | None = Field(
+        default=None, description="the hand-made metadata.json that a person's files came with, whole"
+    )
+    machine: MachineFacts | None = None
+    spec: dict[str, JsonValue] | None = Field(
+        default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
+    )
 
     @property
     def data_as_of(self) -> date | None:

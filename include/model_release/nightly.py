@@ -11,13 +11,14 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from model_release import provenance
 from model_release.errors import Corrupt, ModelReleaseError
 from model_release.layout import run_token
+from model_release.loading import check
 from model_release.metadata import Claim, Manifest
 from model_release.places import Opener, Places
 from model_release.release.catalog import read_claim, read_pointer
@@ -209,12 +210,12 @@ class Nightly:
         return verdict, [{"destination": each.name, **order} for each in self.spec.destinations]
 
     def upload(self, order: Json) -> Json:
-        """Put the version at one destination and read it back."""
+        """Put the version at one destination, read it back, and check that what came back answers as in training."""
         destination = self.spec.destination(order["destination"])
         claim = self._claim(order["version"])
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
-            sent = place(claim, home=self.home, target=target)
+            sent = place(claim, home=self.home, target=target, inspect=partial(check, manifest=claim.metadata))
         except ModelReleaseError as error:
             if destination.required:
                 raise
@@ -249,28 +250,8 @@ class Nightly:
         }
 
     def announcement(self, last: Json | None) -> Json | None:
-        """Return what consumers are to be told of the live version.
-
-        Args:
-            last: what they were told last; None where they were never told anything.
-
-        Returns:
-            None where there is nothing to tell: they know, or nothing is live, or this run may not move `latest`.
-        """
-        live = read_pointer(self.home)
-        if live is None or self.run.promote == "never":
-            return None
-        pointer = live.pointer
-        if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
-            return None  # a hold or a quarantine meanwhile is no news to a consumer
-        return {
-            "version": str(pointer.version),
-            "epoch": pointer.epoch,
-            "since": pointer.since,
-            "lineage": pointer.lineage,
-            "metadata_sha256": pointer.metadata_sha256,
-            "home": pointer.home,
-        }
+        """Return what consumers are to be told, as `Places.announcement`; nothing by a run that may not promote."""
+        return None if self.run.promote == "never" else self.places.announcement(last)
 
     @cached_property
     def _data(self) -> Store:

@@ -12,6 +12,7 @@ from typing import Any
 from model_release.errors import NotFound
 from model_release.release.catalog import live_manifest, read_pointer
 from model_release.release.reconcile import Follower, reconcile
+from model_release.retention import Retention
 from model_release.spec import Destination, Spec, Tracking
 from model_release.stores import Store, open_store
 from model_release.transfer import TransferSettings
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 Opener = Callable[[str, TransferSettings], Store]
 """From a URI and a destination's settings to a store; Airflow's goes through the provider hooks."""
 
+KEEP = Retention()
+
 
 class Places:
     """The stores of one model.
@@ -29,12 +32,21 @@ class Places:
         home: the model's folder at the destination whose pointer decides.
         followers: the same folder at the other destinations.
         tracking: where MLflow keeps the model's registry; None where nothing is tracked.
+        retention: what pruning keeps.
     """
 
-    def __init__(self, home: Store, followers: Sequence[Follower] = (), *, tracking: Tracking | None = None) -> None:
+    def __init__(
+        self,
+        home: Store,
+        followers: Sequence[Follower] = (),
+        *,
+        tracking: Tracking | None = None,
+        retention: Retention = KEEP,
+    ) -> None:
         self.home = home
         self.followers = list(followers)
         self.tracking = tracking
+        self.retention = retention
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Places:
@@ -44,7 +56,7 @@ class Places:
             return opener(spec.model_uri(destination), destination.transfer)
 
         followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
-        return cls(at(spec.home), followers, tracking=spec.tracking)
+        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention)
 
     @property
     def stores(self) -> list[Store]:
@@ -84,6 +96,30 @@ class Places:
             raise NotFound("latest.json was there and is gone", where=self.home.uri)
         tracked = live_manifest(self.home, found.pointer).mlflow
         return found.pointer.epoch, tracked.registered_version if tracked else None
+
+    def announcement(self, last: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Return what consumers are to be told of the live version.
+
+        Args:
+            last: what they were told last; None where they were never told anything.
+
+        Returns:
+            None where there is nothing to tell: they know, or nothing is live.
+        """
+        live = read_pointer(self.home)
+        if live is None:
+            return None
+        pointer = live.pointer
+        if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
+            return None  # a hold or a quarantine meanwhile is no news to a consumer
+        return {
+            "version": str(pointer.version),
+            "epoch": pointer.epoch,
+            "since": pointer.since,
+            "lineage": pointer.lineage,
+            "metadata_sha256": pointer.metadata_sha256,
+            "home": pointer.home,
+        }
 
     def _follow_in_registry(self) -> list[str]:
         if self.tracking is None:

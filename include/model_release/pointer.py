@@ -242,6 +242,9 @@ def recovered(
         change: a person's.
         write_id: unique.
     """
+    previous = last.version if last else None
+    if last is not None and previous == candidate.version:
+        previous = last.previous
     return Pointer(
         lineage=lineage,
         home=home,
@@ -251,7 +254,7 @@ def recovered(
         schema_revision=candidate.schema_revision,
         data_as_of=candidate.data_as_of,
         since=epoch,
-        previous=last.version if last else None,
+        previous=previous,
         holds=last.holds if last else [],
         quarantined=last.quarantined if last else {},
         retired=last.retired if last else [],

@@ -1,6 +1,6 @@
 """What made a model: which code, which Python, which packages, and the one fingerprint of a run.
 
-For the tasks that record it. Nothing here imports the packages that it asks about.
+For the tasks that record it. Nothing here imports a package to ask for its version.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from model_release import __version__
 from model_release.documents import sha256_of
 from model_release.errors import UsageError
-from model_release.metadata import CodeFacts
+from model_release.metadata import CodeFacts, MachineFacts
 from model_release.spec import Spec
 
 PACKAGE = Path(__file__).resolve().parent
@@ -67,6 +68,45 @@ def code_facts(*, bundle_version: str | None = None) -> CodeFacts:
         revision=git_revision(PACKAGE),
         bundle_version=bundle_version,
     )
+
+
+def machine_facts() -> MachineFacts:
+    """Return on what this process computes. Libraries count once they are loaded, so ask after a fit."""
+    from threadpoolctl import threadpool_info
+
+    kernels = {
+        " ".join(str(each[key]) for key in ("internal_api", "version", "architecture") if each.get(key))
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
+    }
+    return MachineFacts(
+        system=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        blas=", ".join(sorted(kernels)) or None,
+    )
+
+
+def spec_facts(spec: Spec) -> dict[str, Any]:
+    """Return the spec as the manifest keeps it, so that the model can be trained again.
+
+    Tracking has no part in training, and of a source on the web only host and path are kept: such addresses may hold a
+    password, and a manifest goes to every destination.
+    """
+    facts = spec.model_dump(mode="json", exclude={"tracking"})
+    source = urlsplit(spec.dataset.source)
+    if source.scheme in ("http", "https"):
+        bare = source._replace(netloc=source.netloc.rpartition("@")[2], query="", fragment="")
+        facts["dataset"]["source"] = bare.geturl()
+    return facts
+
+
+def _processor() -> str | None:
+    """Return the processor's name, which Linux alone tells."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or None
 
 
 def git_revision(folder: Path) -> str | None:

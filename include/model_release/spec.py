@@ -6,6 +6,7 @@ nearest right spelling. Nothing here imports scikit-learn, so that DAG files can
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from datetime import timedelta
@@ -14,12 +15,13 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, field_validator, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError
 from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
+from model_release.retention import Retention
 from model_release.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
@@ -177,7 +179,7 @@ class Tracking(Strict):
 
 
 class Schedule(Strict):
-    """When the nightly run starts: five cron fields in a time zone, and the span of one data interval."""
+    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
 
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
@@ -197,7 +199,13 @@ class Schedule(Strict):
 
 
 class Spec(Strict):
-    """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first."""
+    """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
+
+    Attributes:
+        schedule: when it is retrained; None: only by hand.
+        housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
+        retention: how long releases are kept.
+    """
 
     name: Slug
     title: str
@@ -212,6 +220,8 @@ class Spec(Strict):
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
+    retention: Retention = Retention()
+    housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 
     _path: Path = PrivateAttr(default=Path())
@@ -224,6 +234,22 @@ class Spec(Strict):
         if not self.destinations[0].required:
             raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
         return self
+
+    @field_validator("gate")
+    @classmethod
+    def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        columns = info.data["dataset"].columns if "dataset" in info.data else {}
+        for each in gate.slices if columns else []:
+            column = columns.get(each.column)
+            if column is None:
+                close = difflib.get_close_matches(each.column, columns, n=1, cutoff=0.5)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"slices: the data has no column {each.column!r}{hint}")
+            if column.kind == "numeric" and each.bins is None:
+                raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
+            if column.kind == "categorical" and each.bins is not None:
+                raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
+        return gate
 
     @property
     def path(self) -> Path:

@@ -293,6 +293,12 @@ def test_listing_goes_over_all_pages(any_store: S3Store) -> None:
     assert len(wire.operations) == 3
 
 
+def test_what_the_console_calls_a_folder_is_no_object(store: S3Store) -> None:
+    store.create("latest/x", b"x")
+    store._client.put_object(Bucket=store._bucket, Key=store._root + "latest/")
+    assert [entry.key for entry in store.list()] == ["latest/x"]
+
+
 @pytest.mark.parametrize("large", [False, True])
 def test_a_download_that_was_changed_on_the_way_is_refused(
     weed: Server, bucket: str, big: Path, tmp_path: Path, large: bool

@@ -78,7 +78,7 @@ def test_what_has_one_right_answer_is_mended_and_the_rest_is_left(scene: Scene, 
     assert {(each.kind, each.where) for each in done.mended} == {each.told[:2] for each in expected if each.mends}
     if not left:
         assert done.failures == []
-        scene.check(log="log/" not in case.apart)
+        scene.check()
     wanted = scene.bodies(scene.healthy) if not left else broken
     for found, right in zip(scene.bodies(), wanted, strict=True):
         mended = {each.key for each in expected if each.mends} if left else set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import AS_OF, Chain, assert_settled, make, point_back
+from builders import AS_OF, Chain, act, assert_settled, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
@@ -21,6 +21,7 @@ from model_release.errors import (
     UnknownFormat,
 )
 from model_release.pointer import Hold, Kind, Pointer, Quarantine
+from model_release.release.acts import rollback
 from model_release.release.catalog import history, live_pointer, read_pointer
 from model_release.release.probe import check_conditions
 from model_release.release.promote import follow, refresh_latest
@@ -259,7 +260,7 @@ def test_followers_follow_back_after_a_rollback(tmp_path: Path) -> None:
     chain = Chain(home, [follower])
     chain.release(make(tmp_path, "a"))
     chain.release(make(tmp_path, "b", since=1), since=1)
-    point_back(home, FIRST)
+    rollback(home, act("back"))
     chain.spread()
     assert assert_settled(follower).version == FIRST
     assert assert_settled(home).version == FIRST
@@ -301,7 +302,7 @@ def test_copies_start_over_if_the_pointer_moves_under_them(memory: MemoryStore, 
 
     def between(request: Request) -> object:
         if request.verb == "copy" and not moved:
-            moved.append(point_back(memory, FIRST))
+            moved.append(rollback(memory, act("back")).pointer)
         return request.perform()
 
     refresh_latest(Interposed(memory, between))

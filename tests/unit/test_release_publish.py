@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from builders import Chain, assert_readable, assert_settled, fingerprint_of, make
+from builders import Chain, act, assert_readable, assert_settled, begun, fingerprint_of, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
 from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
+from model_release.release.acts import rollback
 from model_release.release.catalog import published, read_claim, read_version, versions
 from model_release.release.numbers import abandon, became, take_number
 from model_release.release.promote import follow
@@ -153,16 +153,9 @@ def test_numbers_go_by_bump_and_schema(memory: MemoryStore, tmp_path: Path) -> N
 
 
 def test_numbers_after_the_pointer_moved_back(memory: MemoryStore, tmp_path: Path) -> None:
-    from builders import point_back
-
-    chain = Chain(memory)
-    since = None
-    for day, name in enumerate("abc", 1):
-        promotion = chain.release(make(tmp_path, name, as_of=date(2024, 1, day), since=since), since=since)
-        assert promotion.pointer is not None
-        since = promotion.pointer.since
-    point_back(memory, FIRST)
-    assert str(chain.publish(make(tmp_path, "d")).version) == "v1.3.0"
+    begun(tmp_path, "abc", home=memory)
+    rollback(memory, act("back"), to=FIRST)
+    assert str(Chain(memory).publish(make(tmp_path, "d")).version) == "v1.3.0"
 
 
 def test_a_number_that_was_given_up_is_never_used_again(memory: MemoryStore, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every schedule, within bounds, of two real verbs over one store: what simpler rules than DESIGN.md's would break.
 
-The names in brackets are those of the design's own schedules; the verbs that a rollback, a quarantine and pruning need
-come with the issue that brings them.
+The numbers in brackets are those of the design's own schedules. Here are the verbs of the nightly chain; a person's are
+in `test_schedules_of_acts`.
 """
 
 from __future__ import annotations
@@ -12,45 +12,27 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, Made, assert_readable, assert_settled, make, point_back
+from builders import Chain, Made, act, assert_readable, assert_settled, begun, make
 from interleave import Actor, explore
-from interposed import Interposed, Request
+from interposed import Interposed, Request, losing_the_answer
 from memory_store import MemoryStore
 from model_release import layout
 from model_release.errors import BaselineMoved, OutcomeUnknown, Refused
 from model_release.metadata import AbandonedManifest, Manifest
 from model_release.pointer import Kind, Pointer
+from model_release.release.acts import rollback
 from model_release.release.catalog import fetch, read_pointer, read_version, versions
 from model_release.release.numbers import abandon, became, take_number
 from model_release.release.promote import Promotion, follow, refresh_latest
 from model_release.release.publish import place, seal
 from model_release.release.reconcile import reconcile
-from model_release.stores.base import Lost, Store
+from model_release.stores.base import Store
 from model_release.version import FIRST, Bump, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
 V110 = Version(1, 1, 0)
 Wrap = Callable[[Store], Store]
-
-
-def begun(tmp_path: Path, *, names: tuple[str, ...] = ("first",)) -> MemoryStore:
-    """A store with releases that were made one after the other; the last one is live."""
-    home = MemoryStore()
-    since = None
-    for day, name in enumerate(names, start=1):
-        promotion = Chain(home).release(make(tmp_path, name, as_of=date(2024, 4, day), since=since), since=since)
-        assert promotion.pointer is not None
-        since = promotion.pointer.since
-    return home
-
-
-def copy_of(store: MemoryStore) -> MemoryStore:
-    """The same objects under the same tokens; they are immutable, so a shallow copy is enough."""
-    fresh = MemoryStore(store.uri)
-    fresh._objects = dict(store._objects)
-    fresh._writes = store._writes
-    return fresh
 
 
 def epochs(store: Store) -> list[int]:
@@ -80,7 +62,7 @@ def test_two_runs_get_two_numbers(tmp_path: Path, first: bool, deaths: int) -> N
     one, two = make(tmp_path, "one"), make(tmp_path, "two")
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         actors = [Actor(each.run, publishing(home, each), mortal=True) for each in (one, two)]
 
         def check() -> None:
@@ -112,7 +94,7 @@ def test_one_fingerprint_becomes_one_version(tmp_path: Path, deaths: int) -> Non
     nights = [make(tmp_path, "same", run=run) for run in ("night1", "night2")]
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         actors = [Actor(each.run, publishing(home, each), mortal=True) for each in nights]
 
         def check() -> None:
@@ -136,7 +118,7 @@ def test_two_first_releases(tmp_path: Path) -> None:
     made = [chain.publish(make(tmp_path, name)) for name in ("one", "two")]
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         actors = [Actor(str(each.version), promoting(home, each, since=None)) for each in made]
 
         def check() -> None:
@@ -162,7 +144,7 @@ def test_promotions_race_forward_only(tmp_path: Path, deaths: int) -> None:
     made = [chain.publish(make(tmp_path, name, as_of=date(2024, 5, d), since=1)) for d, name in enumerate("ab", 1)]
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         actors = [Actor(str(each.version), promoting(home, each, since=1), mortal=True) for each in made]
 
         def check() -> None:
@@ -184,19 +166,19 @@ def test_promotions_race_forward_only(tmp_path: Path, deaths: int) -> None:
 
 def test_lost_answer_and_a_third_writer(tmp_path: Path) -> None:
     """[3] The answer of a swap is lost, another writer moves on: the log tells the first one that it had won."""
-    before = begun(tmp_path, names=("first", "second"))
+    before = begun(tmp_path, ("first", "second"))
     newer = Chain(before).publish(make(tmp_path, "newer", as_of=date(2024, 5, 1), since=2))
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
 
         def promotes(wrap: Wrap) -> object:
             return Chain(losing_the_answer(wrap(home))).promote(newer, since=2)
 
-        actors = [Actor("promotes", promotes), Actor("third", lambda wrap: point_back(wrap(home), FIRST))]
+        actors = [Actor("promotes", promotes), Actor("third", lambda wrap: rollback(wrap(home), act("back"), to=FIRST))]
 
         def check() -> None:
-            no_errors(*actors, but=(BaselineMoved,))
+            no_errors(*actors, but=(BaselineMoved, Refused))
             was_live = newer.version in [_at(home, epoch).version for epoch in epochs(home)]
             told = actors[0].error is None and actors[0].result.refusal is None
             assert told == was_live
@@ -214,7 +196,7 @@ def test_late_request(tmp_path: Path) -> None:
     newer = Chain(before).publish(make(tmp_path, "newer", since=1))
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         late: list[Callable[[], object]] = []
 
         def promotes(wrap: Wrap) -> object:
@@ -254,10 +236,10 @@ def test_follower_never_stays_behind(tmp_path: Path, deaths: int) -> None:
     chain.promote(chain.publish(make(tmp_path, "newer", since=1)), since=1)
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home, follower = copy_of(home_before), copy_of(follower_before)
+        home, follower = home_before.clone(), follower_before.clone()
 
         def rolls_back(wrap: Wrap) -> None:
-            point_back(wrap(home), FIRST)
+            rollback(wrap(home), act("back"))
             follow(wrap(home), wrap(follower))
 
         actors = [
@@ -280,14 +262,14 @@ def test_follower_never_stays_behind(tmp_path: Path, deaths: int) -> None:
 @pytest.mark.parametrize("deaths", [0, 1])
 def test_copies_end_as_those_of_the_live_version(tmp_path: Path, deaths: int) -> None:
     """[2] The publisher's copies and a rollback's meet in `latest/`: the last one to finish is right."""
-    before = begun(tmp_path, names=("first", "second"))
+    before = begun(tmp_path, ("first", "second"))
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
         home.delete(layout.latest_copy("best_model.pkl"))
 
         def rolls_back(wrap: Wrap) -> None:
-            point_back(wrap(home), FIRST)
+            rollback(wrap(home), act("back"))
             refresh_latest(wrap(home))
 
         actors = [
@@ -312,7 +294,7 @@ def test_sweeper_and_late_worker(tmp_path: Path) -> None:
     claim = Chain(before).claim(make(tmp_path, "late", since=1))
 
     def setting() -> tuple[list[Actor], Callable[[], None]]:
-        home = copy_of(before)
+        home = before.clone()
 
         def late_worker(wrap: Wrap) -> Manifest:
             place(claim, home=wrap(home), target=wrap(home))
@@ -344,20 +326,6 @@ def test_sweeper_and_late_worker(tmp_path: Path) -> None:
         return actors, check
 
     assert explore(setting, preemptions=2, deaths=1) > 50
-
-
-def losing_the_answer(store: Store) -> Store:
-    """The first swap happens, and its answer is lost inside the SDK, whose own retry is then refused."""
-    lost: list[Request] = []
-
-    def between(request: Request) -> object:
-        outcome = request.perform()
-        if request.verb == "replace" and not lost:
-            lost.append(request)
-            return Lost()
-        return outcome
-
-    return Interposed(store, between)
 
 
 def _at(store: Store, epoch: int) -> Pointer:

@@ -13,6 +13,7 @@ import pytest
 import model_release
 from model_release.errors import EXIT_USAGE, SpecError
 from model_release.gate import Choice
+from model_release.retention import Retention
 from model_release.spec import Estimator, Spec
 from model_release.specfile import SPECS_VARIABLE, find_specs, load_spec
 
@@ -95,6 +96,9 @@ def test_defaults(write: Write) -> None:
     assert spec.choose is Choice.SIMPLEST_NOT_WORSE
     assert spec.schedule is not None
     assert spec.schedule.cron == "0 2 * * *"
+    assert spec.housekeeping is not None
+    assert spec.housekeeping.cron == "0 4 * * 0"
+    assert spec.retention == Retention(live_versions=10, days=30, other_versions=5, grace_hours=24)
     assert (spec.split.method, spec.split.holdout) == ("content_hash", 0.2)
     assert spec.dataset.missing == ["", "?"]
     assert spec.tracking is None
@@ -183,6 +187,14 @@ BROKEN = {
         "the file",
         "home is always required",
     ),
+    "unknown key of the retention": (
+        "owner: garden",
+        "owner: garden\nretention: {live_version: 3}",
+        4,
+        "retention.live_version",
+        "did you mean 'live_versions'?",
+    ),
+    "nothing kept": ("owner: garden", "owner: garden\nretention: {days: 0}", 4, "retention.days", "greater than"),
     "bad cron": ("owner: garden", "owner: garden\nschedule: {cron: hourly}", 4, "schedule.cron", "1 fields"),
     "destinations are no list": (
         '  - {name: local, uri: "${STORE}"}',

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import cleveland
-from model_release import training
+from model_release import golden, training
 from model_release.errors import DataInvalid, SpecError
 from model_release.gate import Metric
 from model_release.spec import Candidate, Estimator, Validation
@@ -63,6 +63,7 @@ def test_what_training_gave_survives_as_a_document(tmp_path: Path) -> None:
         "preprocessor.pkl",
         "model.onnx",
         "MLmodel",
+        "golden.json",
     ]
     assert {entry.path for entry in trained.made} == {path.name for path in tmp_path.iterdir()}
     for entry in trained.made:
@@ -164,7 +165,7 @@ def test_the_onnx_form_agrees_on_every_row(estimator: str) -> None:
     label, probability = onnx_export.predict(graph, unseen.to_numpy())
     prepared = preprocessor.transform(unseen)
     assert (label == classifier.predict(prepared)).all()
-    assert np.abs(probability - classifier.predict_proba(prepared)[:, 1]).max() <= onnx_export.TOLERANCE
+    assert np.abs(probability - classifier.predict_proba(prepared)[:, 1]).max() <= golden.TOLERANCE
     properties = {each.key: each.value for each in onnx.load_from_string(graph).metadata_props}
     assert properties[onnx_export.COLUMNS].startswith('["age", "sex", "cp"')
 
@@ -173,7 +174,7 @@ def test_a_form_that_cannot_be_made_is_left_out_with_a_reason(tmp_path: Path) ->
     trained = train(cleveland.candidate("HistGradientBoostingClassifier", max_iter=5), tmp_path)
 
     if training.ONNX_FILE in {entry.path for entry in trained.files}:
-        assert trained.onnx.startswith("the same class on all 303 rows")
+        assert trained.onnx.startswith("the same class on all 303 rows and 8 made-up ones")
     else:
         assert trained.onnx.startswith("left out: ")
         assert not (tmp_path / training.ONNX_FILE).exists()
@@ -181,7 +182,7 @@ def test_a_form_that_cannot_be_made_is_left_out_with_a_reason(tmp_path: Path) ->
 
 
 def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "TOLERANCE", 0.0)
+    monkeypatch.setattr(golden, "TOLERANCE", 0.0)
 
     trained = train(LOGISTIC, tmp_path)
 

@@ -1,6 +1,6 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
-`declaring` is for DAG files, `running` for their tasks, `hooks` makes stores from connections.
+`declaring` and `forms` are for DAG files, `running` for their tasks, `hooks` makes stores from connections.
 """
 
 from model_release.airflow_glue.declaring import (
@@ -8,20 +8,26 @@ from model_release.airflow_glue.declaring import (
     latest_asset,
     readable_specs,
     refuse_unreadable_specs,
-    retrain_params,
+    timetable,
 )
+from model_release.airflow_glue.forms import housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import open_through_hooks
-from model_release.airflow_glue.running import last_announced, run_facts, show, tonight
+from model_release.airflow_glue.running import announcing, by_hand, run_facts, show, this_week, tonight
 
 __all__ = [
     "FOLLOW_THE_ERRORS",
-    "last_announced",
+    "announcing",
+    "by_hand",
+    "housekeeping_params",
     "latest_asset",
     "open_through_hooks",
+    "operate_params",
     "readable_specs",
     "refuse_unreadable_specs",
     "retrain_params",
     "run_facts",
     "show",
+    "this_week",
+    "timetable",
     "tonight",
 ]

@@ -1,18 +1,24 @@
-"""What a task needs of Airflow while it runs: the facts of its run from the context, and a way to show a value."""
+"""What a task needs of Airflow while it runs: its run's facts from the context, a way to show and to announce."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context
+from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.definitions.asset import Model
+from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.hooks import open_through_hooks
 from model_release.errors import UsageError
+from model_release.housekeeping import Housekeeping
+from model_release.layout import run_token
 from model_release.nightly import Json, Nightly, Run
+from model_release.operating import Action, Operation, Request
+from model_release.places import Places
 from model_release.spec import Spec
-from model_release.version import Bump
+from model_release.version import Bump, Version
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,15 +30,57 @@ def tonight(spec: Spec) -> Nightly:
     return Nightly(_as_asked(spec, context["params"]), run_facts(context), opener=open_through_hooks)
 
 
+def by_hand(spec: Spec) -> Operation:
+    """Return what the person asked for whose run's task is running."""
+    context = get_current_context()
+    run, params = _known(context), context["params"]
+    version = params["version"]
+    request = Request(
+        action=Action(params["action"]),
+        reason=params["reason"],
+        by=_by(run),
+        operation=run_token(run.run_id),
+        asked=run.run_after,
+        version=Version.parse(version) if version else None,
+        epoch=params["epoch"],
+        overrule=params["overrule"],
+    )
+    return Operation(Places.of(spec, open_through_hooks), request)
+
+
+def this_week(spec: Spec) -> Housekeeping:
+    """Return the round of housekeeping of the run whose task is running."""
+    context = get_current_context()
+    run = _known(context)
+    return Housekeeping(
+        Places.of(spec, open_through_hooks),
+        spec.retention,
+        by=run.dag_id,
+        operation=run_token(run.run_id),
+        dry_run=context["params"]["dry_run"],
+    )
+
+
 def show(key: str, value: Json) -> None:
     """Put a value on the running task's page, under XCom."""
     get_current_context()["ti"].xcom_push(key=key, value=value)
 
 
-def last_announced(latest: Model) -> Json | None:
-    """Return what the newest event of the asset said; None where there was never one."""
+def announcing(latest: Model, announcement: Callable[[Json | None], Json | None]) -> Iterator[Metadata]:
+    """Tell consumers through the asset.
+
+    Args:
+        latest: the asset, an inlet and an outlet of the running task.
+        announcement: from what they were told last to what they are to be told; None where there is nothing to tell.
+
+    Raises:
+        AirflowSkipException: they know already.
+    """
     events = get_current_context()["inlet_events"][latest].ascending(False).limit(1)
-    return dict(events[0].extra or {}) if len(events) else None
+    news = announcement(dict(events[0].extra or {}) if len(events) else None)
+    if news is None:
+        raise AirflowSkipException("consumers know what is live")
+    yield Metadata(latest, news)
 
 
 def run_facts(context: Context) -> Run:
@@ -41,23 +89,16 @@ def run_facts(context: Context) -> Run:
     Raises:
         UsageError: the trigger's conf has a key that no parameter has.
     """
-    run, params = context["dag_run"], context["params"]
-    conf, form = run.conf or {}, context["dag"].params  # the task's own params hold the conf's keys as well
-    unknown = sorted(set(conf) - set(form))
-    if unknown:
-        raise UsageError(
-            f"the run's conf has unknown keys: {', '.join(unknown)}",
-            hint=f"known: {', '.join(sorted(form))}",
-        )
+    run, params = _known(context), context["params"]
     run_type = run.run_type.value  # str() of the enum that tasks see is its Python name
     promote = params["promote"]
-    if run_type == "backfill" and conf.get("promote") is None:
+    if run_type == "backfill" and (run.conf or {}).get("promote") is None:
         promote = "never"
     bump = params["bump"]
     return Run(
         run_id=run.run_id,
         as_of=_as_of(run, params["as_of"]),
-        by=run.triggering_user_name or "airflow",
+        by=_by(run),
         dag_id=run.dag_id,
         run_type=run_type,
         promote=promote,
@@ -65,6 +106,23 @@ def run_facts(context: Context) -> Run:
         bump=None if bump == "auto" else Bump(bump),
         bundle_version=_bundle_version(context["ti"]),
     )
+
+
+def _known(context: Context) -> Any:
+    """The run, whose conf has no key that the form does not have: Airflow itself takes any."""
+    run = context["dag_run"]
+    form = context["dag"].params  # the task's own params hold the conf's keys as well
+    unknown = sorted(set(run.conf or {}) - set(form))
+    if unknown:
+        raise UsageError(
+            f"the run's conf has unknown keys: {', '.join(unknown)}",
+            hint=f"known: {', '.join(sorted(form))}",
+        )
+    return run
+
+
+def _by(run: Any) -> str:
+    return run.triggering_user_name or "airflow"
 
 
 def _bundle_version(ti: Any) -> str | None:

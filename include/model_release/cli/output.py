@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.filesize import decimal
-from rich.table import Table
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from model_release.errors import ModelReleaseError
 
 DEBUG_VARIABLE = "MODEL_RELEASE_DEBUG"
 """Environment variable: `1` shows the traceback of an error."""
+
+SetOut = Callable[[str, int, str], None]
+"""Called as a file sets out: its path, its size in bytes, the URI that it goes to or comes from."""
 
 GOOD, BAD, CALM = "green", "bold red", "dim"
 
@@ -45,6 +50,30 @@ class Output:
         """Print a word about the progress."""
         if not self.quiet:
             _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def travel(self, total: int | None) -> Iterator[SetOut]:
+        """Show files on their way: a bar that moves on a terminal, else a line for each.
+
+        Args:
+            total: bytes that will travel; None where nobody knows.
+        """
+        console = _console(stderr=True)
+        if self.quiet or not console.is_terminal:
+            yield lambda path, length, uri: self.say(f"{path}  {size(length)}  {uri}")
+            return
+        name = TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True))
+        columns = (SpinnerColumn(), name, BarColumn(bar_width=20), DownloadColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True, expand=True) as progress:
+            task, under_way = progress.add_task("", total=total), 0
+
+            def set_out(path: str, length: int, uri: str) -> None:
+                nonlocal under_way
+                progress.update(task, advance=under_way, description=safe(f"{path}  {uri}"))
+                under_way = length
+
+            yield set_out
+            progress.update(task, advance=under_way)
 
 
 def tell_error(error: ModelReleaseError, *, as_json: bool) -> None:

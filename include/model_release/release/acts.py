@@ -14,22 +14,25 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from model_release import layout
-from model_release.errors import BaselineMoved, NotFound, Refused
+from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import GateVerdict, Manifest
 from model_release.pointer import (
+    Candidate,
     Change,
     Kind,
     Pointer,
+    first,
     held,
     lifted,
+    promoted,
     quarantined,
     released,
     rolled_back,
     why_barred,
+    why_not,
 )
-from model_release.release import promote as phase_two
-from model_release.release.catalog import candidate_of, fetch, logged, published, read_pointer, terms
-from model_release.release.promote import check_home
+from model_release.release.catalog import candidate_of, fetch, logged, published, read_claim, terms
+from model_release.release.promote import check_beginning, check_home, from_the_future
 from model_release.release.swap import move
 from model_release.stores.base import Store
 from model_release.version import Version
@@ -112,36 +115,38 @@ def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, 
         Refused: a rule says no, or `latest` has moved since it was seen.
         NotFound, Corrupt: the version is not there whole.
     """
-    live = read_pointer(home)
-    if live is None:
-        manifest = published(home, version)
-        since = None
-    else:
-        current = live.pointer
-        check_home(home, current)
-        earlier = _earlier(home, current, act, act.seen if act.seen is not None else current.epoch)
-        if earlier is not None:
-            return Acted(earlier, repeated=True)
-        _check_seen(current, act.seen)
-        _refuse_live(current, version)
-        manifest = _may_be_live(home, current, version, opens)
-        since = current.since
-    gate = manifest.gate
-    if not overrule and (gate is None or not gate.accepted or gate.since != since):
-        raise Refused(
-            f"{version} was not accepted against what is live: {_in_words(gate)}",
-            where=f"{home.uri}/{layout.manifest(version)}",
-            hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
-        )
-    try:
-        done = phase_two.promote(
-            home, manifest, judged_since=since, by=act.by, reason=act.reason, operation=act.operation
-        )
-    except BaselineMoved as error:
-        raise Refused(error.what, where=error.where, hint="look again, and decide again") from error
-    if done.refusal is not None or done.pointer is None:
-        raise Refused(done.refusal or "nothing is live", where=f"{home.uri}/{layout.POINTER}")
-    return Acted(done.pointer, repeated=False)
+
+    def may_be(current: Pointer | None) -> Candidate:
+        if current is None:
+            manifest, since = whole(home, version, opens), None
+        else:
+            _refuse_live(current, version)
+            manifest, since = _may_be_live(home, current, version, opens), current.since
+        gate = manifest.gate
+        if not overrule and (gate is None or not gate.accepted or gate.since != since):
+            raise Refused(
+                f"{version} was not accepted against what is live: {_in_words(gate)}",
+                where=f"{home.uri}/{layout.manifest(version)}",
+                hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
+            )
+        candidate = candidate_of(manifest)
+        refusal = from_the_future(home, candidate) or (why_not(current, candidate) if current else None)
+        if refusal is not None:
+            raise Refused(refusal, where=f"{home.uri}/{layout.POINTER}")
+        return candidate
+
+    def begin(now: datetime) -> Pointer:
+        check_beginning(home)
+        candidate = may_be(None)
+        change = change_of(act, Kind.FIRST, None, now, to=version)
+        return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=new_write_id())
+
+    def propose(current: Pointer, now: datetime) -> Pointer:
+        candidate = may_be(current)
+        change = change_of(act, Kind.PROMOTE, current, now, to=version)
+        return promoted(current, candidate, change=change, write_id=new_write_id())
+
+    return performed(home, act, propose, begin=begin)
 
 
 def hold(home: Store, act: Act) -> Acted:
@@ -212,8 +217,20 @@ def lift(home: Store, version: Version, act: Act) -> Acted:
     return performed(home, act, propose)
 
 
-def performed(home: Store, act: Act, propose: Callable[[Pointer, datetime], Pointer]) -> Acted:
+def performed(
+    home: Store,
+    act: Act,
+    propose: Callable[[Pointer, datetime], Pointer],
+    *,
+    begin: Callable[[datetime], Pointer] | None = None,
+) -> Acted:
     """Change the pointer once, by what `propose` makes of the state that the author saw, at the store's time.
+
+    Args:
+        home: the model's folder at home.
+        act: the person's.
+        propose: makes the next pointer.
+        begin: makes the first one, for an act that may begin a history.
 
     Raises:
         NotFound: nothing was ever released here.
@@ -225,7 +242,10 @@ def performed(home: Store, act: Act, propose: Callable[[Pointer, datetime], Poin
     def decide(current: Pointer | None) -> Pointer | None:
         nonlocal seen, earlier
         if current is None:
-            raise NotFound("nothing was ever released here", where=home.uri)
+            if begin is None:
+                raise NotFound("nothing was ever released here", where=home.uri)
+            seen = 0 if seen is None else seen
+            return begin(home.now())
         check_home(home, current)
         seen = current.epoch if seen is None else seen
         earlier = _earlier(home, current, act, seen)
@@ -242,13 +262,13 @@ def performed(home: Store, act: Act, propose: Callable[[Pointer, datetime], Poin
 
 def _earlier(home: Store, current: Pointer, act: Act, seen: int) -> Pointer | None:
     """Return the pointer as an earlier attempt of the same act left it; None where there was none."""
-    if current.change.operation == act.operation:
-        return current
-    for epoch in range(current.epoch - 1, max(seen, current.epoch - LOOK_BACK), -1):
-        entry = logged(home, epoch)
-        if entry.change.operation == act.operation:
-            return entry
-    return None
+    entry = current
+    while entry.change.operation != act.operation:
+        below = entry.epoch - 1
+        if below <= max(seen, current.epoch - LOOK_BACK) or entry.change.kind is Kind.RECOVER:
+            return None  # what was seen before a recovery is another history
+        entry = logged(home, below)
+    return entry
 
 
 def _check_seen(current: Pointer, seen: int | None) -> None:
@@ -290,6 +310,9 @@ def whole(home: Store, version: Version, opens: Try | None, *, sha256: str | Non
         NotFound, Corrupt: it is not there whole.
     """
     manifest = published(home, version, sha256=sha256)
+    claim = read_claim(home, version)
+    if claim is not None and claim.metadata.sha256() != manifest.sha256():  # the log is not asked beyond its training
+        raise Corrupt("the manifest is not the one that its number was claimed for", where=f"{home.uri}/{version}")
     with tempfile.TemporaryDirectory(prefix="model-release-") as name:
         for entry in manifest.files:
             target = Path(name) / entry.path
@@ -337,17 +360,18 @@ def _digest_when_live(home: Store, current: Pointer, manifest: Manifest) -> str 
 def change_of(
     act: Act,
     kind: Kind,
-    current: Pointer,
+    current: Pointer | None,
     now: datetime,
     *,
     to: Version | None = None,
     about: list[Version] | None = None,
 ) -> Change:
     """Return what the pointer tells of an act: from what is live to `to`, or about other versions."""
+    live = current.version if current else None
     return Change(
         kind=kind,
-        from_version=current.version,
-        to_version=to or current.version,
+        from_version=live,
+        to_version=to or live,
         by=act.by,
         reason=act.reason,
         at=now,

@@ -148,39 +148,30 @@ class Term:
 def terms(home: Store, pointer: Pointer) -> Iterator[Term]:
     """Yield which version was live when, newest first, following the log back from `pointer`.
 
-    Two look-ups a term at most: what lies between two terms, such as holds, is stepped over.
-
-    What came before a recovery may be patchy, since the log may be that of a destination that had not followed every
-    change; then what is left of it is told.
+    Two look-ups a term at most: what lies between two terms, such as holds, is stepped over. Before a recovery, what is
+    left of the log is followed.
 
     Raises:
-        Corrupt: the log lacks an epoch that is needed.
+        Corrupt: the log lacks an epoch that is needed, and nothing was recovered since.
     """
     ended: datetime | None = None
-    patchy = False
+    recovered = False
     while True:
-        start = pointer if pointer.since == pointer.epoch else _logged(home, pointer.since, patchy) or pointer
+        start: Pointer | None = pointer
+        if pointer.since != pointer.epoch:
+            start = still_logged(home, pointer.since) if recovered else logged(home, pointer.since)
+        start = start or pointer
         yield Term(pointer.version, pointer.metadata_sha256, pointer.since, start.change.at, ended)
         ended = start.change.at
         if start.change.kind is Kind.FIRST:
             return
-        patchy = patchy or start.change.kind is Kind.RECOVER
-        before = _logged(home, start.epoch - 1, patchy)
+        recovered = recovered or start.change.kind is Kind.RECOVER
+        before = still_logged(home, start.epoch - 1) if recovered else logged(home, start.epoch - 1)
         if before is None:  # a recovery's epoch lies above all that was ever seen, maybe far above
             before = newest_logged(home, below=start.epoch)
         if before is None:
             return
         pointer = before
-
-
-def _logged(home: Store, epoch: int, patchy: bool) -> Pointer | None:
-    """Read the pointer as it was at an epoch; None where it is not there and need not be."""
-    try:
-        return logged(home, epoch)
-    except Corrupt:
-        if not patchy:
-            raise
-        return None
 
 
 def logged(store: Store, epoch: int) -> Pointer:
@@ -194,6 +185,13 @@ def logged(store: Store, epoch: int) -> Pointer:
     if stored is None:
         raise Corrupt("the log lacks an epoch that the pointer has passed", where=f"{store.uri}/{key}")
     return Pointer.read(stored.body, where=f"{store.uri}/{key}")
+
+
+def still_logged(store: Store, epoch: int) -> Pointer | None:
+    """Read the pointer as it was at an epoch; None where the log has lost it, or never had it."""
+    with contextlib.suppress(Corrupt):
+        return logged(store, epoch)
+    return None
 
 
 def newest_logged(store: Store, *, below: int | None = None) -> Pointer | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import JsonValue
+
 from model_release import layout
 from model_release.documents import Document, VersionText
 from model_release.gate import Decision, Evaluation
@@ -22,6 +24,7 @@ class DecisionRecord(Document):
     Attributes:
         since: the epoch at which the baseline became live; None when nothing was live.
         staging: the staging folder of the run that was judged.
+        policy: the spec's `gate` with every threshold, and its `choose`, as they were.
     """
 
     format: Literal[1] = 1
@@ -34,6 +37,7 @@ class DecisionRecord(Document):
     judged_at: datetime
     decision: Decision
     evaluation: Evaluation
+    policy: dict[str, JsonValue] | None = None
 
     @property
     def key(self) -> str:

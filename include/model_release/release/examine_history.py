@@ -157,10 +157,15 @@ def _earlier(proven: Proven, epoch: int) -> Iterator[Finding]:
 
 
 def _compared(proven: Proven, follower: Shelf, epoch: int) -> Iterator[Finding]:
-    """Compare an entry of a follower's log with home's. It may lack some; one that differs is another history."""
+    """Compare an entry of a follower's log with home's; should it become home, it must know what was live."""
     key = layout.log_entry(epoch)
     there, ours, good = follower.entries.get(key), proven.log.get(epoch), proven.home.get(key)
-    if there is None or ours is None or good is None or not proven.knows(ours):
+    if ours is None or good is None or not proven.knows(ours):
+        return
+    if there is None:
+        what, part = f"the log lacks epoch {epoch}, which home's has", Part(key, good)
+        where = follower.where(key)
+        yield Finding(Damage.LOG_MISSING, follower.uri, where, what, RESTORES, Cure.RESTORE, parts=(part,))
         return
     if (there.size == len(good) and not follower.read_data) or follower.get(key) == good:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -42,7 +43,14 @@ class Promotion:
 
 
 def promote(
-    home: Store, manifest: Manifest, *, judged_since: int | None, by: str, reason: str, operation: str
+    home: Store,
+    manifest: Manifest,
+    *,
+    judged_since: int | None,
+    by: str,
+    reason: str,
+    operation: str,
+    spared: Collection[str] = (),
 ) -> Promotion:
     """Make a published version live, if the rules allow it now.
 
@@ -53,6 +61,7 @@ def promote(
         by: who wants it.
         reason: why.
         operation: id of the act; a retry of it has the same one.
+        spared: what may lie in `latest/` before anything is released, as `check_beginning` has it.
 
     Raises:
         BaselineMoved: another version has become live since the verdict; judge again.
@@ -78,11 +87,11 @@ def promote(
         if current is not None and is_live(current, candidate):
             refusal = None
             return None
-        refusal = _from_the_future(home, candidate)
+        refusal = from_the_future(home, candidate)
         if refusal is not None:
             return None
         if current is None:
-            check_beginning(home)
+            check_beginning(home, spared)
             _check_baseline(judged_since, None)
             return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
         check_home(home, current)
@@ -144,6 +153,7 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         if claim is not None:
             place(claim, home=home, target=follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
+        _copy_log(home, follower, range(theirs.pointer.epoch + 1 if theirs else 1, ours.pointer.epoch))
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
@@ -158,6 +168,15 @@ def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
         heal_log(follower, theirs)
     else:
         create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
+
+
+def _copy_log(home: Store, follower: Store, epochs: Iterable[int]) -> None:
+    """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
+    for epoch in epochs:
+        key = layout.log_entry(epoch)
+        entry = home.get(key)
+        if entry is not None:  # a recovery may leave a gap
+            create_once(follower, key, entry.body)
 
 
 def check_history(follower: Store, theirs: Live, ours: Live) -> None:
@@ -236,7 +255,8 @@ def refresh_latest(store: Store) -> list[str]:
     raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
 
 
-def _from_the_future(home: Store, candidate: Candidate) -> str | None:
+def from_the_future(home: Store, candidate: Candidate) -> str | None:
+    """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
     today = home.now().astimezone(UTC).date()
     if candidate.data_as_of is not None and candidate.data_as_of > today:
         return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
@@ -254,15 +274,19 @@ def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
         )
 
 
-def check_beginning(home: Store) -> None:
-    """A first release needs an empty past: nothing here may speak of a pointer that was once there (rule 13).
+def check_beginning(home: Store, spared: Collection[str] = ()) -> None:
+    """Check that nothing here speaks of a pointer that was once there: a first release needs an empty past (rule 13).
 
     What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
 
+    Args:
+        home: the model's folder at home.
+        spared: keys in `latest/` that an adoption takes over from a hand-made layout, and overwrites.
+
     Raises:
-        Refused: something does.
+        Refused: the pointer is missing, and something does.
     """
-    trace = _trace_of_a_pointer(home)
+    trace = _trace_of_a_pointer(home, spared)
     if trace is not None and read_pointer(home) is None:
         raise Refused(
             f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
@@ -271,10 +295,10 @@ def check_beginning(home: Store) -> None:
         )
 
 
-def _trace_of_a_pointer(home: Store) -> str | None:
+def _trace_of_a_pointer(home: Store, spared: Collection[str]) -> str | None:
     """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
     for folder in (layout.LOG, layout.LATEST):
-        entry = next(home.list(f"{folder}/"), None)
+        entry = next((entry for entry in home.list(f"{folder}/") if entry.key not in spared), None)
         if entry is not None:
             return entry.key
     for version in versions(home):

@@ -248,7 +248,7 @@ def _when_live(
     for term in terms(home, pointer):
         ended.setdefault(term.version, term.ended)
         made.pop(term.version, None)
-        if all(term.began < moment - IN_FLIGHT for moment in made.values()):
+        if all(term.began + IN_FLIGHT < moment for moment in made.values()):
             break
     return ended
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from model_release import layout
@@ -16,14 +16,22 @@ from model_release.release.once import create_exactly
 from model_release.stores.base import OCTETS, Store
 from model_release.version import Version
 
+Watch = Callable[[FileEntry, str], object]
+"""Told of a file that is about to travel, and of the URI that it goes to; for people who wait."""
 
-def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry]) -> None:
+
+def unwatched(_entry: FileEntry, _uri: str) -> None:
+    """Nobody waits."""
+
+
+def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry], *, watch: Watch = unwatched) -> None:
     """Keep files of a run in flight in `staging/<run>/`, by content.
 
     Raises:
         Corrupt: a file is not what its entry says.
     """
     for entry in entries:
+        watch(entry, home.uri)
         path = folder / entry.path
         check_file(path, entry, where=str(path))
         home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
@@ -61,11 +69,26 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
     return stored.body
 
 
-def place(claim: Claim, *, home: Store, target: Store) -> list[str]:
+def place(
+    claim: Claim,
+    *,
+    home: Store,
+    target: Store,
+    watch: Watch = unwatched,
+    inspect: Callable[[Path], object] = lambda _folder: None,
+) -> list[str]:
     """Put a version's files at one destination and read them back. Only what is missing is sent.
 
     At home the claim stands already and the manifest comes last of all, by `seal`. A follower gets both here, so that
     home decides the version only when every follower holds it.
+
+    Args:
+        claim: of the version.
+        home: the destination whose pointer decides.
+        target: where to; home itself, or a follower.
+        watch: told of each file before it is sent.
+        inspect: called with a folder of the files as they came back, before a follower gets the manifest; what it
+            raises is raised.
 
     Returns:
         The paths that had to be sent.
@@ -79,17 +102,26 @@ def place(claim: Claim, *, home: Store, target: Store) -> list[str]:
     if target.uri != home.uri:
         create_exactly(target, layout.claim(version), claim.to_bytes())
     there = {entry.key: entry.size for entry in target.list(f"{version}/")}
-    sent = [entry for entry in claim.metadata.files if not _holds(target, version, entry, there)]
-    for entry in sent:
-        try:
-            _send(claim.run, version, entry, home=home, target=target)
-            fetch(target, layout.artifact(version, entry.path), entry, None)
-        except NotFound:
-            _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
-            raise
+    sent = []
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        folder = Path(scratch)
+        for entry in claim.metadata.files:
+            back = folder / entry.path
+            back.parent.mkdir(parents=True, exist_ok=True)
+            if _holds(target, version, entry, there, back):
+                continue
+            watch(entry, target.uri)
+            try:
+                _send(claim.run, version, entry, home=home, target=target)
+                fetch(target, layout.artifact(version, entry.path), entry, back)
+            except NotFound:
+                _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
+                raise
+            sent.append(entry.path)
+        inspect(folder)
     if target.uri != home.uri:
         create_exactly(target, layout.manifest(version), claim.metadata.to_bytes())
-    return [entry.path for entry in sent]
+    return sent
 
 
 def seal(home: Store, claim: Claim) -> Manifest:
@@ -118,8 +150,8 @@ def _refuse_abandoned(home: Store, version: Version) -> None:
         )
 
 
-def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int]) -> bool:
-    """Whether the file is there and right.
+def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, int], back: Path) -> bool:
+    """Whether the file is there and right; then it is kept at `back`.
 
     Raises:
         Corrupt: something else lies there, and a version's files are written once.
@@ -128,7 +160,7 @@ def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, i
     if key not in there:
         return False
     try:
-        fetch(target, key, entry, None)
+        fetch(target, key, entry, back)
     except NotFound:  # removed since the folder was listed
         return False
     except Corrupt as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from model_release import layout
 from model_release.errors import Contended, Corrupt, NotFound, Refused
+from model_release.metadata import AbandonedManifest
 from model_release.pointer import Change, Kind, Pointer, recovered, rehomed
 from model_release.release.acts import (
     Act,
@@ -22,11 +24,11 @@ from model_release.release.acts import (
     refuse_barred,
     whole,
 )
-from model_release.release.catalog import Live, candidate_of, read_pointer
+from model_release.release.catalog import Live, candidate_of, newest_logged, read_pointer, read_version
 from model_release.release.promote import as_pointer, check_history, follow
 from model_release.release.publish import content_type
-from model_release.release.swap import heal_log, write
-from model_release.stores.base import Store, Won
+from model_release.release.swap import heal_log, swap
+from model_release.stores.base import Entry, Store
 from model_release.version import Version
 
 
@@ -39,12 +41,14 @@ class Traces:
         epoch: the highest that was ever seen.
         lineages: every one that was ever seen.
         digests: of the manifests of versions that were live.
+        recoveries: what earlier recoveries made, by the id of the act.
     """
 
     last: Pointer | None = None
     epoch: int = 0
     lineages: set[str] = field(default_factory=set)
     digests: dict[Version, str] = field(default_factory=dict)
+    recoveries: dict[str, Pointer] = field(default_factory=dict)
 
     def note(self, pointer: Pointer) -> None:
         """Take in a pointer that was read."""
@@ -52,7 +56,9 @@ class Traces:
             self.last = pointer
         self.epoch = max(self.epoch, pointer.epoch)
         self.lineages |= {pointer.lineage, *pointer.ancestors}
-        self.digests[pointer.version] = pointer.metadata_sha256
+        self.digests.setdefault(pointer.version, pointer.metadata_sha256)  # home is asked first
+        if pointer.change.kind is Kind.RECOVER:
+            self.recoveries[pointer.change.operation] = pointer
 
 
 def recover(
@@ -71,23 +77,17 @@ def recover(
         opens: tries that the version loads; None overrules that it must.
 
     Raises:
-        Refused: the pointer is whole, or the version is quarantined or retired.
+        Refused: a pointer is whole at its home, or the version is quarantined or retired.
         NotFound, Corrupt: the version is not there whole.
     """
     found = home.get(layout.POINTER)
     current = as_pointer(home, found)
-    if current is not None and current.pointer.change.operation == act.operation:
-        heal_log(home, current)
-        return Acted(current.pointer, repeated=True)
     traces = _traces(home, current, others)
-    if current is not None and current.pointer.home == home.uri:
-        ahead = traces.epoch > current.pointer.epoch
-        if not ahead and not _forked(home, current, others):
-            raise Refused(
-                f"latest.json is whole: {current.pointer.version}, epoch {current.pointer.epoch}",
-                where=f"{home.uri}/{layout.POINTER}",
-                hint="use a rollback to go back; if this destination shall be home, use rehome",
-            )
+    earlier = traces.recoveries.get(act.operation)
+    if current is not None and earlier is not None:
+        heal_log(home, current)
+        return Acted(earlier, repeated=True)
+    _refuse_whole((home, *others))
     if traces.last is not None:
         refuse_barred(home, traces.last, version)
     manifest = whole(home, version, opens, sha256=traces.digests.get(version))
@@ -110,14 +110,14 @@ def recover(
         change=change,
         write_id=new_write_id(),
     )
-    body = proposed.to_bytes()
-    if not isinstance(write(home, body, found.token if found else None), Won):
-        now = home.get(layout.POINTER)
-        if now is None or now.body != body:
-            raise Contended(
-                "another writer was faster", where=f"{home.uri}/{layout.POINTER}", hint="look again, and decide again"
-            )
-    heal_log(home, Live(proposed, "", body))
+    if current is not None:
+        with suppress(Corrupt):  # where it was forked, the log may have the other side
+            heal_log(home, current)
+    if not swap(home, proposed, found.token if found else None):
+        raise Contended(
+            "another writer was faster", where=f"{home.uri}/{layout.POINTER}", hint="look again, and decide again"
+        )
+    heal_log(home, Live(proposed, "", proposed.to_bytes()))
     return Acted(proposed, repeated=False)
 
 
@@ -134,14 +134,16 @@ def rehome(old: Store, new: Store, act: Act) -> Acted:
     if live is None:
         raise NotFound("nothing was ever released here", where=old.uri)
     theirs = read_pointer(new)
+    moved = live.pointer.home == new.uri
     if theirs is not None:
+        if moved and theirs.pointer.home == new.uri:  # nothing is left to do, and the new home may have gone on
+            return Acted(theirs.pointer, repeated=True)
         check_history(new, theirs, live)
     copy_missing(old, new)
 
     def propose(current: Pointer, now: datetime) -> Pointer:
         return rehomed(current, new.uri, change=change_of(act, Kind.REHOME, current, now), write_id=new_write_id())
 
-    moved = live.pointer.home == new.uri
     done = Acted(live.pointer, repeated=True) if moved else performed(old, act, propose)
     copy_missing(old, new)  # what came meanwhile, the entry of the log included
     follow(old, new)
@@ -151,7 +153,8 @@ def rehome(old: Store, new: Store, act: Act) -> Acted:
 def copy_missing(source: Store, target: Store) -> int:
     """Copy what lies in versions, log and decisions and is not at the target; return how many objects.
 
-    Manifests come last, so that a version that has one is there whole.
+    Manifests come last, so that a version that has one is there whole. What is there already is compared: documents
+    byte for byte, files by size, since whoever makes a version live reads its files anyway.
 
     Raises:
         Corrupt: the target has another object under the same key; it is left as it is.
@@ -160,38 +163,70 @@ def copy_missing(source: Store, target: Store) -> int:
     for folder in ("v", f"{layout.LOG}/", f"{layout.DECISIONS}/"):
         there = {entry.key: entry.size for entry in target.list(folder)}
         for entry in sorted(source.list(folder), key=lambda each: each.key.endswith(layout.MANIFEST)):
-            if entry.key in there:
-                if there[entry.key] != entry.size:
-                    raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
+            settles = entry.key.startswith(layout.DECISIONS) and entry.key.endswith(layout.BECAME)
+            if entry.key in there and _same(source, target, entry, there[entry.key]):
                 continue
+            if entry.key in there and not settles:
+                if _given_up(source, entry.key):  # by home, after a run had brought it to this follower and died
+                    continue
+                raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
             with tempfile.TemporaryDirectory(prefix="model-release-") as name:
                 path = Path(name) / "object"
                 source.download(entry.key, path)
-                target.upload(entry.key, path, content_type=content_type(entry.key), new=True)
+                target.upload(entry.key, path, content_type=content_type(entry.key), new=not settles)
             count += 1
     return count
 
 
+def _same(source: Store, target: Store, entry: Entry, size: int) -> bool:
+    if entry.size != size or not entry.key.endswith(".json"):
+        return entry.size == size
+    ours, theirs = source.get(entry.key), target.get(entry.key)
+    return ours is not None and theirs is not None and ours.body == theirs.body
+
+
+def _given_up(home: Store, key: str) -> bool:
+    name, _, path = key.partition("/")
+    if path != layout.MANIFEST or not Version.is_version(name):
+        return False
+    return isinstance(read_version(home, Version.parse(name)), AbandonedManifest)
+
+
 def _traces(home: Store, current: Live | None, others: Iterable[Store]) -> Traces:
-    """Gather what is left: the pointers that can be read, and every entry of every log."""
+    """Gather what is left: every entry of every log, then the pointers, which may have been edited."""
     traces = Traces()
     for store in (home, *others):
-        live = current if store is home else as_pointer(store, store.get(layout.POINTER))
-        if live is not None:
-            traces.note(live.pointer)
         for entry in store.list(f"{layout.LOG}/"):
             name = entry.key.rpartition("/")[2].removesuffix(".json")
             traces.epoch = max(traces.epoch, int(name) if name.isdigit() else 0)
             logged = as_pointer(store, store.get(entry.key))
             if logged is not None:
                 traces.note(logged.pointer)
+        live = current if store is home else as_pointer(store, store.get(layout.POINTER))
+        if live is not None:
+            traces.note(live.pointer)
     return traces
 
 
+def _refuse_whole(stores: Sequence[Store]) -> None:
+    """Refuse where the pointer of one of the destinations decides, and nothing contradicts it."""
+    for home in stores:
+        live = as_pointer(home, home.get(layout.POINTER))
+        if live is None or live.pointer.home != home.uri:
+            continue
+        if _forked(home, live, [store for store in stores if store is not home]):
+            continue
+        raise Refused(
+            f"latest.json is whole: {live.pointer.version}, epoch {live.pointer.epoch}",
+            where=f"{home.uri}/{layout.POINTER}",
+            hint="use a rollback to go back; if another destination shall be home, use rehome",
+        )
+
+
 def _forked(home: Store, current: Live, others: Iterable[Store]) -> bool:
-    """Whether the log has home's epoch otherwise than its pointer, or another destination's pointer is none of its."""
-    logged = home.get(layout.log_entry(current.pointer.epoch))
-    if logged is not None and logged.body != current.body:
+    """Whether home's own log, or another destination's pointer, is none that home's has led to."""
+    newest = newest_logged(home)
+    if newest is not None and newest.epoch >= current.pointer.epoch and newest.to_bytes() != current.body:
         return True
     for store in others:
         theirs = as_pointer(store, store.get(layout.POINTER))

@@ -8,7 +8,7 @@ from model_release import layout
 from model_release.documents import JSON_TYPE
 from model_release.errors import Contended
 from model_release.pointer import Pointer
-from model_release.release.catalog import Live, logged, read_pointer
+from model_release.release.catalog import Live, logged, read_pointer, still_logged
 from model_release.release.once import RESEND, create_exactly
 from model_release.stores.base import NO_STORE, Outcome, Store, Won
 
@@ -38,7 +38,7 @@ def move(store: Store, decide: Callable[[Pointer | None], Pointer | None]) -> Po
         proposed = decide(live.pointer if live else None)
         if proposed is None:
             return live.pointer if live else None
-        if _swap(store, proposed, live):
+        if swap(store, proposed, live.token if live else None):
             heal_log(store, Live(proposed, "", proposed.to_bytes()))
             return proposed
     raise Contended(
@@ -64,8 +64,9 @@ def write(store: Store, body: bytes, token: str | None) -> Outcome:
     return RESEND.copy()(store.replace, layout.POINTER, body, token, content_type=JSON_TYPE, cache_control=NO_STORE)
 
 
-def _swap(store: Store, proposed: Pointer, live: Live | None) -> bool:
-    outcome = write(store, proposed.to_bytes(), live.token if live else None)
+def swap(store: Store, proposed: Pointer, token: str | None) -> bool:
+    """Replace the pointer in the state that `token` names (None: there is none), and return whether that was done."""
+    outcome = write(store, proposed.to_bytes(), token)
     # A refusal may be the answer to our own earlier request, whose answer was lost here or inside an SDK.
     return isinstance(outcome, Won) or _was_mine(store, proposed)
 
@@ -76,5 +77,8 @@ def _was_mine(store: Store, proposed: Pointer) -> bool:
         return False
     if current.pointer.epoch <= proposed.epoch:
         return current.pointer.write_id == proposed.write_id
+    if current.pointer.lineage != proposed.lineage:  # a recovery may have passed over this epoch
+        entry = still_logged(store, proposed.epoch)
+        return entry is not None and entry.write_id == proposed.write_id
     # Whoever moved on has made this entry good before.
     return logged(store, proposed.epoch).write_id == proposed.write_id

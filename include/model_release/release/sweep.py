@@ -64,9 +64,9 @@ def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> 
     needed: set[str] = set()
     old = home.now() - IN_FLIGHT
     for version, claimed in _undecided(home):
-        claim = read_claim(home, version)
-        if claim is not None and claimed > old:
-            needed.add(claim.run)
+        if claimed > old:
+            claim = read_claim(home, version)
+            needed |= {claim.run} if claim else set()
         elif version in released():
             continue
         elif not remove or abandon(home, version, by=by, reason="nobody came back for it within a day"):

@@ -310,8 +310,9 @@ class S3Store:
         while True:
             page = self._ask(prefix, "s3:ListBucket", partial(self._client.list_objects_v2, **request))
             for each in page.get("Contents", []):
-                written = each["LastModified"].astimezone(UTC)
-                yield Entry(each["Key"].removeprefix(self._root), each["Size"], written)
+                if not each["Key"].endswith("/"):  # what the console calls a folder
+                    written = each["LastModified"].astimezone(UTC)
+                    yield Entry(each["Key"].removeprefix(self._root), each["Size"], written)
             if not page.get("IsTruncated"):
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]

@@ -1,15 +1,18 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
+from model_release.loading import ONNX_FILE
+from model_release.training.figures import intervals
 from model_release.training.fitting import (
     CARD_FILE,
     MLMODEL_FILE,
     MODEL_FILE,
-    ONNX_FILE,
     PREDICTIONS_FILE,
     PREPROCESSOR_FILE,
     Positions,
     Trained,
     cross_validate,
+    fit,
+    pickled,
     rows_apart,
     train,
 )
@@ -24,6 +27,9 @@ __all__ = [
     "Positions",
     "Trained",
     "cross_validate",
+    "fit",
+    "intervals",
+    "pickled",
     "rows_apart",
     "train",
 ]

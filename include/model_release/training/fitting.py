@@ -6,12 +6,9 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import math
 import pickle
 import sys
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +17,27 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 from pydantic import Field
-from sklearn import metrics
 from sklearn.compose import ColumnTransformer
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from model_release.dataset import TARGET, split
+from model_release.dataset import TARGET, input_schema, split
 from model_release.documents import Document, sha256_of
 from model_release.errors import DataInvalid
-from model_release.gate import Metric, Scores
-from model_release.metadata import FileEntry, TrackedRun
+from model_release.gate import Costs, Metric, Scores
+from model_release.golden import GOLDEN_FILE, made_up_rows, table
+from model_release.loading import ONNX_FILE
+from model_release.metadata import FileEntry, MachineFacts, TrackedRun
+from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
+from model_release.training.costs import latencies
+from model_release.training.figures import figures, intervals, slice_scores
+from model_release.training.forms import golden_answers, onnx_form, probability_of
 from model_release.training.recipes import build
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
-ONNX_FILE = "model.onnx"
 MLMODEL_FILE = "MLmodel"
 CARD_FILE = "model_card.html"
 PREDICTIONS_FILE = "predictions.parquet"
@@ -54,6 +54,8 @@ class Trained(Document):
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
+        machine: on what it was fitted.
+        costs: what it costs to serve.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Trained(Document):
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
+    machine: MachineFacts | None = None
+    costs: Costs | None = None
 
     @property
     def made(self) -> list[FileEntry]:
@@ -110,9 +114,9 @@ def cross_validate(
     )
     for number, (fit_rows, test_rows) in enumerate(plan.split(inputs, target)):
         model = _fit(candidate, dataset, inputs.iloc[fit_rows], target[fit_rows])
-        probability = _probability(*model, inputs.iloc[test_rows])
+        probability = probability_of(*model, inputs.iloc[test_rows])
         probabilities[test_rows, number // validation.folds] = probability
-        for metric, value in _figures(target[test_rows], probability).items():
+        for metric, value in figures(target[test_rows], probability).items():
             folds[metric].append(value)
     columns = [f"repeat_{number + 1}" for number in range(validation.repeats)]
     return folds, pd.DataFrame(probabilities, columns=columns, index=pd.Index(training_rows, name="row"))
@@ -134,27 +138,75 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
     training_rows, holdout_rows = rows_apart(spec, frame)
     folds, predictions = cross_validate(candidate, spec.dataset, frame, training_rows, spec.validation)
     inputs, target = _inputs(frame, spec.dataset), _target(frame)
-    preprocessor, classifier = _fit(candidate, spec.dataset, inputs.iloc[training_rows], target[training_rows], name)
-    holdout = dict.fromkeys(Metric)
-    if len(holdout_rows):
-        held_out = _probability(preprocessor, classifier, inputs.iloc[holdout_rows])
-        holdout = _figures(target[holdout_rows], held_out)
-    if "n_jobs" in classifier.get_params():
-        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
-    bodies = {MODEL_FILE: _pickled(classifier), PREPROCESSOR_FILE: _pickled(preprocessor)}
-    graph, words = _onnx(preprocessor, classifier, inputs)
+    preprocessor, classifier = fit(spec, name, candidate, frame, training_rows)
+    bodies = pickled(preprocessor, classifier)
+    made_up = made_up_rows(input_schema(spec))
+    graph, words = onnx_form(preprocessor, classifier, inputs, made_up)
     if graph is not None:
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs))}
+    bodies[GOLDEN_FILE] = golden_answers(preprocessor, classifier, made_up).to_bytes()
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
         recipe=candidate,
-        scores=Scores(folds=folds, holdout=holdout),
+        scores=Scores(
+            folds=folds,
+            **_on_holdout(preprocessor, classifier, inputs.iloc[holdout_rows], target[holdout_rows]),
+            slices=slice_scores(
+                spec.gate.slices,
+                spec.dataset.columns,
+                frame.iloc[training_rows],
+                target[training_rows],
+                predictions.to_numpy(),
+            ),
+        ),
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, predictions.to_parquet()),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
+        machine=machine_facts(),
+        costs=Costs(
+            latency_p95_ms=latencies(preprocessor, classifier, graph, table(made_up)),
+            artifact_bytes=sum(entry.size for entry in files),
+        ),
     )
+
+
+def fit(
+    spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, training_rows: Positions
+) -> tuple[ColumnTransformer, Any]:
+    """Fit the candidate to the training rows, as it is released.
+
+    Returns:
+        The preprocessor and the classifier.
+    """
+    inputs, target = _inputs(frame, spec.dataset).iloc[training_rows], _target(frame)[training_rows]
+    preprocessor, classifier = _fit(candidate, spec.dataset, inputs, target, name)
+    if "n_jobs" in classifier.get_params():
+        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    return preprocessor, classifier
+
+
+def pickled(preprocessor: ColumnTransformer, classifier: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name."""
+    return {
+        MODEL_FILE: pickle.dumps(classifier, protocol=5),
+        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
+    }
+
+
+def _on_holdout(
+    preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame, target: NDArray[np.int64]
+) -> dict[str, Any]:
+    """The figures on the rows that were set apart, with their intervals; None for each where there are no rows."""
+    if not len(target):
+        return {"holdout": dict.fromkeys(Metric), "holdout_intervals": dict.fromkeys(Metric)}
+    probability = probability_of(preprocessor, classifier, inputs)
+    found = intervals(target, probability)
+    return {
+        "holdout": figures(target, probability),
+        "holdout_intervals": {metric: found.get(metric) for metric in Metric},
+    }
 
 
 def _inputs(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
@@ -191,58 +243,6 @@ def _fit(
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
         classifier.fit(preprocessor.fit_transform(inputs), target)
     return preprocessor, classifier
-
-
-def _probability(preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:
-    with threadpool_limits(limits=1):
-        both: NDArray[np.float64] = classifier.predict_proba(preprocessor.transform(inputs))
-    return both[:, 1]
-
-
-def _figures(target: NDArray[np.int64], probability: NDArray[np.float64]) -> dict[Metric, float | None]:
-    """Measure predictions of the positive class; a row is called positive above one half."""
-    if not np.isfinite(probability).all():
-        return dict.fromkeys(Metric)
-    said = (probability > 0.5).astype(np.int64)
-    measures: dict[Metric, Callable[[], float]] = {
-        Metric.ACCURACY: lambda: metrics.accuracy_score(target, said),
-        Metric.PRECISION: lambda: metrics.precision_score(target, said, zero_division=np.nan),
-        Metric.RECALL: lambda: metrics.recall_score(target, said, zero_division=np.nan),
-        Metric.F1: lambda: metrics.f1_score(target, said, zero_division=np.nan),
-        Metric.ROC_AUC: lambda: metrics.roc_auc_score(target, probability),
-        Metric.BRIER: lambda: metrics.brier_score_loss(target, probability, pos_label=1),
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UndefinedMetricWarning)  # such a figure is None, and the gate rejects it
-        values = {metric: float(measure()) for metric, measure in measures.items()}
-    return {metric: value if math.isfinite(value) else None for metric, value in values.items()}
-
-
-def _onnx(preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame) -> tuple[bytes | None, str]:
-    """The ONNX form where it gives what the pickled form gives on every row, and a word about it."""
-    names = list(inputs.columns)
-    texts = [name for name in names if inputs[name].dtype == object]
-    if texts:
-        return None, f"left out: its one input is a table of numbers, and {', '.join(texts)} holds text"
-    try:
-        graph = onnx_export.export(preprocessor, classifier, names)
-        label, probability = onnx_export.predict(graph, inputs.to_numpy(np.float64))
-    except Exception as error:  # noqa: BLE001 - the converter raises anything; the release goes without this form
-        cause = error.__cause__ or error
-        reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
-        return None, f"left out: the converter cannot write it ({reason})"
-    expected = _probability(preprocessor, classifier, inputs)
-    classes = np.asarray(classifier.predict(preprocessor.transform(inputs)))
-    other = int((label != classes).sum())
-    difference = float(np.abs(probability - expected).max())
-    found = f"largest difference in probability {difference:.1e} over {len(inputs)} rows"
-    if other or not difference <= onnx_export.TOLERANCE:
-        return None, f"left out: {other} rows get another class, {found}, allowed {onnx_export.TOLERANCE:.0e}"
-    return graph, f"the same class on all {len(inputs)} rows, {found}"
-
-
-def _pickled(value: object) -> bytes:
-    return pickle.dumps(value, protocol=5)
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:

@@ -36,9 +36,6 @@ PROBABILITY = "probability"
 COLUMNS = "columns"
 """Key in the graph's own metadata: the names of the input's columns, as a JSON list."""
 
-TOLERANCE = 1e-5
-"""Largest difference in probability that still counts as the same model; single precision gives 1e-7."""
-
 _OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 

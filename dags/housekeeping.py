@@ -1,0 +1,72 @@
+"""`housekeeping_<model>`: what is not kept any more goes, weekly; one DAG for each spec in include/models/."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import dag, task
+
+from model_release.airflow_glue import (
+    FOLLOW_THE_ERRORS,
+    housekeeping_params,
+    readable_specs,
+    show,
+    this_week,
+    timetable,
+)
+from model_release.spec import Spec
+
+DOC = """
+### {title}: old releases and the remains of dead runs
+
+Press **Trigger** for a dry run: it says what would go, and removes nothing.
+
+| task | what it does |
+|---|---|
+| Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
+| Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+
+What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
+why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}. Spec: `{spec}`.
+"""
+
+
+def housekeeping(spec: Spec) -> None:
+    """Declare the DAG of one model."""
+
+    @task(task_display_name="Prune")
+    def prune() -> None:
+        """Retire what the spec does not keep, and remove the files of what was retired long enough ago."""
+        show("outcome", this_week(spec).prune())
+
+    @task(task_display_name="Sweep")
+    def sweep() -> None:
+        """Remove what runs that died have left, at every destination."""
+        show("outcome", this_week(spec).sweep())
+
+    @dag(
+        dag_id=f"housekeeping_{spec.identifier}",
+        dag_display_name=f"Housekeeping: {spec.title}",
+        description=f"{spec.title}: removes old releases and the remains of dead runs",
+        doc_md=DOC.format(title=spec.title, owner=spec.owner, spec=spec.path.name),
+        schedule=timetable(spec.housekeeping),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        params=housekeeping_params(),
+        tags=["model-release", spec.name],
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "retry_delay": timedelta(minutes=5),
+            "retry_policy": FOLLOW_THE_ERRORS,
+        },
+        max_active_runs=1,
+    )
+    def weekly() -> None:
+        prune() >> sweep()
+
+    weekly()
+
+
+for each in readable_specs(__file__):
+    housekeeping(each)

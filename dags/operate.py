@@ -1,0 +1,99 @@
+"""`operate_<model>`: a person's acts on a model's releases, from a form; one DAG for each spec in include/models/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Metadata, dag, result, task
+
+from model_release.airflow_glue import (
+    FOLLOW_THE_ERRORS,
+    announcing,
+    by_hand,
+    latest_asset,
+    operate_params,
+    readable_specs,
+)
+from model_release.spec import Spec
+
+DOC = """
+### {title}: roll back, promote, hold, quarantine
+
+Press **Trigger** for a form. Who did what and why stays in the log of `latest`. What cannot be done fails, says why,
+and changes nothing.
+
+| action | what it does | version |
+|---|---|---|
+| Roll back | makes an earlier version live and holds `latest` there; what it leaves is quarantined | may be named |
+| Promote | makes a published version live; holds, quarantine and the order of data stand | must be named |
+| Hold | runs publish and do not move `latest` | |
+| Unhold | lifts every hold; the next run may move `latest` | |
+| Quarantine | the version, which is not live now, will never be live nor a baseline | must be named |
+| Lift quarantine | takes a version out, where it was put by mistake | must be named |
+
+Whatever becomes live is read byte for byte and loaded first. A roll back without a version goes to the newest one that
+was live before and may be live again.
+
+| task | what it does |
+|---|---|
+| Look | reads `latest`: what the person saw |
+| Act | does it at home, unless `latest` has moved since; a second click finds that it has |
+| Spread | brings the other destinations, `latest/` and the registry along; its return value says what happened |
+| Announce | tells consumers through the asset `{name}`; skipped where what is live has not changed |
+
+Owner: {owner}. Spec: `{spec}`.
+"""
+
+
+def operate(spec: Spec) -> None:
+    """Declare the DAG of one model."""
+    latest = latest_asset(spec)
+
+    @task(task_display_name="Look")
+    def look() -> dict[str, Any]:
+        """Read `latest` as the person saw it."""
+        return by_hand(spec).look()
+
+    @task(task_display_name="Act")
+    def act(looked: dict[str, Any]) -> dict[str, Any]:
+        """Verify and load what is to be live, and move home's pointer, which waits for nobody."""
+        return by_hand(spec).act(looked)
+
+    @result
+    @task(task_display_name="Spread", retries=5)
+    def spread(acted: dict[str, Any]) -> dict[str, Any]:
+        """Bring every destination, `latest/` and the registry to home's pointer."""
+        return by_hand(spec).spread(acted)
+
+    @task(task_display_name="Announce", inlets=[latest], outlets=[latest])
+    def announce(_: dict[str, Any]) -> Iterator[Metadata]:
+        """Tell consumers through the asset, unless what is live has not changed."""
+        yield from announcing(latest, by_hand(spec).places.announcement)
+
+    @dag(
+        dag_id=f"operate_{spec.identifier}",
+        dag_display_name=f"Operate: {spec.title}",
+        description=f"{spec.title}: roll back, promote, hold, quarantine",
+        doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+        schedule=None,
+        is_paused_upon_creation=False,  # runs only when somebody asks, and then at once
+        params=operate_params(),
+        tags=["model-release", spec.name],
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "retry_delay": timedelta(seconds=10),
+            "retry_policy": FOLLOW_THE_ERRORS,
+            "priority_weight": 100,  # before any training that waits for a slot
+        },
+    )
+    def acts() -> None:
+        announce(spread(act(look())))
+
+    acts()
+
+
+for each in readable_specs(__file__):
+    operate(each)

@@ -1,0 +1,131 @@
+"""The forms that a person fills in: each DAG's params, with words for every field and the checks that a form can make.
+
+Runs at every parse, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+from model_release.operating import Action
+from model_release.spec import Spec
+from model_release.version import Bump
+
+
+def retrain_params(spec: Spec) -> dict[str, Param]:
+    """Return the form of a manual run."""
+    names = list(spec.candidates)
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Data as of",
+            description="Train on what had arrived by this day. Empty: the end of the data interval, or today.",
+        ),
+        "candidates": Param(
+            names,
+            type="array",
+            items={"type": "string", "enum": names},
+            examples=names,
+            minItems=1,
+            uniqueItems=True,
+            title="Candidates",
+            description="Which recipes of the spec are trained and compared.",
+        ),
+        "accuracy_floor": Param(
+            None,
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            exclusiveMaximum=1,
+            title="Accuracy floor",
+            description="Least mean accuracy in cross-validation, such as 0.82. Empty: what the spec says.",
+        ),
+        "promote": Param(
+            "auto",
+            type="string",
+            enum=["auto", "never", "force"],
+            values_display={
+                "auto": "auto: by the rules",
+                "never": "never: publish a version, leave latest alone",
+                "force": "force: even if the gate rejects",
+            },
+            title="Move latest",
+            description="Holds, quarantine and the order of data stand in any case. Backfills never move latest "
+            "unless their own conf says auto.",
+        ),
+        "bump": Param(
+            "auto",
+            type="string",
+            enum=["auto", *Bump],
+            title="Version",
+            description="Which number grows. Auto: minor, or major when the spec's schema_revision has risen.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Train although nothing is new",
+            description="A run that makes the same bytes says which version it reproduced.",
+        ),
+    }
+
+
+def operate_params() -> dict[str, Param]:
+    """Return the form of an act on the releases."""
+    return {
+        "action": Param(
+            type="string",
+            enum=[*Action],
+            values_display={
+                Action.ROLLBACK: "Roll back: go to what was live before, hold latest there",
+                Action.PROMOTE: "Promote: make a published version live",
+                Action.HOLD: "Hold: keep latest where it is",
+                Action.UNHOLD: "Unhold: let runs move latest again",
+                Action.QUARANTINE: "Quarantine: bar a version from being live",
+                Action.LIFT: "Lift quarantine: take a version out of it",
+            },
+            title="Action",
+            description="What to do. It is done at home at once; the other destinations follow.",
+        ),
+        "version": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^v\d+\.\d+\.\d+$",
+            title="Version",
+            description="Such as v1.2.0. Promote, quarantine and lift need one. Without one, roll back goes to the "
+            "newest that was live before and may be live again. Hold and unhold take none.",
+        ),
+        "reason": Param(
+            type="string",
+            minLength=1,
+            title="Reason",
+            description="Why, for the log; everyone who looks at latest sees it.",
+        ),
+        "epoch": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Epoch seen",
+            description="The epoch of latest that you looked at. If latest has moved since, nothing is done. "
+            "Empty: the one at the moment of the trigger.",
+        ),
+        "overrule": Param(
+            False,
+            type="boolean",
+            title="Overrule",
+            description="Promote although the gate has not accepted the version against what is live; "
+            "roll back although no form of it loads here.",
+        ),
+    }
+
+
+def housekeeping_params() -> dict[str, Param]:
+    """Return the form of a round of housekeeping."""
+    return {
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Only say what would be removed.",
+        ),
+    }

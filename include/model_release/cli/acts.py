@@ -1,0 +1,198 @@
+"""Commands by which a person changes what is live: promote, roll back, hold, quarantine. Each says who and why."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from model_release.cli import output as out
+from model_release.cli.app import Json, Quiet, app
+from model_release.cli.places import Also, Model, open_places
+from model_release.errors import ModelReleaseError
+from model_release.loading import tries
+from model_release.places import Places
+from model_release.release import acts
+from model_release.release.acts import Act, Acted, Try
+from model_release.stores import Store
+from model_release.version import Version
+
+Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
+By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]
+Epoch = Annotated[
+    int | None,
+    typer.Option("--epoch", help="The epoch that `status` showed; refused if latest moved since. Else that of now."),
+]
+Operation = Annotated[
+    str | None,
+    typer.Option("--operation", help="Id of the act, so that a script may send it again. Else a new one."),
+]
+Target = Annotated[str, typer.Argument(metavar="VERSION", help="Such as v1.4.0.")]
+Unopened = Annotated[bool, typer.Option("--unopened", help="Even if none of the version's forms can be loaded here.")]
+
+
+@app.command()
+def rollback(
+    model: Model,
+    reason: Reason,
+    to: Annotated[str | None, typer.Option("--to", metavar="VERSION", help="Else what was live before.")] = None,
+    unopened: Unopened = False,
+    also: Also = None,
+    by: By = None,
+    epoch: Epoch = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Go back to what was live before, hold latest there, and quarantine what it leaves."""
+    target = Version.parse(to) if to else None
+    _perform(
+        lambda home, act: acts.rollback(home, act, to=target, opens=opener(unopened)),
+        act_of(reason, by, epoch, operation),
+        open_places(model, also),
+        out.Output(json, quiet),
+    )
+
+
+@app.command()
+def promote(
+    model: Model,
+    version: Target,
+    reason: Reason,
+    overrule: Annotated[
+        bool, typer.Option("--overrule", help="Even if no gate accepted it against what is live.")
+    ] = False,
+    unopened: Unopened = False,
+    also: Also = None,
+    by: By = None,
+    epoch: Epoch = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a published version live. Holds, quarantine and the order of data stand."""
+    target = Version.parse(version)
+    _perform(
+        lambda home, act: acts.promote(home, target, act, overrule=overrule, opens=opener(unopened)),
+        act_of(reason, by, epoch, operation),
+        open_places(model, also),
+        out.Output(json, quiet),
+    )
+
+
+@app.command()
+def hold(
+    model: Model,
+    reason: Reason,
+    also: Also = None,
+    by: By = None,
+    epoch: Epoch = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Keep latest where it is: nightly runs publish, and do not promote."""
+    _perform(acts.hold, act_of(reason, by, epoch, operation), open_places(model, also), out.Output(json, quiet))
+
+
+@app.command()
+def unhold(
+    model: Model,
+    reason: Reason,
+    also: Also = None,
+    by: By = None,
+    epoch: Epoch = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Lift every hold, so that the next run may move latest again."""
+    _perform(acts.unhold, act_of(reason, by, epoch, operation), open_places(model, also), out.Output(json, quiet))
+
+
+@app.command()
+def quarantine(
+    model: Model,
+    version: Target,
+    reason: Reason,
+    lift: Annotated[bool, typer.Option("--lift", help="Take it out again, where it was put by mistake.")] = False,
+    also: Also = None,
+    by: By = None,
+    epoch: Epoch = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bar a version from ever being live, or the baseline of a verdict."""
+    verb, target = acts.lift if lift else acts.quarantine, Version.parse(version)
+    _perform(
+        lambda home, act: verb(home, target, act),
+        act_of(reason, by, epoch, operation),
+        open_places(model, also),
+        out.Output(json, quiet),
+    )
+
+
+def act_of(reason: str, by: str | None, epoch: int | None, operation: str | None) -> Act:
+    """Return who acts, why, and on what they saw, as the options say."""
+    if not reason.strip():
+        raise typer.BadParameter("give a reason; the log keeps it for ever", param_hint="--reason")
+    return Act(by=by or getpass.getuser(), reason=reason.strip(), operation=operation or uuid.uuid4().hex, seen=epoch)
+
+
+def opener(unopened: bool) -> Try | None:
+    """Return what tries that a version loads, unless a person has overruled it."""
+    return None if unopened else tries
+
+
+def show_acted(done: Acted, places: Places, output: out.Output) -> None:
+    """Let the other destinations follow what was done at home, and show it all.
+
+    What cannot follow now does so with the next run; home has moved all the same.
+    """
+    pointer = done.pointer
+    output.say(f"{pointer.change.kind}: {pointer.version} is live at home, epoch {pointer.epoch}; the others follow …")
+    try:
+        settled = places.settle()
+    except ModelReleaseError:
+        output.say("home has moved; the others follow with the next run, or by `reconcile`", style=out.BAD)
+        raise
+    document = {
+        "uri": places.home.uri,
+        "repeated": done.repeated,
+        "pointer": pointer.model_dump(mode="json", by_alias=True),
+        **settled,
+    }
+    output.data(document, _page(done, settled["mended"], settled["lagging"]))
+
+
+def _perform(verb: Callable[[Store, Act], Acted], act: Act, places: Places, output: out.Output) -> None:
+    show_acted(verb(places.home, act), places, output)
+
+
+def _page(done: Acted, mended: list[str], lagging: list[str]) -> list[RenderableType]:
+    pointer = done.pointer
+    change = pointer.change
+    about = ", ".join(str(each) for each in change.about)
+    held = "; ".join(f"{each.reason} ({each.by})" for each in pointer.holds)
+    return [
+        out.facts(
+            [
+                ("done", f"{change.kind} {about}".strip() + (", by an earlier attempt" if done.repeated else "")),
+                ("live", Text(str(pointer.version), style=f"bold {out.GOOD}")),
+                ("before", str(change.from_version) if change.from_version != pointer.version else None),
+                ("epoch", str(pointer.epoch)),
+                ("by", change.by),
+                ("why", change.reason),
+                ("held", held or "no"),
+                ("quarantined", ", ".join(pointer.quarantined) or "none"),
+                *(("made good", each) for each in mended),
+                *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in lagging),
+            ]
+        )
+    ]

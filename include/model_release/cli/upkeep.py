@@ -1,0 +1,156 @@
+"""Commands that keep a model's places in order: reconcile, prune; and a person's two acts for when home is lost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from model_release.cli import output as out
+from model_release.cli.acts import By, Operation, Reason, Target, Unopened, act_of, opener, show_acted
+from model_release.cli.app import Json, Quiet, app
+from model_release.cli.places import Also, Model, open_places
+from model_release.places import Places
+from model_release.release import prune as pruning
+from model_release.release import recover as recovery
+from model_release.release.reconcile import Follower
+from model_release.release.sweep import Litter, sweep
+from model_release.retention import Retention
+from model_release.stores import open_store
+from model_release.version import Version
+
+
+@app.command()
+def reconcile(model: Model, also: Also = None, json: Json = False, quiet: Quiet = False) -> None:
+    """Bring the log, every destination, latest/ and the registry to home's current pointer."""
+    places = open_places(model, also)
+    settled = places.settle()
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("live", Text(settled["live"] or "nothing yet", style=f"bold {out.GOOD}")),
+        ("epoch", str(settled["epoch"]) if settled["epoch"] else None),
+        *(("made good", each) for each in settled["mended"] or ["nothing was amiss"]),
+        *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in settled["lagging"]),
+    ]
+    out.Output(json, quiet).data({"uri": places.home.uri, **settled}, [out.facts(rows)])
+
+
+@app.command()
+def prune(
+    model: Model,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=1, help="The last N that were live.")] = None,
+    days: Annotated[int | None, typer.Option("--days", metavar="D", min=1, help="What was live within D days.")] = None,
+    others: Annotated[
+        int | None, typer.Option("--others", metavar="N", min=0, help="The newest N that were never live.")
+    ] = None,
+    grace_hours: Annotated[
+        int | None, typer.Option("--grace-hours", metavar="H", min=1, help="Hours from retiring to removing.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Otherwise only say what would be done.")] = False,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.")] = "retention",
+    also: Also = None,
+    by: By = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Retire old versions, remove the files of those retired long enough, and sweep up after runs that died.
+
+    What is live anywhere, and what was live before it, always stays; so do claims and manifests. Give every
+    destination, by the spec or by --also: what another one still names is kept.
+    """
+    places, output = open_places(model, also), out.Output(json, quiet)
+    told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
+    asked = {name: value for name, value in told.items() if value is not None}
+    retention = Retention.model_validate({**places.retention.model_dump(), **asked})
+    followers = [each.store for each in places.followers]
+    act = act_of(reason, by, None, operation)
+    if yes:
+        made = pruning.prune(places.home, followers, retention, act)
+    else:
+        made = pruning.plan(places.home, followers, retention)
+    litter = sweep(places.home, followers, by=act.by, remove=yes)
+    output.data(_pruned(places, made, litter, done=yes), _pruning_page(made, litter, done=yes))
+    if not yes:
+        output.say("nothing was changed; --yes does it")
+
+
+@app.command()
+def recover(
+    uri: Annotated[str, typer.Argument(metavar="URI", help="The model's folder that decides from now on.")],
+    version: Target,
+    reason: Reason,
+    unopened: Unopened = False,
+    also: Also = None,
+    by: By = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Begin a new lineage where latest.json is lost, unreadable or forked, with VERSION live.
+
+    Name every other destination by --also, so that the new pointer stands above whatever they have seen. At a follower
+    whose home is lost, this makes the follower home.
+    """
+    home, others = open_store(uri), [open_store(each) for each in also or []]
+    done = recovery.recover(
+        home, Version.parse(version), act_of(reason, by, None, operation), others=others, opens=opener(unopened)
+    )
+    show_acted(done, Places(home, [Follower(each) for each in others]), out.Output(json, quiet))
+
+
+@app.command()
+def rehome(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The model's folder that decides now.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The folder that shall decide.")],
+    reason: Reason,
+    by: By = None,
+    operation: Operation = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Let another destination decide from now on; everything is copied there first. Pause the model's DAGs before.
+
+    Afterwards make NEW the spec's first destination: a run whose spec disagrees with latest.json stops.
+    """
+    places = Places(open_store(new), [Follower(open_store(old))])
+    done = recovery.rehome(places.followers[0].store, places.home, act_of(reason, by, None, operation))
+    show_acted(done, places, out.Output(json, quiet))
+
+
+def _pruned(places: Places, made: pruning.Plan, litter: list[Litter], *, done: bool) -> dict[str, object]:
+    return {
+        "uri": places.home.uri,
+        "done": done,
+        "kept": [{"version": str(each.version), "why": each.why} for each in made.fates if each.kept],
+        "retired": [
+            {"version": str(each.version), "why": each.why, "size": each.size} for each in made.fates if not each.kept
+        ],
+        "waiting": {str(version): end for version, end in made.waiting.items()},
+        "removed": [{"version": str(each.version), "files": len(each.files), "size": each.size} for each in made.due],
+        "swept": [{"what": each.what, "where": each.where, "files": each.files, "size": each.size} for each in litter],
+        "freed": made.freed + sum(each.size for each in litter),
+    }
+
+
+def _pruning_page(made: pruning.Plan, litter: list[Litter], *, done: bool) -> list[RenderableType]:
+    rows: list[tuple[RenderableType | None, ...]] = []
+    for fate in made.fates:
+        style, word = (out.CALM, "kept") if fate.kept else ("yellow", "retired" if done else "to be retired")
+        rows.append((str(fate.version), Text(word, style=style), out.size(fate.size), fate.why))
+    for version, end in made.waiting.items():
+        rows.append((str(version), Text("retired", style="yellow"), None, f"its files go after {out.when(end)} UTC"))
+    for fate in made.due:
+        word = "removed" if done else "to be removed"
+        rows.append((str(fate.version), Text(word, style=out.BAD), out.size(fate.size), fate.why))
+    page: list[RenderableType] = [out.table(("Version", "Fate", "Size", "Why"), rows, right=("Size",))]
+    if litter:
+        swept = [(each.what, each.where, str(each.files), out.size(each.size)) for each in litter]
+        page += [
+            out.heading("Left by runs that died"),
+            out.table(("What", "Where", "Files", "Size"), swept, right=("Files", "Size")),
+        ]
+    freed = out.size(made.freed + sum(each.size for each in litter))
+    page.append(Text(f"\n{'freed' if done else 'to be freed now'} at home and elsewhere: {freed}", style="bold"))
+    return page

@@ -1,0 +1,85 @@
+"""What holds for every DAG file: what parsing it costs, a DAG for each spec, words for each field, errors apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dag_runs import DAGS, load
+
+KINDS = {
+    "retrain": {"as_of", "candidates", "accuracy_floor", "promote", "bump", "force"},
+    "operate": {"action", "version", "reason", "epoch", "overrule"},
+    "housekeeping": {"dry_run"},
+}
+"""The DAGs of a model, with the fields of their forms."""
+
+HEAVY = [
+    "pandas",
+    "sklearn",
+    "mlflow",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "matplotlib",
+    "onnxruntime",
+    "boto3",
+    "google.cloud.storage",
+    "azure.storage.blob",
+]
+
+
+def test_these_are_the_dag_files() -> None:
+    assert {path.stem for path in DAGS.glob("*.py")} == {*KINDS, "unreadable_specs"}
+    assert all(len(path.read_text().splitlines()) < 140 for path in DAGS.glob("*.py"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_shipped_spec_gets_a_dag(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.delenv("MODEL_RELEASE_SPECS", raising=False)
+    bag = DagBag(str(DAGS / f"{kind}.py"))
+    assert not bag.import_errors
+    assert set(bag.dags) == {f"{kind}_heart_disease", f"{kind}_heart_disease_four_sites"}
+    assert all(dag.doc_md and dag.tags and dag.description for dag in bag.dags.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_form_has_help_for_every_field(kind: str, specs: Callable[..., Path]) -> None:
+    specs()
+    params = load(f"{kind}_heart_disease").params
+    assert set(params) == KINDS[kind]
+    for name in params:
+        param = params.get_param(name)
+        assert param.schema["title"] and param.description, name
+        assert set(param.schema.get("values_display", ())) <= set(param.schema.get("enum", ()))
+
+
+def test_parsing_imports_nothing_heavy(specs: Callable[..., Path]) -> None:
+    specs()
+    program = (
+        "import sys; from airflow.dag_processing.dagbag import DagBag; "
+        f"bag = DagBag({str(DAGS)!r}); assert len(bag.dags) == {len(KINDS)}, bag.import_errors; "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_broken_spec_is_an_import_error_apart_and_breaks_no_other_model(specs: Callable[..., Path]) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    specs()
+    broken = specs("heart_disease_four_sites")
+    broken.write_text(broken.read_text().replace("cross_validation:", "cross_validaton:"))
+    bag = DagBag(str(DAGS))
+    assert set(bag.dags) == {f"{kind}_heart_disease" for kind in KINDS}
+    (file,) = bag.import_errors
+    assert Path(file).name == "unreadable_specs.py"
+    assert str(broken) in bag.import_errors[file]
+    assert "did you mean 'cross_validation'?" in bag.import_errors[file]

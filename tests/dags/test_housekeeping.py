@@ -1,0 +1,61 @@
+"""The DAG `housekeeping_<model>`: its graph and timetable, and a round on what a dead run has left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from builders import Chain, make
+from dag_runs import load, run, states, xcom
+from model_release.release.catalog import live_pointer
+from model_release.stores.local import LocalStore
+
+DAG = "housekeeping_heart_disease"
+CHAIN = ["prune", "sweep"]
+LONG_AGO = 1_700_000_000
+
+
+def test_the_graph_is_one_sentence_and_weekly(specs: Callable[..., Path]) -> None:
+    specs()
+    dag = load(DAG)
+    assert [task.task_id for task in dag.topological_sort()] == CHAIN
+    assert (dag.timetable.expression, dag.catchup, dag.max_active_runs) == ("0 4 * * 0", False, 1)
+    specs(housekeeping=None)
+    assert not load(DAG).timetable.can_be_scheduled
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_dry_run_and_a_round(specs: Callable[..., Path], tmp_path: Path) -> None:
+    specs(retention={"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1})
+    home = LocalStore(tmp_path / "store" / "heart-disease-models")
+    chain = Chain(home)
+    chain.publish(make(tmp_path, "a"))
+    chain.release(make(tmp_path, "b"))
+    staged = [*home.list("staging/")]
+    for entry in [*staged, *home.list("v1.0.0/")]:
+        os.utime(home.root / entry.key, (LONG_AGO, LONG_AGO))
+
+    dry = run(DAG, dry_run=True)
+    assert states(dry) == {name: ["success"] for name in CHAIN}
+    told = xcom(dry, "prune", "outcome")
+    assert (told["dry_run"], told["retired"]) == (True, {"v1.0.0": "it was never live"})
+    assert [*home.list("staging/")] and live_pointer(home).retired == []
+
+    wet = run(DAG)
+    assert xcom(wet, "prune", "outcome")["retired"] == told["retired"]
+    assert xcom(wet, "sweep", "outcome")["bytes"] == sum(each.size for each in staged)
+    assert [*home.list("staging/")] == []
+    now = live_pointer(home)
+    assert [str(each) for each in now.retired] == ["v1.0.0"]
+    assert (now.change.by, now.change.operation[:7]) == (DAG, "manual-")
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_model_without_releases_is_kept_too(specs: Callable[..., Path]) -> None:
+    specs()
+    done = run(DAG)
+    assert str(done.state) == "success"
+    assert xcom(done, "prune", "outcome")["summary"].startswith("nothing was ever released here")

@@ -1,0 +1,200 @@
+"""A real Airflow, and people who act on its releases: rolled back, held, asked for the impossible, released, tidied up.
+
+Everything is asked for through the REST API with every field filled in, as the UI's form does, and looked at from
+outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from model_release.errors import Stop
+from scripts.airflow_home import USER, AirflowHome
+from scripts.local_airflow import LocalAirflow
+from shipped import quick_spec
+
+pytestmark = pytest.mark.live
+
+MODEL = "heart_disease_four_sites"
+RETRAIN, OPERATE, HOUSEKEEPING = (f"{kind}_{MODEL}" for kind in ("retrain", "operate", "housekeeping"))
+SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
+STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
+FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
+DONE = ["success"] * 4
+SECONDS = 240.0
+
+
+class Team:
+    """An Airflow, and what it leaves behind."""
+
+    def __init__(self, airflow: LocalAirflow) -> None:
+        self.airflow = airflow
+        self.root = airflow.home.store / "heart-disease-four-sites-models"
+
+    def ask(self, action: str, **fields: Any) -> str:
+        return self.airflow.rest.trigger(OPERATE, conf={**FORM, "action": action, **fields})
+
+    def ended(self, dag_id: str, run_id: str) -> list[str]:
+        """The states of a run's tasks once it has ended, in the order of the graph."""
+        self.airflow.wait_for_run(dag_id, run_id, seconds=SECONDS)
+        return [each.state for each in self.airflow.rest.tasks(dag_id, run_id)]
+
+    def said(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """What a task has written into its log."""
+        tasks = self.airflow.rest.tasks(dag_id, run_id)
+        (task,) = [each for each in tasks if each.task_id == task_id]
+        return self.airflow.home.task_log(dag_id, run_id, task).read_text()
+
+    def night(self, day: int) -> dict[str, Any]:
+        """A run on the data as of a day of October; what became of it."""
+        conf = {"as_of": f"2026-10-{day:02}"}
+        run_id = self.airflow.rest.trigger(RETRAIN, conf=conf)
+        states = self.ended(RETRAIN, run_id)
+        assert "failed" not in states, states
+        return dict(self.airflow.rest.xcom(RETRAIN, run_id, "update_latest"))
+
+    def keep_house(self) -> dict[str, Any]:
+        run_id = self.airflow.rest.trigger(HOUSEKEEPING, conf={"dry_run": False})
+        assert self.ended(HOUSEKEEPING, run_id) == ["success"] * 2
+        tasks = ("prune", "sweep")
+        return {each: self.airflow.rest.xcom(HOUSEKEEPING, run_id, each, key="outcome") for each in tasks}
+
+    @property
+    def pointer(self) -> dict[str, Any]:
+        return dict(read(self.root / "latest.json"))
+
+    def time_passes(self, **span: float) -> None:
+        """Make everything that lies in the store older."""
+        for path in [self.root / "latest.json", *(self.root / "log").iterdir()]:
+            path.write_text(json.dumps(earlier(read(path), timedelta(**span))))
+        for path in self.root.rglob("*"):
+            moment = path.stat().st_mtime - timedelta(**span).total_seconds()
+            os.utime(path, (moment, moment))
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def earlier(value: Any, span: timedelta) -> Any:
+    match value:
+        case dict():
+            moved = {key: earlier(each, span) for key, each in value.items()}
+            if "at" in moved:
+                moved["at"] = (datetime.fromisoformat(moved["at"]) - span).isoformat()
+            return moved
+        case list():
+            return [earlier(each, span) for each in value]
+        case _:
+            return value
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """The Airflow, with two releases of one model behind it."""
+    folder = tmp_path_factory.mktemp("operators")
+    specs = folder / "specs"
+    specs.mkdir()
+    quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
+    home = AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)})
+    with LocalAirflow(home) as airflow:
+        for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING):
+            airflow.wait_for_dag(dag_id)
+        for dag_id in (RETRAIN, HOUSEKEEPING):  # whoever operates need not unpause anything first
+            airflow.rest.unpause(dag_id)
+        team = Team(airflow)
+        assert [team.night(day)["live"] for day in (1, 8)] == ["v1.0.0", "v1.1.0"]
+        yield team
+
+
+@pytest.fixture(scope="module")
+def rolled_back(team: Team) -> dict[str, list[str]]:
+    """Two clicks on the same button: by run, the states of its tasks."""
+    clicks = [team.ask("rollback") for _ in range(2)]
+    return {each: team.ended(OPERATE, each) for each in clicks}
+
+
+def test_a_rollback_moves_latest_back_and_says_so(team: Team, rolled_back: dict[str, list[str]]) -> None:
+    (good,) = [run_id for run_id, states in rolled_back.items() if states == DONE]
+    pointer = team.pointer
+    assert (pointer["version"], pointer["previous"], pointer["epoch"]) == ("v1.0.0", "v1.1.0", 3)
+    assert (pointer["change"]["by"], pointer["change"]["reason"]) == (USER, "worse on Mondays")
+    assert [each["by"] for each in pointer["holds"]] == [USER]
+    assert [*pointer["quarantined"]] == ["v1.1.0"]
+    assert read(team.root / "latest/metadata.json")["version"] == "v1.0.0"
+    champion = MlflowClient(f"sqlite:///{team.airflow.home.var}/mlflow/mlflow.db").get_model_version_by_alias(
+        "heart-disease-four-sites", "champion"
+    )
+    registered = read(team.root / "v1.0.0/metadata.json")["mlflow"]["registered_version"]
+    assert str(champion.version) == registered
+    words = "latest went back from v1.1.0, now in quarantine, to v1.0.0, and is held there (epoch 3)"
+    assert team.airflow.rest.xcom(OPERATE, good, "spread")["summary"] == words
+    assert words in team.said(OPERATE, good, "act")
+
+
+def test_a_second_click_is_refused_and_says_why(team: Team, rolled_back: dict[str, list[str]]) -> None:
+    (refused,) = [run_id for run_id, states in rolled_back.items() if states != DONE]
+    assert rolled_back[refused] == ["success", "failed", "upstream_failed", "upstream_failed"]
+    assert "latest has moved from epoch 2 to 3 since it was looked at: rollback by admin" in team.said(
+        OPERATE, refused, "act"
+    )
+
+
+@pytest.mark.usefixtures("rolled_back")
+def test_the_next_night_publishes_and_does_not_promote(team: Team) -> None:
+    night = team.night(15)
+    assert (night["version"], night["promoted"], night["live"]) == ("v1.2.0", False, "v1.0.0")
+    assert "latest is held at v1.0.0 by admin" in night["reason"]
+    assert team.pointer["epoch"] == 3
+
+
+@pytest.mark.usefixtures("rolled_back")
+def test_the_impossible_fails_with_a_clear_message_and_changes_nothing(team: Team) -> None:
+    wishes = {
+        team.ask("promote", version="v9.9.9"): ("act", "there is no release v9.9.9"),
+        team.ask("promote", version="v1.1.0"): ("act", "v1.1.0 is quarantined by admin: worse on Mondays"),
+        team.ask("rollback"): ("act", "there is nothing to go back to"),
+        team.ask("hold", version="v1.0.0"): ("look", "hold is about latest, whatever version is live"),
+    }
+    for run_id, (task_id, words) in wishes.items():
+        states = team.ended(OPERATE, run_id)
+        assert states[["look", "act"].index(task_id)] == "failed", states
+        assert words in team.said(OPERATE, run_id, task_id)
+    for conf in ({"version": "1.0.0"}, {"reason": ""}, {"epoch": 0}):
+        with pytest.raises(Stop, match="400"):
+            team.ask("rollback", **conf)
+    assert team.pointer["epoch"] == 3
+
+
+@pytest.mark.usefixtures("rolled_back")
+def test_once_the_hold_is_lifted_the_next_night_promotes_what_it_had_published(team: Team) -> None:
+    unheld = team.ask("unhold")
+    assert team.ended(OPERATE, unheld) == ["success"] * 3 + ["skipped"]
+    assert "not held at v1.0.0 any more" in team.said(OPERATE, unheld, "act")
+    night = team.night(16)
+    assert (night["version"], night["promoted"], night["live"], night["epoch"]) == ("v1.2.0", True, "v1.2.0", 5)
+    assert sorted(each.name for each in team.root.glob("v*")) == ["v1.0.0", "v1.1.0", "v1.2.0"]
+
+
+@pytest.mark.usefixtures("rolled_back")
+def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) -> None:
+    team.time_passes(days=3)
+    first = team.keep_house()
+    assert (first["prune"]["bytes"], [*first["prune"]["retired"]]) == (0, ["v1.1.0"])
+    assert first["sweep"]["bytes"] > 0
+    assert not [path for path in (team.root / "staging").rglob("*") if path.is_file()]
+    team.time_passes(hours=2)
+    second = team.keep_house()
+    assert [*second["prune"]["removed"]] == ["v1.1.0"]
+    assert second["prune"]["bytes"] > 0
+    assert sorted(each.name for each in (team.root / "v1.1.0").iterdir()) == ["claim.json", "metadata.json"]
+    pointer = team.pointer
+    assert (pointer["version"], pointer["retired"], pointer["change"]["by"]) == ("v1.2.0", ["v1.1.0"], HOUSEKEEPING)

@@ -77,7 +77,10 @@ def _page(done: Checkup, *, read_data: bool) -> Iterator[RenderableType]:
     for title, findings in (("Mended", done.mended), ("Found", done.left)):
         for destination, there in groupby(findings, key=lambda each: each.destination):
             yield out.heading(f"{title} at {destination}")
-            yield _table([*there], mended=findings is not done.left)
+            told = [*there]
+            yield _table(told, mended=findings is not done.left)
+            for each in told:
+                yield from _choices(each)
     if not done.left:
         looked = "every byte was read" if read_data else "files were compared by size; --read-data reads them"
         yield Text(f"{'everything is right now' if done.mended else 'nothing is wrong'} ({looked})", style=out.GOOD)
@@ -95,8 +98,19 @@ def _table(findings: Sequence[Finding], *, mended: bool) -> RenderableType:
     def rows() -> Iterator[Iterable[RenderableType]]:
         for each in findings:
             style = out.GOOD if mended else "yellow" if each.repairable else out.BAD
-            name = each.where.removeprefix(each.destination).lstrip("/") or each.where
             found = Text(str(each.kind), style=style) + Text(out.safe(f"\n{each.what}"), style="")
-            yield name, found, "mended" if mended else "\n".join([each.remedy, *(f"• {c}" for c in each.choices)])
+            yield _name(each), found, "mended" if mended else each.remedy
 
     return out.table(("Object", "Found", "What to do"), [[*row] for row in rows()])
+
+
+def _choices(finding: Finding) -> Iterator[RenderableType]:
+    """What a person may do, one line each, never broken, so that it can be copied."""
+    if finding.choices:
+        yield Text(out.safe(f"\nWhat may be done about {_name(finding)}:"), style="bold")
+    for each in finding.choices:
+        yield Text(out.safe(f"• {each}"), no_wrap=True, overflow="ignore")
+
+
+def _name(finding: Finding) -> str:
+    return finding.where.removeprefix(finding.destination).lstrip("/") or finding.where

@@ -295,6 +295,11 @@ def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> FileEntry:
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(body)
         stage(bench.home, bench.staging, Path(scratch), [entry])
+    if bench.spec.tracking is not None and chosen.mlflow is not None:
+        from model_release import tracking
+
+        plots = {f"figures/{name}": plot for name, plot in report.figures(body).items()}
+        tracking.attach(bench.spec.tracking, chosen.mlflow, {CARD_FILE: body, **plots})
     return entry
 
 

@@ -362,6 +362,8 @@ def test_mlflow_has_every_candidate_and_the_champion(team: Team, released: str) 
     champion = team.mlflow.get_model_version_by_alias("heart-disease", "champion")
     assert champion.run_id == manifest["mlflow"]["run_id"] == runs[manifest["parameters"]["candidate"]].info.run_id
     assert str(champion.version) == manifest["mlflow"]["registered_version"]
+    kept = {each.path for each in team.mlflow.list_artifacts(manifest["mlflow"]["run_id"])}
+    assert {"model_card.html", "figures"} <= kept
 
 
 def test_consumers_are_told_through_the_asset(team: Team, released: str) -> None:

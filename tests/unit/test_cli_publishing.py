@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
 from model_release.cli import output
-from model_release.release import delivery
+from model_release.places import Places
 from model_release.stores.local import LocalStore
-from model_release.version import Version
+from shipped import quick_spec
 
 
 def call(*arguments: str | Path, **environment: str) -> Result:
@@ -45,7 +44,7 @@ def test_a_folder_is_published_in_one_command(models: Path, store: LocalStore, t
     other = LocalStore(tmp_path / "other")
     result = call("publish", models, store.uri, "--also", other.uri)
     assert result.exit_code == 0
-    for words in ("v1.0.0 is published", "2 files, 17 bytes, all verified", "v1.0.0, live since epoch 1", ".gitkeep"):
+    for words in ("v1.0.0 is published", "2 files, 17 bytes, all verified", "v1.0.0, epoch 1", ".gitkeep"):
         assert words in result.stdout
     assert result.stderr.splitlines()[:2] == [f"reading {models} …", f"best_model.pkl  5 bytes  {store.uri}"]
     assert f"best_model.pkl  5 bytes  {other.uri}" in result.stderr
@@ -62,20 +61,19 @@ def test_a_folder_is_published_in_one_command(models: Path, store: LocalStore, t
 
 
 def test_what_a_program_reads(models: Path, store: LocalStore) -> None:
-    assert read(
-        "publish", models, store.uri, "--by", "bo", "--reason", "hotfix", "--fact", "data_as_of=2024-05-01"
-    ) == {
+    told = ("--by", "bo", "--reason", "hotfix", "--fact", "data_as_of=2024-05-01")
+    assert read("publish", models, store.uri, *told) == {
         "uri": store.uri,
         "version": "v1.0.0",
         "published_before": False,
-        "live": True,
         "refusal": None,
-        "latest": "v1.0.0",
+        "live": "v1.0.0",
         "epoch": 1,
+        "mended": [f"{store.uri}: latest/ renewed: best_model.pkl, preprocessor.pkl, metadata.json"],
+        "lagging": [],
         "files": ["best_model.pkl", "preprocessor.pkl"],
         "size": 17,
         "left_out": [],
-        "mended": [f"{store.uri}: latest/ renewed: best_model.pkl, preprocessor.pkl, metadata.json"],
     }
     status = read("status", store.uri)
     assert (status["by"], status["reason"]) == ("bo", "hotfix")
@@ -99,15 +97,20 @@ def test_nothing_is_live_if_nobody_asks(models: Path, store: LocalStore) -> None
     assert "names nothing yet, as asked" in call("publish", models, store.uri, "--no-promote").stdout
 
 
+def test_a_spec_names_every_destination(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "home").as_uri())
+    places = [
+        {"name": "home", "uri": "${MODEL_RELEASE_STORE}"},
+        {"name": "far", "uri": (tmp_path / "far").as_uri(), "required": False},
+    ]
+    spec = quick_spec(tmp_path, "heart_disease", destinations=places, tracking=None)
+    assert read("publish", models, spec)["live"] == "v1.0.0"
+    assert read("status", tmp_path / "far" / "heart-disease-models")["version"] == "v1.0.0"
+
+
 def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish = delivery.publish
-
-    def overtaken(*arguments: Any, **more: Any) -> delivery.Delivered:
-        done = publish(*arguments, **more)
-        assert done.pointer is not None
-        return replace(done, pointer=done.pointer.model_copy(update={"version": Version(1, 1, 0)}))
-
-    monkeypatch.setattr(delivery, "publish", overtaken)
+    settle = Places.settle
+    monkeypatch.setattr(Places, "settle", lambda self: settle(self) | {"live": "v1.1.0"})
     result = call("publish", models, store.uri)
     assert result.exit_code == 0
     assert "was moved to v1.0.0, and by somebody else since; stays at v1.1.0" in " ".join(result.stdout.split())
@@ -119,7 +122,7 @@ def test_a_hand_made_layout_is_adopted(models: Path, store: LocalStore) -> None:
     (store.root / "latest" / "best_model.pkl").write_bytes(b"old")
     result = call("adopt", f"{store.uri}/v1", store.uri)
     assert result.exit_code == 0, result.stderr
-    assert "v1.0.0, live since epoch 1" in result.stdout
+    assert "v1.0.0, epoch 1" in result.stdout
     assert result.stderr.startswith(f"reading {store.uri}/v1 …\n")
     assert read("status", store.uri)["reason"] == f"adopted from {store.uri}/v1"
     assert read("verify", store.uri)["verified"]
@@ -162,7 +165,7 @@ def test_nobody_by_name_must_say_who(models: Path, store: LocalStore, monkeypatc
     monkeypatch.setattr("getpass.getuser", nobody)
     result = call("publish", models, store.uri)
     assert result.exit_code == errors.EXIT_USAGE
-    assert "say who does it with --by" in result.stderr
+    assert "say who it is with --by" in result.stderr
     assert call("publish", models, store.uri, "--by", "ann").exit_code == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from model_release.pointer import Kind
 from model_release.release import handmade
 from model_release.release.acts import hold, lift, rollback, unhold
 from model_release.release.catalog import history, published, read_version, versions
-from model_release.release.delivery import Act, Delivered, adopt, publish
+from model_release.release.delivery import Delivered, Intent, adopt, publish
 from model_release.release.gathering import from_folder
 from model_release.release.numbers import abandon, became
+from model_release.release.reconcile import Follower, reconcile
 from model_release.stores.base import Store
 from model_release.version import FIRST, Bump, Version
 
@@ -59,14 +61,21 @@ class Team:
     ) -> Delivered:
         """Do what the command does."""
         draft = handmade.draft(self.gathered, facts, called="heart")
-        wish = Act(by="ann", reason="published from models", promote=promote, bump=bump)
-        return act(self.gathered, draft, wish, home=home, followers=followers)
+        wish = Intent(by="ann", reason="published from models", promote=promote, bump=bump)
+        places = [Follower(store) for store in followers]
+        done = act(self.gathered, draft, wish, home=home, followers=places)
+        after = reconcile(home, places)
+        return replace(done, pointer=after.pointer)
 
 
 @pytest.fixture
 def team(tmp_path: Path) -> Team:
     """One team."""
     return Team(tmp_path)
+
+
+def is_live(done: Delivered) -> bool:
+    return done.pointer is not None and done.pointer.version == done.manifest.version
 
 
 def snapshot(*stores: MemoryStore) -> list[dict[str, bytes]]:
@@ -76,7 +85,7 @@ def snapshot(*stores: MemoryStore) -> list[dict[str, bytes]]:
 def test_publish_makes_a_folder_live_everywhere(team: Team, memory: MemoryStore) -> None:
     follower = MemoryStore("memory://follower")
     done = team.publish(memory, follower)
-    assert (done.manifest.version, done.before, done.live, done.refusal) == (FIRST, False, True, None)
+    assert (done.manifest.version, done.before, is_live(done), done.refusal) == (FIRST, False, True, None)
     pointer = assert_settled(memory)
     assert assert_settled(follower) == pointer
     assert (pointer.change.by, pointer.change.reason, pointer.data_as_of) == ("ann", "published from models", None)
@@ -93,7 +102,7 @@ def test_the_same_folder_finds_its_own_version_and_changes_nothing(team: Team, m
     team.publish(memory)
     before = snapshot(memory)
     again = team.publish(memory)
-    assert (again.manifest.version, again.before, again.live, again.mended) == (FIRST, True, True, [])
+    assert (again.manifest.version, again.before, is_live(again)) == (FIRST, True, True)
     assert snapshot(memory) == before
 
 
@@ -103,7 +112,7 @@ def test_an_older_folder_says_why_latest_stays(team: Team, memory: MemoryStore) 
     team.publish(memory)
     team.train("a")
     again = team.publish(memory)
-    assert (again.manifest.version, again.before, again.live) == (FIRST, True, False)
+    assert (again.manifest.version, again.before, is_live(again)) == (FIRST, True, False)
     assert again.refusal is not None
     assert "latest only moves forward" in again.refusal
     assert assert_settled(memory).version == V110
@@ -119,12 +128,12 @@ def test_a_destination_that_is_named_later_gets_what_is_live(team: Team, memory:
 
 def test_without_promotion_latest_is_left_alone(team: Team, memory: MemoryStore) -> None:
     done = team.publish(memory, promote=False)
-    assert (done.live, done.refusal, done.pointer) == (False, None, None)
+    assert (is_live(done), done.refusal, done.pointer) == (False, None, None)
     assert isinstance(published(memory, FIRST).files, list)
-    assert team.publish(memory).live
+    assert is_live(team.publish(memory))
     team.train("b")
     later = team.publish(memory, promote=False)
-    assert (later.manifest.version, later.live) == (V110, False)
+    assert (later.manifest.version, is_live(later)) == (V110, False)
     assert assert_settled(memory).version == FIRST
 
 
@@ -147,10 +156,10 @@ def test_a_version_that_was_left_may_be_published_again(team: Team, memory: Memo
     team.publish(memory)
     rollback(memory, act("back"))
     unhold(memory, act("let go"))
-    assert not team.publish(memory).live, "what a rollback left is in quarantine"
+    assert not is_live(team.publish(memory)), "what a rollback left is in quarantine"
     lift(memory, FIRST.next(Bump.MINOR), act("a mistake"))
     again = team.publish(memory)
-    assert again.live
+    assert is_live(again)
     operations = [entry.change.operation for entry in history(memory) if entry.change.kind is Kind.PROMOTE]
     assert len({*operations}) == 2, "another act, not a second click"
 
@@ -196,7 +205,7 @@ def test_another_version_that_becomes_live_meanwhile_is_noticed(
             team.publish(Interposed(memory, between))
         assert "the same command again makes yours live" in str(why.value)
         assert assert_settled(memory).version == V110
-        assert team.publish(memory).live
+        assert is_live(team.publish(memory))
     assert assert_settled(memory).version == Version(1, 2, 0)
 
 
@@ -247,12 +256,12 @@ def laid_out(store: MemoryStore, **more: bytes) -> None:
 def test_a_hand_made_layout_becomes_the_first_release(team: Team, memory: MemoryStore) -> None:
     laid_out(memory)
     done = team.publish(memory, act=adopt)
-    assert (done.manifest.version, done.live, done.before) == (FIRST, True, False)
+    assert (done.manifest.version, is_live(done), done.before) == (FIRST, True, False)
     assert_settled(memory)
     assert memory.get("v1/best_model.pkl") is not None
     before = snapshot(memory)
     again = team.publish(memory, act=adopt)
-    assert (again.manifest.version, again.live, again.before) == (FIRST, True, True)
+    assert (again.manifest.version, is_live(again), again.before) == (FIRST, True, True)
     assert team.publish(memory).before, "an adoption is a publication too"
     assert snapshot(memory) == before
     team.train("b")
@@ -367,9 +376,9 @@ def test_files_that_travel_are_told(team: Team, memory: MemoryStore) -> None:
     publish(
         team.gathered,
         draft,
-        Act(by="ann", reason="x"),
+        Intent(by="ann", reason="x"),
         home=memory,
-        followers=[follower],
+        followers=[Follower(follower)],
         watch=lambda entry, uri: told.append((entry.path, uri)),
     )
     places = ["memory://home", "memory://follower", "memory://home"]
@@ -407,3 +416,21 @@ def test_two_people_at_once(tmp_path: Path, folders: str) -> None:
         return actors, check
 
     assert explore(begin, limit=LIMIT // 2) > 20
+
+
+@pytest.mark.parametrize("moment", ["list latest/", f"create {layout.claim(FIRST)}"])
+def test_a_destination_that_is_not_required_lags_behind_loudly(team: Team, memory: MemoryStore, moment: str) -> None:
+    def between(request: Request) -> Any:
+        if str(request) == moment:
+            raise StoreUnavailable("no answer", where=request.key)
+        return request.perform()
+
+    draft = handmade.draft(team.gathered, {}, called="heart")
+    broken = Interposed(MemoryStore("memory://broken"), between)
+    wish = Intent(by="ann", reason="x")
+    done = publish(team.gathered, draft, wish, home=memory, followers=[Follower(broken, required=False)])
+    assert done.pointer is not None
+    assert len(done.lagging) == 1
+    assert done.lagging[0].startswith("memory://broken lags behind: ")
+    with pytest.raises(StoreUnavailable):
+        publish(team.gathered, draft, wish, home=memory, followers=[Follower(broken)])

@@ -11,15 +11,29 @@ from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 import cleveland
 from model_release import report, training
-from model_release.gate import Champion, Evaluation, choose, judge
+from model_release.gate import (
+    Champion,
+    ColumnDrift,
+    Drift,
+    Evaluation,
+    Floors,
+    Interval,
+    Metric,
+    SlicePolicy,
+    SliceScores,
+    choose,
+    judge,
+)
 from model_release.spec import Spec
 from model_release.training import Trained
+from model_release.training.effects import SHOWN
 from model_release.version import Version
 
 HOSTILE = "</title><script>alert('x')</script><img src=x onerror=alert(1)>"
@@ -40,34 +54,91 @@ def trained() -> dict[str, tuple[Trained, pd.DataFrame]]:
     return found
 
 
-def card(spec: Spec | None = None, *, champion: str | None = None, chosen: str | None = None) -> str:
+def card(spec: Spec | None = None, **changes: Any) -> str:
+    return made_of(*facts(spec, **changes))
+
+
+def facts(
+    spec: Spec | None = None,
+    *,
+    champion: str | None = None,
+    chosen: str | None = None,
+    slices: list[SliceScores] | None = None,
+    drift: Drift | None = None,
+) -> tuple[Spec, Evaluation, Trained, pd.DataFrame]:
     the_spec = spec or cleveland.spec(candidates=RECIPES)
     live = None
     if champion:
         scores = trained()[champion][0].scores
         live = Champion(version=Version(1, 2, 0), since=4, recipe="?", same_data=False, scores=scores)
+    found = {name: made.scores for name, (made, _) in trained().items()}
     evaluation = Evaluation(
-        candidates={name: made.scores for name, (made, _) in trained().items()},
+        candidates={name: scores.model_copy(update={"slices": slices or []}) for name, scores in found.items()},
         champion=live,
         rows=242,
         holdout_rows=61,
         folds=5,
         repeats=2,
         dummy_brier=0.248,
+        drift=drift,
     )
-    name = chosen or choose(evaluation, the_spec.choose)
-    made, predictions = trained()[name]
+    return the_spec, evaluation, *trained()[chosen or choose(evaluation, the_spec.choose)]
+
+
+def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.DataFrame) -> str:
     frame, snapshot = cleveland.rows()
     return report.model_card(
-        the_spec,
+        spec,
         evaluation=evaluation,
-        decision=judge(evaluation, the_spec.gate, chosen=name),
+        decision=judge(evaluation, spec.gate, chosen=made.name),
         trained=made,
         predictions=predictions,
         frame=frame,
         snapshot_fingerprint=snapshot.fingerprint,
         as_of=date(2026, 11, 21),
     ).decode()
+
+
+def sliced(*, floor: float = 0.75) -> tuple[Spec, list[SliceScores]]:
+    """A spec that slices by sex and age, and figures of four groups: good, poor, small and one without an AUC."""
+    asked = [
+        SlicePolicy(column="sex", floors=Floors(accuracy=floor, recall=0.6)),
+        SlicePolicy(column="age", bins=[40.0, 60.0]),
+    ]
+    plain = cleveland.spec(candidates=RECIPES)
+    spec = plain.model_copy(update={"gate": plain.gate.model_copy(update={"slices": asked})})
+    figures = [("sex", "sex = 0", 78, 0.9), ("sex", "sex = 1", 164, 0.7), ("age", "age < 40", 11, 0.95)]
+    return spec, [
+        SliceScores(column=column, group=group, rows=rows, figures=around(mean))
+        for column, group, rows, mean in figures
+    ] + [SliceScores(column="age", group="60 ≤ age", rows=70, figures={Metric.ACCURACY: around(0.8)[Metric.ACCURACY]})]
+
+
+def everything() -> str:
+    spec, slices = sliced()
+    return card(spec, champion="tree", chosen="logistic_regression", slices=slices, drift=drifted())
+
+
+def around(mean: float) -> dict[Metric, Interval | None]:
+    interval = Interval(mean=mean, low=mean - 0.1, high=mean + 0.1)
+    return dict.fromkeys((Metric.ACCURACY, Metric.RECALL, Metric.ROC_AUC, Metric.BRIER), interval)
+
+
+def drifted() -> Drift:
+    calm = {"missing_before": 0.0, "missing_now": 0.0, "new_values": []}
+    return Drift(
+        champion=Version(1, 2, 0),
+        unmeasured=None,
+        rows_before=280,
+        rows_now=303,
+        columns=[
+            ColumnDrift(column="age", test="kolmogorov-smirnov", psi=0.01, p_value=1.0, **calm),
+            ColumnDrift(column="chol", test="kolmogorov-smirnov", psi=0.41, p_value=0.0004, **calm),
+        ],
+        target=ColumnDrift(column="num", test="chi-square", psi=0.02, p_value=0.7, **calm),
+        target_before=0.44,
+        target_now=0.459,
+    )
 
 
 class Page(HTMLParser):
@@ -81,6 +152,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag in ("small", "th", "td"):  # apart from what stands before it
+            self.text += " "
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -97,8 +170,9 @@ def test_a_card_has_the_sections_that_readers_of_model_cards_know() -> None:
         "Model Details",
         "Uses",
         "Bias, Risks, and Limitations",
-        "Training Details",
         "Evaluation",
+        "Model Examination",
+        "Training Details",
         "How to Get Started with the Model",
     ):
         assert f"<h2>{section}</h2>" in html
@@ -119,7 +193,7 @@ def test_a_card_tells_data_licence_limits_and_every_check() -> None:
 
 
 def test_nothing_in_a_card_runs_or_is_fetched() -> None:
-    page = Page(card(champion="tree"))
+    page = Page(everything())
 
     assert not names(page) & {"script", "img", "iframe", "object", "embed", "link", "form", "base"}
     for tag, attributes in page.tags:
@@ -130,7 +204,7 @@ def test_nothing_in_a_card_runs_or_is_fetched() -> None:
 
 
 def test_ids_are_unique_and_what_is_referred_to_is_there() -> None:
-    html = card(champion="tree")
+    html = everything()
     ids = [attributes["id"] for _, attributes in Page(html).tags if attributes.get("id")]
 
     assert len(ids) == len(set(ids))
@@ -168,7 +242,7 @@ def test_the_first_plot_is_the_difference_to_the_champion() -> None:
 
     plots = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
     assert plots[0] == "Difference in Brier score to v1.2.0"
-    assert len(plots) == 5
+    assert len(plots) == 5 + 1 + SHOWN
     assert "Against the live v1.2.0" in page.text
 
 
@@ -176,7 +250,7 @@ def test_without_a_champion_nothing_is_compared() -> None:
     html = card()
 
     assert "Nothing was compared" in html
-    assert html.count("<svg ") == 4
+    assert html.count("<svg ") == 4 + 1 + SHOWN
 
 
 def test_a_rejected_candidate_s_card_says_so() -> None:
@@ -187,7 +261,7 @@ def test_a_rejected_candidate_s_card_says_so() -> None:
 
 
 def test_the_same_facts_give_the_same_bytes_in_every_process() -> None:
-    code = "import test_report, hashlib; print(hashlib.sha256(test_report.card(champion='tree').encode()).hexdigest())"
+    code = "import test_report as t, hashlib; print(hashlib.sha256(t.everything().encode()).hexdigest())"
     path = [str(Path(__file__).parent), *filter(None, sys.path)]
     digests = {
         subprocess.run(
@@ -201,4 +275,80 @@ def test_the_same_facts_give_the_same_bytes_in_every_process() -> None:
     }
 
     assert len(digests) == 1
-    assert card() == card()
+    assert everything() == everything()
+
+
+def test_slices_are_shown_with_size_interval_and_floor() -> None:
+    page = Page(everything())
+    text = " ".join(page.text.split())
+
+    assert "sex = 0 78 0.900 0.800 to 1.000 ✓ at least 0.75" in text
+    assert "sex = 1 164 0.700 0.600 to 0.800 ✗ at least 0.75" in text
+    assert "age < 40 11 of 30 needed" in text
+    plots = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+    assert [words for words in plots if words and "group" in words] == [
+        "accuracy on each group of the rows, with intervals",
+        "recall on each group of the rows, with intervals",
+    ]
+
+
+def test_columns_that_drifted_stand_first() -> None:
+    page = Page(card(champion="tree", chosen="logistic_regression", drift=drifted()))
+    text = " ".join(page.text.split("Drift of the data")[1].split())
+
+    assert text.index("chol PSI 0.41") < text.index("num no") < text.index("age no")
+    assert "303 rows now, 280 when v1.2.0 was trained" in text
+
+
+def test_what_was_not_measured_is_said() -> None:
+    unmeasured = Drift(champion=Version(1, 2, 0), unmeasured="its snapshot is gone")
+
+    assert "Not measured: its snapshot is gone." in Page(card(champion="tree", drift=unmeasured)).text
+    assert "Not measured: nothing was live before" in Page(card()).text
+    assert "asks for no groups of rows" in Page(card()).text
+
+
+def test_a_model_is_examined_on_the_holdout() -> None:
+    made, _ = trained()["logistic_regression"]
+    page = Page(card(chosen="logistic_regression"))
+    plots = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+
+    assert plots[-SHOWN - 1] == "Rise of the Brier score when a column is shuffled, with intervals"
+    assert plots[-SHOWN:] == [f"Mean predicted probability over {each.column}" for each in made.effects[:SHOWN]]
+
+
+def test_a_card_without_holdout_predictions_or_rivals_is_still_a_card() -> None:
+    spec, evaluation, made, predictions = facts(chosen="tree")
+    lonely = evaluation.model_copy(
+        update={"candidates": {"tree": made.scores.model_copy(update={"holdout": {}})}, "holdout_rows": 0}
+    )
+    page = Page(made_of(spec, lonely, made.model_copy(update={"effects": []}), predictions * float("nan")))
+
+    assert "Not examined: no rows were set apart" in page.text
+    assert "1 candidates" not in page.text
+    assert [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"] == [
+        "Brier score of each candidate, with its interval"
+    ]
+
+
+def test_long_and_strange_names_stay_in_their_place() -> None:
+    long = "a_group_whose_name_goes_on_" * 8
+    strange = "$x^2$ < & > \\frac{"
+    spec, slices = sliced()
+    slices = [each.model_copy(update={"group": name}) for each, name in zip(slices, (long, strange) * 2, strict=True)]
+    html = card(spec, slices=slices)
+
+    assert long in html
+    assert f"{long[:19]}… (78)" in html
+    assert "$x^2$ &lt; &amp; &gt; \\frac{ (164)" in html
+
+
+def test_the_plots_of_a_card_stand_alone_as_files() -> None:
+    html = everything()
+    found = report.figures(html.encode())
+
+    assert len(found) == html.count("<svg ")
+    assert {"difference.svg", "candidates.svg", "roc.svg", "slices-accuracy.svg", "effect-0.svg"} <= found.keys()
+    for body in found.values():
+        drawn = ElementTree.fromstring(body)  # noqa: S314 - written by this very process
+        assert drawn.tag == "{http://www.w3.org/2000/svg}svg"

@@ -198,6 +198,18 @@ def test_a_retry_finds_its_run(there: Tracking, made: tuple[Trained, Path]) -> N
     assert len(runs(there)) == 1
 
 
+def test_files_are_attached_to_a_run_that_is_over(there: Tracking, made: tuple[Trained, Path]) -> None:
+    tracked = log(there, made)
+
+    for _ in range(2):
+        tracking.attach(there, tracked, {"model_card.html": b"<p>", "figures/roc.svg": b"<svg/>"})
+
+    found = client(there).list_artifacts(tracked.run_id)
+    assert {"model_card.html", "figures"} <= {each.path for each in found}
+    assert Path(client(there).download_artifacts(tracked.run_id, "figures/roc.svg")).read_bytes() == b"<svg/>"
+    assert client(there).get_run(tracked.run_id).info.status == "FINISHED"
+
+
 def test_another_run_or_other_figures_are_logged_apart(there: Tracking, made: tuple[Trained, Path]) -> None:
     trained, folder = made
     other = trained.model_copy(update={"scores": trained.scores.model_copy(update={"holdout": {}})})

@@ -14,7 +14,7 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places
-from model_release.errors import ModelReleaseError
+from model_release.errors import ModelReleaseError, UsageError
 from model_release.loading import tries
 from model_release.places import Places
 from model_release.release import acts
@@ -142,7 +142,15 @@ def act_of(reason: str, by: str | None, epoch: int | None, operation: str | None
     """Return who acts, why, and on what they saw, as the options say."""
     if not reason.strip():
         raise typer.BadParameter("give a reason; the log keeps it for ever", param_hint="--reason")
-    return Act(by=by or getpass.getuser(), reason=reason.strip(), operation=operation or uuid.uuid4().hex, seen=epoch)
+    return Act(by=whoever(by), reason=reason.strip(), operation=operation or uuid.uuid4().hex, seen=epoch)
+
+
+def whoever(by: str | None) -> str:
+    """Return who acts: whoever the option names, else this machine's user."""
+    try:
+        return by or getpass.getuser()
+    except (KeyError, OSError) as error:  # a container's user may have no name
+        raise UsageError("this machine's user has no name", hint="say who it is with --by") from error
 
 
 def opener(unopened: bool) -> Try | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -12,19 +11,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, Uri, app
-from model_release.errors import EXIT_REFUSED, UsageError
+from model_release.cli.acts import By, whoever
+from model_release.cli.app import Json, Quiet, app
+from model_release.cli.places import Also, Model, open_places
+from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
 from model_release.metadata import Manifest
+from model_release.places import Places
 from model_release.release import delivery, gathering, handmade
 from model_release.release.catalog import candidate_of
 from model_release.release.publish import Watch
 from model_release.stores import Store, open_store
 from model_release.version import Bump
 
-Also = Annotated[
-    list[str] | None,
-    typer.Option("--also", metavar="URI", help="The model's folder at one more destination; may be repeated."),
-]
 Fact = Annotated[
     list[str] | None,
     typer.Option(
@@ -34,14 +32,13 @@ Fact = Annotated[
         f"Names: {', '.join(handmade.Facts.model_fields)}.",
     ),
 ]
-By = Annotated[str | None, typer.Option("--by", help="Who does it; else the login name.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why, for those who look back.")]
+Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
 
 
 @app.command()
 def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
-    uri: Uri,
+    model: Model,
     also: Also = None,
     fact: Fact = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
@@ -64,24 +61,23 @@ def publish(
     rejected until a person starts one that overrules the gate.
     """
     output = out.Output(json, quiet)
-    act = delivery.Act(
-        by=by or _login(), reason=reason or f"published from {folder.resolve().name}", promote=not no_promote, bump=bump
-    )
-    stores = [open_store(each) for each in [uri, *(also or [])]]
+    why = reason or f"published from {folder.resolve().name}"
+    intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
+    places = open_places(model, also)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
         gathered = gathering.from_folder(folder, Path(scratch))
-        draft = handmade.draft(gathered, _facts(fact), called=_called(stores[0]))
-        with output.travel(_bytes(draft) * (1 + len(stores))) as set_out:
+        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.publish(gathered, draft, act, home=stores[0], followers=stores[1:], watch=watch)
-    _tell(output, done, gathered, stores[0], asked=act.promote)
+            done = delivery.publish(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+    _tell(output, done, gathered, places, asked=intent.promote)
 
 
 @app.command()
 def adopt(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
-    uri: Uri,
+    model: Model,
     also: Also = None,
     fact: Fact = None,
     by: By = None,
@@ -93,62 +89,68 @@ def adopt(
 
     For example: model-release adopt s3://bucket/heart-disease-models/v1 s3://bucket/heart-disease-models
 
-    SOURCE stays as it is. A hand-made latest/ at URI is taken over if it holds only files that the release has too;
+    SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
     from then on it holds copies of what is live. Facts are told as for publish.
     """
     output = out.Output(json, quiet)
     origin = open_store(source)
-    act = delivery.Act(by=by or _login(), reason=reason or f"adopted from {origin.uri}")
-    stores = [open_store(each) for each in [uri, *(also or [])]]
+    intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
+    places = open_places(model, also)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")
         with output.travel(None) as set_out:
             gathered = gathering.from_store(
                 origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
             )
-        draft = handmade.draft(gathered, _facts(fact), called=_called(stores[0]))
-        with output.travel(_bytes(draft) * (1 + len(stores))) as set_out:
+        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.adopt(gathered, draft, act, home=stores[0], followers=stores[1:], watch=watch)
-    _tell(output, done, gathered, stores[0], asked=True)
+            done = delivery.adopt(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+    _tell(output, done, gathered, places, asked=True)
 
 
 def _tell(
-    output: out.Output, done: delivery.Delivered, gathered: gathering.Gathered, home: Store, *, asked: bool
+    output: out.Output, done: delivery.Delivered, gathered: gathering.Gathered, places: Places, *, asked: bool
 ) -> None:
-    manifest, pointer = done.manifest, done.pointer
+    """Let every destination follow what was done at home, and show it all."""
+    version = str(done.manifest.version)
+    try:
+        settled = places.settle()
+    except ModelReleaseError:
+        output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
+        raise
+    live, lagging = settled["live"], [*done.lagging, *settled["lagging"]]
     document: dict[str, object] = {
-        "uri": home.uri,
-        "version": str(manifest.version),
+        "uri": places.home.uri,
+        "version": version,
         "published_before": done.before,
-        "live": done.live,
         "refusal": done.refusal,
-        "latest": str(pointer.version) if pointer else None,
-        "epoch": pointer.epoch if pointer else None,
-        "files": [entry.path for entry in manifest.files],
-        "size": _bytes(manifest),
+        **settled,
+        "lagging": lagging,
+        "files": [entry.path for entry in done.manifest.files],
+        "size": _bytes(done.manifest),
         "left_out": gathered.left_out,
-        "mended": done.mended,
     }
-    stays = f"stays at {pointer.version}" if pointer else "names nothing yet"
+    stays = f"stays at {live}" if live else "names nothing yet"
     latest: RenderableType
-    if done.live and pointer is not None:
-        latest = Text(f"{pointer.version}, live since epoch {pointer.since}", style=out.GOOD)
+    if live == version:
+        latest = Text(f"{live}, epoch {settled['epoch']}", style=out.GOOD)
     elif done.refusal is not None:
         latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
     elif asked:
-        latest = f"was moved to {manifest.version}, and by somebody else since; {stays}"
+        latest = f"was moved to {version}, and by somebody else since; {stays}"
     else:
         latest = f"{stays}, as asked"
     published = "was published before from the same files and facts" if done.before else "is published"
     rows: list[tuple[str, RenderableType | None]] = [
-        ("release", f"{manifest.version} {published}"),
-        ("files", f"{len(manifest.files)} files, {out.size(_bytes(manifest))}, all verified"),
+        ("release", f"{version} {published}"),
+        ("files", f"{len(done.manifest.files)} files, {out.size(_bytes(done.manifest))}, all verified"),
         ("latest", latest),
         ("left out", ", ".join(gathered.left_out) or None),
+        *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in lagging),
     ]
     output.data(document, [out.facts(rows)])
-    if asked and done.refusal is not None:
+    if done.refusal is not None:
         raise typer.Exit(EXIT_REFUSED)
 
 
@@ -167,13 +169,6 @@ def _facts(told: list[str] | None) -> dict[str, str]:
         if not mark:
             raise UsageError(f"{name!r} is not a fact", hint="write it as --fact accuracy=0.8852")
     return {name.strip(): value for name, _, value in pairs}
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container's user may have no name
-        raise UsageError("this process runs as nobody by name", hint="say who does it with --by") from error
 
 
 def _called(home: Store) -> str:

@@ -5,12 +5,11 @@ Both acts may be killed anywhere and done again: the fingerprint finds what is t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 
 from model_release import layout
-from model_release.errors import BaselineMoved, Refused, UsageError
+from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
 from model_release.layout import run_token
 from model_release.metadata import Manifest
 from model_release.pointer import Pointer
@@ -18,15 +17,23 @@ from model_release.release.catalog import candidate_of, read_claim, read_pointer
 from model_release.release.gathering import Gathered
 from model_release.release.numbers import became, take_number
 from model_release.release.probe import check_conditions
-from model_release.release.promote import check_beginning, check_home, is_live, promote
+from model_release.release.promote import (
+    Promotion,
+    as_pointer,
+    check_beginning,
+    check_history,
+    check_home,
+    from_the_future,
+    promote,
+)
 from model_release.release.publish import Watch, place, seal, stage, unwatched
-from model_release.release.reconcile import Follower, reconcile
+from model_release.release.reconcile import Follower
 from model_release.stores.base import Store
 from model_release.version import FIRST, Bump
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class Intent:
     """What a person wants with the files.
 
     Attributes:
@@ -44,35 +51,30 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How it ended.
+    """How it ended at home; `reconcile` lets everything else follow.
 
     Attributes:
         manifest: of the version that the files are.
         before: whether it was published before.
         pointer: home's afterwards; None where nothing is live.
         refusal: why the version is not live although it was to be, in words.
-        mended: what was made good elsewhere, in words.
+        lagging: the followers that could not be given it and are not required, in words.
     """
 
     manifest: Manifest
     before: bool
     pointer: Pointer | None
     refusal: str | None
-    mended: list[str]
-
-    @property
-    def live(self) -> bool:
-        """Whether the version is live."""
-        return self.pointer is not None and is_live(self.pointer, candidate_of(self.manifest))
+    lagging: list[str]
 
 
 def publish(
     gathered: Gathered,
     draft: Manifest,
-    act: Act,
+    intent: Intent,
     *,
     home: Store,
-    followers: Sequence[Store] = (),
+    followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
 ) -> Delivered:
     """Make the files a version everywhere, and make it live if the rules allow it.
@@ -83,7 +85,7 @@ def publish(
     Args:
         gathered: the files.
         draft: their manifest to be.
-        act: who, why and how far.
+        intent: who, why and how far.
         home: the model's folder at home.
         followers: the model's folder at other destinations.
         watch: told of each file that travels.
@@ -92,16 +94,16 @@ def publish(
         BaselineMoved: another version became live meanwhile; this one is published.
         Refused: a rule says no, before anything is sent.
     """
-    return _deliver(gathered, draft, act, home=home, followers=followers, watch=watch, spared=())
+    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, spared=())
 
 
 def adopt(
     gathered: Gathered,
     draft: Manifest,
-    act: Act,
+    intent: Intent,
     *,
     home: Store,
-    followers: Sequence[Store] = (),
+    followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
 ) -> Delivered:
     """Make the files of a hand-made layout the first release, as `publish` does.
@@ -121,52 +123,80 @@ def adopt(
             hint="`model-release list` shows what; `model-release publish` adds a version",
         )
     spared = [layout.latest_copy(path) for path in [*(entry.path for entry in gathered.files), layout.MANIFEST]]
-    return _deliver(gathered, draft, act, home=home, followers=followers, watch=watch, spared=spared)
+    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, spared=spared)
 
 
 def _deliver(
     gathered: Gathered,
     draft: Manifest,
-    act: Act,
+    intent: Intent,
     *,
     home: Store,
-    followers: Sequence[Store],
+    followers: Sequence[Follower],
     watch: Watch,
     spared: Collection[str],
 ) -> Delivered:
-    run = run_token(draft.run.run_id)
+    run, lagging = run_token(draft.run.run_id), list[str]()
     live = read_pointer(home)
-    since = live.pointer.since if live else None
     known = became(home, draft.fingerprint)
     before = known is not None and isinstance(read_version(home, known), Manifest)
-    _check_places(home, followers, spared)
-    if not before:
-        _check_draft(home, draft)
-        for store in [home, *followers]:
+
+    def check(store: Store) -> None:
+        _check_place(store, home, spared)
+        if not before:
             check_conditions(store)
-        stage(home, run, gathered.folder, draft.files, watch=watch)
-    claim = take_number(home, draft, run=run, bump=act.bump)
-    for store in [*followers, home]:
+
+    def give(store: Store) -> None:
         if read_version(store, claim.metadata.version) is None:
             place(claim, home=home, target=store, watch=watch)
+
+    _check_names([home, *(each.store for each in followers)])
+    check(home)
+    ready = _at_each(followers, check, lagging)
+    if not before:
+        tomorrow = from_the_future(home, candidate_of(draft))
+        if tomorrow is not None:
+            raise Refused(tomorrow, hint="tell the date up to which its data had arrived")
+        stage(home, run, gathered.folder, draft.files, watch=watch)
+    claim = take_number(home, draft, run=run, bump=intent.bump)
+    _at_each(ready, give, lagging)
+    give(home)
     manifest = seal(home, claim)
-    refusal = _make_live(home, manifest, act, since=since, spared=spared) if act.promote else None
-    done = reconcile(home, [Follower(store) for store in followers])
-    return Delivered(manifest, before, done.pointer, refusal, done.mended)
+    if not intent.promote:
+        return Delivered(manifest, before, live.pointer if live else None, None, lagging)
+    promotion = _make_live(home, manifest, intent, since=live.pointer.since if live else None, spared=spared)
+    return Delivered(manifest, before, promotion.pointer, promotion.refusal, lagging)
 
 
-def _make_live(home: Store, manifest: Manifest, act: Act, *, since: int | None, spared: Collection[str]) -> str | None:
-    """Move the pointer, or return why not. The same files against another baseline are another act."""
+def _at_each(followers: Sequence[Follower], do: Callable[[Store], object], lagging: list[str]) -> list[Follower]:
+    """Do something at every follower; return those where it was done. One that is not required lags behind, loudly."""
+    done = []
+    for each in followers:
+        try:
+            do(each.store)
+        except ModelReleaseError as error:
+            if each.required:
+                raise
+            lagging.append(f"{each.store.uri} lags behind: {error}")
+        else:
+            done.append(each)
+    return done
+
+
+def _make_live(
+    home: Store, manifest: Manifest, intent: Intent, *, since: int | None, spared: Collection[str]
+) -> Promotion:
+    """Move the pointer, if the rules allow it. The same files against another baseline are another act."""
     try:
         return promote(
             home,
             manifest,
             judged_since=since,
-            by=act.by,
-            reason=act.reason,
+            by=intent.by,
+            reason=intent.reason,
             operation=f"{run_token(manifest.run.run_id)}-{layout.baseline_token(since)}",
             spared=spared,
-        ).refusal
+        )
     except BaselineMoved as error:
         raise BaselineMoved(
             f"{manifest.version} is published and not live: another version became live while it was published",
@@ -175,46 +205,41 @@ def _make_live(home: Store, manifest: Manifest, act: Act, *, since: int | None, 
         ) from error
 
 
-def _check_draft(home: Store, draft: Manifest) -> None:
-    today = home.now().astimezone(UTC).date()
-    if draft.data_as_of is not None and draft.data_as_of > today:
-        raise Refused(f"the data is said to be as of {draft.data_as_of}, and the store's clock says {today}")
-
-
-def _check_places(home: Store, followers: Sequence[Store], spared: Collection[str]) -> None:
-    """Refuse what could only go wrong later, when a number is taken and files are sent.
-
-    Raises:
-        UsageError: one place is named twice.
-        Refused: a place has another history, is damaged, or holds hand-made copies that would be lost.
-    """
-    uris = [store.uri for store in [home, *followers]]
+def _check_names(stores: Sequence[Store]) -> None:
+    uris = [store.uri for store in stores]
     twice = next((uri for uri in uris if uris.count(uri) > 1), None)
     if twice is not None:
         raise UsageError("is named twice", where=twice, hint="name each destination once")
-    if read_pointer(home) is None:
-        check_beginning(home, _copies(home))
-    for store in [home, *followers]:
-        lost = [key for key in _copies(store) if key not in spared]
-        theirs = read_pointer(store)  # after its copies, which another first release may just have made
-        if theirs is None:
-            if lost:
-                raise Refused(
-                    f"there is no latest.json, and {', '.join(lost)} would be removed by the first release",
-                    where=store.uri,
-                    hint="move them away, or adopt the hand-made layout that they belong to with `model-release adopt`",
-                )
-            continue
-        ours = read_pointer(home)  # after that of the follower, which is a copy of it
+
+
+def _check_place(store: Store, home: Store, spared: Collection[str]) -> None:
+    """Refuse what could only go wrong later, when a number is taken and files are sent.
+
+    Raises:
+        Refused: a place has another history, is damaged, or holds hand-made copies that would be lost.
+    """
+    copies = [entry.key for entry in store.list(f"{layout.LATEST}/")]
+    # After its copies, which another first release may just have made, and before home's, which it is a copy of.
+    theirs = as_pointer(store, store.get(layout.POINTER)) if store is not home else read_pointer(home)
+    if theirs is None:
+        lost = [key for key in copies if key not in spared]
         if store is home:
-            check_home(home, theirs.pointer)
-        elif ours is None or theirs.pointer.lineage != ours.pointer.lineage:
+            check_beginning(home, copies)
+        if lost:
             raise Refused(
-                f"this destination has a history of its own, in which {theirs.pointer.version} is live",
-                where=f"{store.uri}/{layout.POINTER}",
-                hint="use another prefix, or name as the first URI the one that its latest.json calls home",
+                f"there is no latest.json, and {', '.join(lost)} would be removed by the first release",
+                where=store.uri,
+                hint="move them away, or adopt the hand-made layout that they belong to with `model-release adopt`",
             )
-
-
-def _copies(store: Store) -> list[str]:
-    return [entry.key for entry in store.list(f"{layout.LATEST}/")]
+        return
+    if store is home:
+        check_home(home, theirs.pointer)
+        return
+    ours = read_pointer(home)
+    if ours is None:
+        raise Refused(
+            f"this destination has a history of its own, in which {theirs.pointer.version} is live",
+            where=f"{store.uri}/{layout.POINTER}",
+            hint="use another prefix, or name as the first URI the one that its latest.json calls home",
+        )
+    check_history(store, theirs, ours)

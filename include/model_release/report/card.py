@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from model_release.dataset import TARGET
 from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
-from model_release.report import plots
+from model_release.report import effect_plots, plots, sections, slice_plots
 from model_release.spec import Spec
 from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained, onnx_export
 
@@ -57,6 +57,7 @@ def model_card(
         table[f"live {evaluation.champion.version}"] = _intervals(evaluation.champion.scores, evaluation)
     brier = {name: each[Metric.BRIER] for name, each in table.items() if Metric.BRIER in each}
     sound = len(pooled) > 0 and bool(np.isfinite(pooled).all())
+    groups = sections.groups(evaluation.candidates[decision.chosen], spec.gate)
     page = _environment().get_template(_TEMPLATE)
     return page.render(
         spec=spec,
@@ -80,6 +81,12 @@ def model_card(
         ]
         if sound
         else [],
+        slices=groups,
+        slice_metrics=sections.measured(groups),
+        slice_plots=slice_plots.slices(groups),
+        drift=sections.drift_lines(evaluation.drift, spec.gate),
+        importance_plot=effect_plots.importance(trained.effects) if trained.effects else None,
+        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, frame),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
         onnx={"input": onnx_export.INPUT, "label": onnx_export.LABEL, "probability": onnx_export.PROBABILITY},
@@ -96,7 +103,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "interval": _interval, "percent": _percent, "plain": _plain}
+    environment.filters |= {
+        "called": sections.called,
+        "figure": _figure,
+        "interval": _interval,
+        "percent": _percent,
+        "plain": _plain,
+        "probability": _probability,
+    }
     environment.tests["link"] = lambda url: str(url).startswith(("https://", "http://"))
     return environment
 
@@ -145,6 +159,10 @@ def _interval(interval: Interval, digits: int = 3) -> str:
 
 def _percent(value: float | None, digits: int = 1) -> str:
     return _ABSENT if value is None else f"{100 * value:.{digits}f} %"
+
+
+def _probability(value: float | None) -> str:
+    return _ABSENT if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _plain(value: object) -> str:

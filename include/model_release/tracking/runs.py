@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import pickle
+import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -95,6 +96,16 @@ def log_candidate(
         client.log_inputs(run.info.run_id, [_dataset(tracking, frame, snapshot)])
         model_uri = _log_model(uri, run, pipeline, frame)
     return TrackedRun(run_id=run.info.run_id, model_uri=model_uri)
+
+
+def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) -> None:
+    """Keep files with a run that was logged before, by their path among its artifacts; again is the same."""
+    with mapped_errors(tracking), tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        for path, body in files.items():
+            place = Path(scratch) / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(body)
+        MlflowClient(resolve(tracking)).log_artifacts(tracked.run_id, scratch)
 
 
 def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:

@@ -1,6 +1,7 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
 from model_release.loading import ONNX_FILE
+from model_release.training.effects import Effect
 from model_release.training.figures import intervals
 from model_release.training.fitting import (
     CARD_FILE,
@@ -24,6 +25,7 @@ __all__ = [
     "ONNX_FILE",
     "PREDICTIONS_FILE",
     "PREPROCESSOR_FILE",
+    "Effect",
     "Positions",
     "Trained",
     "cross_validate",

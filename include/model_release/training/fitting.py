@@ -32,6 +32,7 @@ from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export
 from model_release.training.costs import latencies
+from model_release.training.effects import Effect, effects
 from model_release.training.figures import figures, intervals, slice_scores
 from model_release.training.forms import golden_answers, onnx_form, probability_of
 from model_release.training.recipes import build
@@ -56,6 +57,7 @@ class Trained(Document):
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
         costs: what it costs to serve.
+        effects: what the model makes of each column, the one that counts most first; empty without a holdout.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Trained(Document):
     mlflow: TrackedRun | None = None
     machine: MachineFacts | None = None
     costs: Costs | None = None
+    effects: list[Effect] = []
 
     @property
     def made(self) -> list[FileEntry]:
@@ -168,6 +171,12 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
         costs=Costs(
             latency_p95_ms=latencies(preprocessor, classifier, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),
+        ),
+        effects=effects(
+            lambda rows: probability_of(preprocessor, classifier, rows),
+            inputs.iloc[holdout_rows],
+            target[holdout_rows],
+            categorical={column for column, each in spec.dataset.inputs.items() if each.kind == "categorical"},
         ),
     )
 

@@ -244,7 +244,6 @@ def everything_at_home_is_gone(scene: Scene) -> list[Expected]:
         told(Damage.POINTER_MISSING, scene.home, POINTER),
         *(told(Damage.VERSION_MISSING, scene.home, f"{each}/") for each in (V110, V120, V140)),
         mended(Damage.VERSION_MISSING, scene.home, f"{LIVE}/"),
-        mended(Damage.RECORD_MISSING, scene.home, layout.version_of(fingerprint_of("d"))),
     ]
 
 

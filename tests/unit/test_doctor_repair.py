@@ -347,3 +347,23 @@ def test_an_upload_that_was_never_finished_is_swept(store: LocalStore, tmp_path:
     assert checkup(Places(store), repair=True).mended == [found]
     assert not left.exists()
     assert checkup(Places(store)).left == []
+
+
+def test_what_is_published_while_doctor_looks_is_not_missing_anywhere(scene: Scene, tmp_path: Path) -> None:
+    made = make(tmp_path, "meanwhile", since=6)
+
+    def between(request: Request) -> object:
+        outcome = request.perform()
+        if (request.verb, request.key) == ("list", ""):
+            Chain(scene.home, [scene.follower]).publish(made)
+        return outcome
+
+    assert examine(scene.home, [Interposed(scene.follower, between)], read_data=True) == []
+
+
+def test_a_follower_named_as_home_is_told_from_one_and_nothing_is_written_there(scene: Scene) -> None:
+    before = scene.state()
+    done = checkup(Places(scene.follower), read_data=True, repair=True)
+    assert told(done) == {(Damage.ANOTHER_HOME, f"{scene.follower.uri}/{POINTER}")}
+    assert "name that destination first" in done.left[0].remedy
+    assert scene.state() == before

@@ -117,8 +117,8 @@ def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Findi
         followers = [shelf for shelf in answering if shelf.uri not in aside(found)]
         for shelf in (home, *followers):
             found += examine_versions(proven, shelf)
-        found += examine_verdicts(proven)
         if not disputed(found, home.store):
+            found += examine_verdicts(proven)
             for shelf in (home, *followers):
                 found += examine_retired(proven, shelf, grace)
                 found += [] if settling(home.store, home.stored) else examine_copies(proven, shelf)

@@ -59,6 +59,12 @@ def examine_retired(proven: Proven, shelf: Shelf, grace: timedelta) -> Iterator[
 def _published(proven: Proven, shelf: Shelf, version: Version, *, with_files: bool) -> Iterator[Finding]:
     manifest = proven.manifests[version]
     files = manifest.files if with_files else []
+    keys = {layout.claim(version), layout.manifest(version), *(layout.artifact(version, each.path) for each in files)}
+    if not keys <= shelf.entries.keys():
+        try:
+            shelf.look_again(version)
+        except Unread:
+            return
     if not shelf.below(version):
         yield _whole_folder(proven, shelf, version, files)
         return

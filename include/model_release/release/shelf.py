@@ -55,13 +55,11 @@ class Shelf:
         self._tell = tell
         self._bodies: dict[str, bytes | None] = {}
         self._faults: dict[tuple[str, FileEntry], str | None] = {}
+        self._folders: dict[str, list[str]] = defaultdict(list)
         with suppress(Unread):
             self.stored = self._ask(layout.POINTER, lambda: store.get(layout.POINTER))
-            self.entries = self._ask("", lambda: {entry.key: entry for entry in store.list()})
+            self._list("")
             self._read_pointer()
-        self._folders: dict[str, list[str]] = defaultdict(list)
-        for key in self.entries:
-            self._folders[key.partition("/")[0]].append(key)
 
     @property
     def uri(self) -> str:
@@ -87,6 +85,16 @@ class Shelf:
     def below(self, folder: str | Version) -> list[str]:
         """Return the keys of a folder."""
         return self._folders.get(str(folder), [])
+
+    def look_again(self, version: Version) -> None:
+        """List a version's folder once more, before it is said that something of it is missing.
+
+        It may have been published since this destination was listed, and before the next one was.
+
+        Raises:
+            Unread: the look-up failed.
+        """
+        self._list(f"{version}/")
 
     def versions(self) -> set[Version]:
         """Return every number that has a folder."""
@@ -153,6 +161,12 @@ class Shelf:
         if (key, entry) not in self._faults:
             self._faults[key, entry] = self._ask(key, read)
         return self._faults[key, entry]
+
+    def _list(self, prefix: str) -> None:
+        for entry in self._ask(prefix, lambda: [*self.store.list(prefix)]):
+            if entry.key not in self.entries:
+                self._folders[entry.key.partition("/")[0]].append(entry.key)
+            self.entries[entry.key] = entry
 
     def _read_pointer(self) -> None:
         if self.stored is not None:

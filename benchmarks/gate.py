@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="keep the shares and the truth in this file")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console, kept = Console(width=None if sys.stdout.isatty() else 140), {}
+    console, kept = Console(width=None if sys.stdout.isatty() else 160), {}
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), MofNCompleteColumn())
     context = multiprocessing.get_context("spawn")  # a fork would copy the progress bar's thread
     with (

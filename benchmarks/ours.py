@@ -1,4 +1,7 @@
-"""One transfer through our own `Store`, as a process: `python -m benchmarks.ours up|down one|many URI LOCAL`."""
+"""One transfer through our own `Store`, as a process: `python -m benchmarks.ours up|down one|many URI LOCAL`.
+
+It prints its peak resident memory in bytes.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,13 @@ def transfer(store: Store, direction: str, shape: str, local: Path) -> None:
             download_many(store, ((key, local / key.rpartition("/")[2]) for key in keys))
 
 
+def peak_memory() -> int:
+    """Return what this process has used at most. Not by `getrusage`: it counts the memory of who started it."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].removesuffix("kB")) * 1024
+
+
 if __name__ == "__main__":
     _, direction, shape, uri, name = sys.argv
     transfer(open_store(uri), direction, shape, Path(name))
+    print(peak_memory())

@@ -39,6 +39,7 @@ class Place:
 def folder() -> Iterator[Place]:
     """A folder on this machine's disk for temporary files."""
     with tempfile.TemporaryDirectory(prefix="benchmark-store-") as name:
+        Path(name, "peers").mkdir()
         yield Place("folder", f"file://{name}/ours", f"{name}/peers")
 
 

@@ -1,6 +1,7 @@
 """How fast each store moves files, beside the tools that others use for it: `make bench`, or see README.md.
 
-Each round runs every tool once, so that what else the machine does falls on all of them; the table has the medians.
+Each round runs every tool once, in another order than the round before, so that what else the machine does falls on all
+of them; the table has the medians.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -36,6 +37,10 @@ IN_PROCESS = "ours, SDK loaded"
 _LEAVE_OUT = ("AWS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE")
 """No emulator speaks TLS and rclone fails over the first; modules that are compiled each time would measure that."""
 
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+"""Where the local ends lie. A disk would be measured with the tools, and one tool's removed files slow down the next's:
+ext4 passes by the places of what was just removed, one after the other, at each new file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -47,82 +52,83 @@ class Load:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A process: how long it took, in seconds, and its peak resident memory, in bytes."""
-
-    seconds: float
-    memory: int
-
-
-def run(command: Sequence[str]) -> Ran:
-    """Run a command to its end.
+def run(command: Sequence[str]) -> tuple[float, str]:
+    """Run a command to its end; return how many seconds it took, and what it wrote to standard output.
 
     Raises:
         RuntimeError: it failed; carries the end of what it wrote.
     """
-    with tempfile.TemporaryFile() as output:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(max(0, output.tell() - 500))
-        if process.returncode:
-            raise RuntimeError(
-                f"{command[0]} ended with {process.returncode}: {output.read().decode(errors='replace')}"
-            )
-    return Ran(seconds, usage.ru_maxrss * 1024)
+    began = time.monotonic()
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    seconds = time.monotonic() - began
+    if done.returncode:
+        said = (done.stdout + done.stderr).decode(errors="replace")[-500:]
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {said}")
+    return seconds, done.stdout.decode(errors="replace")
 
 
-def measure(place: Place, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
-    """Return seconds by tool, way and shape, or why there are none."""
+def measure(name: str, load: Load, progress: Progress) -> dict[tuple[str, str, str], list[float] | str]:
+    """Return seconds by tool, way and shape, or why there are none.
+
+    Each tool has a server of its own in each round: emulators become slower with every object that they hold.
+    """
     results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     failures: dict[tuple[str, str, str], str] = {}
-    tools = [ours(place), *peers(place)]
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
-        folder = Path(name)
-        large, many = local_files(folder, size=load.size, count=load.count, each=load.each)
-        store = open_store(place.uri)
-        task = progress.add_task(place.name, total=load.runs * len(KINDS) * (len(tools) + 1))
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder:
+        large, many = local_files(Path(folder), size=load.size, count=load.count, each=load.each)
+        nowhere = Place(name, uri="", path="")
+        tools = [ours(nowhere), *peers(nowhere)]
+        failures |= {(tool.name, *kind): tool.missing for tool in tools if tool.missing for kind in KINDS}
+        names = [IN_PROCESS, *(tool.name for tool in tools if tool.missing is None)]
+        task = progress.add_task(name, total=load.runs * len(names) * len(KINDS))
         for turn in range(load.runs):
-            fresh = replace(place, path=f"{place.path}/{turn}")  # some tools leave alone what is there already
-            if place.name == "folder":
-                Path(fresh.path).mkdir(parents=True)
-            able = [tool for tool in (ours(fresh), *peers(fresh)) if tool.missing is None]
-            for way, shape in KINDS:
-                source = large if shape == "one" else many
-                for tool in able:
-                    progress.update(task, description=f"{place.name}: {tool.name}, {way}, {shape}")
-                    key = (tool.name, way, shape)
-                    if key not in failures:
+            first = turn * len(names) // load.runs
+            for who in [*names[first:], *names[:first]]:
+                with PLACES[name]() as place, _environment(place):
+                    move = _mover(who, place)
+                    for way, shape in KINDS:
+                        progress.update(task, description=f"{name}: {who}, {way}, {shape}")
+                        key, source = (who, way, shape), large if shape == "one" else many
                         try:
-                            with _target(folder, way, shape, source) as local:
-                                results[key].append(run(tool.command(way, shape, local)).seconds)
+                            with _target(Path(folder), way, shape, source) as local:
+                                results[key].append(move(way, shape, local))
                         except RuntimeError as error:
                             failures[key] = str(error)
-                    progress.advance(task)
-                with _target(folder, way, shape, source) as local:
-                    began = time.monotonic()
-                    transfer(store, way, shape, local)
-                    results[IN_PROCESS, way, shape].append(time.monotonic() - began)
-                progress.advance(task)
+                        progress.advance(task)
         progress.remove_task(task)
-    missing = {(tool.name, *kind): tool.missing or "" for tool in tools if tool.missing for kind in KINDS}
-    return {**results, **failures, **missing}
+    return {**results, **failures}
 
 
-def memory(place: Place, load: Load) -> dict[tuple[str, int], int]:
+def _mover(who: str, place: Place) -> Callable[[str, str, Path], float]:
+    """Return what makes a transfer and says how many seconds it took: in this process, or by a tool in its own."""
+    if who == IN_PROCESS:
+        store = open_store(place.uri)
+
+        def here(way: str, shape: str, local: Path) -> float:
+            began = time.monotonic()
+            transfer(store, way, shape, local)
+            return time.monotonic() - began
+
+        return here
+    tool = next(tool for tool in (ours(place), *peers(place)) if tool.name == who)
+    return lambda *what: run(tool.command(*what))[0]
+
+
+def memory(name: str, load: Load) -> dict[tuple[str, int], int]:
     """Return the peak resident memory of our process, in bytes, by way and by size of the file: a quarter and all."""
     peaks = {}
-    tool = ours(place)
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, _environment(place):
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder,
+        PLACES[name]() as place,
+        _environment(place),
+    ):
+        tool = ours(place)
         for size in (load.size // 4, load.size):
-            file = Path(name) / "file.bin"
+            file = Path(folder) / "file.bin"
             with file.open("wb") as out:
                 out.truncate(size)
             for way in ("up", "down"):
-                peaks[way, size] = run(tool.command(way, "one", file)).memory
+                peaks[way, size] = int(run(tool.command(way, "one", file))[1])
     return peaks
 
 
@@ -141,7 +147,11 @@ def _environment(place: Place) -> Iterator[None]:
 
 @contextmanager
 def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
-    """The local end of a transfer: the source, or what is not there yet and is looked at afterwards."""
+    """The local end of a transfer: the source, or what is not there yet and is looked at afterwards.
+
+    What earlier transfers left to be written to the disk is written first.
+    """
+    os.sync()
     if way == "up":
         yield source
         return
@@ -154,9 +164,9 @@ def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
     shutil.rmtree(local) if local.is_dir() else local.unlink()
 
 
-def table_of(place: Place, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
+def table_of(store: str, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
     """Return the medians of one store, with how many times as fast as the fastest peer ours is."""
-    table = Table(title=f"{place.name}: seconds, medians of {load.runs}", title_justify="left")
+    table = Table(title=f"{store}: seconds, medians of {load.runs}", title_justify="left")
     table.add_column("tool")
     one, many = f"{load.size / MIB:g} MiB", f"{load.count:,} × {load.each / 1024:g} KiB"
     for shape in (one, many):
@@ -191,10 +201,8 @@ def main() -> None:
     columns = (*Progress.get_default_columns()[:2], TimeElapsedColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, console=Console(stderr=True)) as progress:
         for name in options.store or PLACES:
-            with PLACES[name]() as place:
-                results = measure(place, load, progress)
-                peaks = memory(place, load)
-            console.print(table_of(place, results, load))
+            results, peaks = measure(name, load, progress), memory(name, load)
+            console.print(table_of(name, results, load))
             reasons = dict.fromkeys((key[0], why) for key, why in results.items() if isinstance(why, str))
             for who, why in reasons:
                 console.print(f"not measured: {who}: {why}", highlight=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.places import Place
@@ -65,7 +65,7 @@ def _rclone(place: Place) -> Tool:
     def command(way: str, shape: str, local: Path) -> list[str]:
         verb = "copyto" if shape == "one" else "copy"
         width = ["--transfers", "16", "--checkers", "16", "--multi-thread-streams", "8"]
-        return ["rclone", verb, *width, *_ends(scheme, _for("rclone", place), way, shape, local)]
+        return ["rclone", verb, *width, *_ends(scheme, place, way, shape, local)]
 
     return _program("rclone, 16 transfers", "rclone", command)
 
@@ -73,14 +73,14 @@ def _rclone(place: Place) -> Tool:
 def _aws(place: Place) -> Tool:
     def command(way: str, shape: str, local: Path) -> list[str]:
         verb = "cp" if shape == "one" else "sync"
-        return ["aws", "s3", verb, "--only-show-errors", *_ends("s3://", _for("aws", place), way, shape, local)]
+        return ["aws", "s3", verb, "--only-show-errors", *_ends("s3://", place, way, shape, local)]
 
     return _program("aws s3 cp, sync", "aws", command)
 
 
 def _s5cmd(place: Place) -> Tool:
     def command(way: str, shape: str, local: Path) -> list[str]:
-        source, target = _ends("s3://", _for("s5cmd", place), way, shape, local)
+        source, target = _ends("s3://", place, way, shape, local)
         if shape == "many":
             source, target = source + ("/" if way == "up" else "/*"), f"{target}/"
         return ["s5cmd", "--log", "error", "cp", source, target]
@@ -90,11 +90,6 @@ def _s5cmd(place: Place) -> Tool:
 
 def _sdk(name: str, place: Place) -> Tool:
     def command(way: str, shape: str, local: Path) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.sdk", place.name, way, shape, _for("sdk", place).path, str(local)]
+        return [sys.executable, "-m", "benchmarks.sdk", place.name, way, shape, place.path, str(local)]
 
     return Tool(f"{name}, 8 threads", command)
-
-
-def _for(tool: str, place: Place) -> Place:
-    """The same place, in a folder of the tool's own."""
-    return replace(place, path=f"{place.path}/{tool}")

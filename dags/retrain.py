@@ -12,9 +12,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
     announcing,
+    asked,
     latest_asset,
     readable_specs,
     retrain_params,
+    said,
     show,
     timetable,
     tonight,
@@ -34,12 +36,19 @@ publishes versions and leaves `latest` alone.
 | Train | fits each candidate in a task of its own | nothing is new |
 | Evaluate | measures candidates and the live champion on the same folds | nothing is new |
 | Gate | decides, and says why | nothing is new |
-| Upload | puts the version at every destination and reads it back | the gate said no |
+{approval}| Upload | puts the version at every destination and reads it back | the gate said no |
 | Update latest | publishes the version and moves `latest` | the gate said no |
 | Announce | tells consumers through the asset `{name}` | they know already |
 
 Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
 (both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
+"""
+
+
+APPROVAL = """\
+| Propose | puts the evidence before a person | the gate said no, or `latest` is left alone |
+| Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | nobody is to be asked |
+| Consent | claims a version for what was approved; XCom `answer` says who said what | nothing is new |
 """
 
 
@@ -78,6 +87,22 @@ def retrain(spec: Spec) -> None:
         show("verdict", verdict)
         return orders
 
+    @task(task_display_name="Propose")
+    def propose(gated: list[dict[str, Any]]) -> dict[str, Any]:
+        """Put the evidence before whoever is to answer."""
+        if not len(gated) or "draft" not in gated[0]:
+            raise AirflowSkipException("nobody is to be asked: the gate said no, or this run leaves latest alone")
+        return dict(gated[0])
+
+    @task(task_display_name="Consent", trigger_rule="none_failed")
+    def consent(gated: list[dict[str, Any]] | None, response: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """Claim a version for what was approved. The answer stands in the XCom `answer`."""
+        if gated is None:
+            raise AirflowSkipException("nothing is new")
+        answer, orders = tonight(spec).consent(list(gated), said(response))
+        show("answer", answer)
+        return orders
+
     @task(task_display_name="Upload", map_index_template="{{ task.op_kwargs['order']['destination'] }}")
     def upload(order: dict[str, Any]) -> dict[str, Any]:
         """Put the version at one destination and read it back, byte for byte."""
@@ -99,7 +124,13 @@ def retrain(spec: Spec) -> None:
         dag_id=f"retrain_{spec.identifier}",
         dag_display_name=f"Retrain: {spec.title}",
         description=f"{spec.title}: retrain, judge and release, so that latest can be trusted",
-        doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+        doc_md=DOC.format(
+            title=spec.title,
+            name=spec.name,
+            owner=spec.owner,
+            spec=spec.path.name,
+            approval=APPROVAL if spec.approval == "required" else "",
+        ),
         schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
@@ -115,8 +146,10 @@ def retrain(spec: Spec) -> None:
     )
     def nightly() -> None:
         trained = train.expand(work=ingest(reconcile()))
-        uploaded = upload.expand(order=gate(evaluate(trained)))
-        announce(update_latest(uploaded))
+        orders = gate(evaluate(trained))
+        if spec.approval == "required":
+            orders = consent(orders, asked(spec, propose(orders)))
+        announce(update_latest(upload.expand(order=orders)))
 
     nightly()
 

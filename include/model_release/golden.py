@@ -64,11 +64,17 @@ class Golden(Document):
 def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
-    A number lies on a grid between its bounds; where a value may be missing, one in four is.
+    A number lies on a grid between its bounds. Where a value may be missing, it is in one row of four, and in
+    another one in the next column.
     """
     chance = Random(0)  # noqa: S311 - made-up rows, no secret
-    rows = [[_cell(column, chance) for column in columns] for _ in range(_ROWS)]
-    return {column.name: list(cells) for column, cells in zip(columns, zip(*rows, strict=True), strict=True)}
+    return {
+        column.name: [
+            None if column.nullable and (row + place) % 4 == 3 else _cell(column, chance.random())
+            for row in range(_ROWS)
+        ]
+        for place, column in enumerate(columns)
+    }
 
 
 def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
@@ -86,10 +92,7 @@ def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
     )
 
 
-def _cell(column: InputColumn, chance: Random) -> Cell:
-    missing, place = chance.random() < 0.25, chance.random()
-    if column.nullable and missing:
-        return None
+def _cell(column: InputColumn, place: float) -> Cell:
     if column.values:
         value = column.values[int(place * len(column.values))]
         return value if isinstance(value, str) else float(value)

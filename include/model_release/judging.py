@@ -7,6 +7,7 @@ the same candidates are judged again against that one (rule 6).
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,6 @@ from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound
 from model_release.gate import Decision, Drift, Evaluation, choose, judge
 from model_release.layout import staged
 from model_release.metadata import (
-    Claim,
     DatasetFacts,
     FileEntry,
     GateVerdict,
@@ -32,7 +32,7 @@ from model_release.metadata import (
 from model_release.pointer import Pointer, why_barred
 from model_release.release.catalog import candidate_of, fetch, live_manifest, read_pointer, read_version
 from model_release.release.decisions import DecisionRecord, judged, record
-from model_release.release.numbers import became, take_number
+from model_release.release.numbers import became
 from model_release.release.promote import Promotion, is_live, promote
 from model_release.release.publish import recall, stage
 from model_release.spec import Spec
@@ -135,17 +135,29 @@ class Bench:
             loading.check(folder, draft)
 
 
-def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple[dict[str, Any], Claim | None]:
-    """Judge a run's candidates, and claim a version for what is accepted.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a run was judged.
+
+    Attributes:
+        words: the verdict for people.
+        record: the verdict with its evidence; None for a run that made the bytes of an earlier version.
+        draft: the manifest of the version to be, whose number is settled by its claim; None where nothing is released.
+    """
+
+    words: dict[str, Any]
+    record: DecisionRecord | None = None
+    draft: Manifest | None = None
+
+
+def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> Judged:
+    """Judge a run's candidates, and draft the manifest of what is accepted.
 
     Args:
         bench: the candidates.
         run: the facts of the run.
         fingerprint: of the run.
         evaluated: digest of the run's `Evaluation` in staging.
-
-    Returns:
-        The verdict for people, and the claim; None where nothing is released.
 
     Raises:
         Corrupt: this fingerprint was released before, and made other bytes then.
@@ -158,16 +170,33 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> tuple
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, bench)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
-            return _reproduced(earlier), None
+            return Judged(_reproduced(earlier))
     first = Evaluation.read(recall(bench.home, bench.staging, evaluated), where="the run's evaluation")
     verdict = _reach_verdict(bench, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
-        return _in_words(verdict, version=None), None
+        return Judged(_in_words(verdict), verdict)
     draft = _draft(bench, run, verdict, overruled)
     bench.check(draft)
-    claim = take_number(bench.home, draft, run=bench.staging, bump=run.bump)
-    return _in_words(verdict, version=str(claim.metadata.version)), claim
+    return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
+
+
+def promote_approved(home: Store, run: Run, manifest: Manifest, *, since: int | None, approved: str) -> Promotion:
+    """Make a version live that a person approved. Their word holds against the baseline that they were asked about.
+
+    Args:
+        home: the model's folder at home.
+        run: the facts of the run.
+        manifest: of the version.
+        since: the epoch at which that baseline became live.
+        approved: by whom and when, for the log.
+    """
+    try:
+        return promote(home, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
+    except BaselineMoved as error:
+        live = read_pointer(home)
+        words = f"{error.what}; it was {approved}, and the next run judges and asks again"
+        return Promotion(live.pointer if live else None, words)
 
 
 def promote_judged(bench: Bench, run: Run, manifest: Manifest) -> Promotion:
@@ -323,15 +352,17 @@ def _reproduced(earlier: Manifest) -> dict[str, Any]:
     }
 
 
-def _in_words(verdict: DecisionRecord, *, version: str | None) -> dict[str, Any]:
+def _in_words(verdict: DecisionRecord, *, overruled: str | None = None) -> dict[str, Any]:
     decision: Decision = verdict.decision
     against = f"against {verdict.baseline}" if verdict.baseline else "nothing was live before"
-    outcome = "accepted" if decision.accepted else "rejected" if version is None else "rejected, and overruled"
+    outcome = (
+        "accepted" if decision.accepted else f"rejected, and overruled by {overruled}" if overruled else "rejected"
+    )
     return {
         "accepted": decision.accepted,
         "reproduced": False,
         "summary": f"{decision.chosen}: {outcome} ({against})",
-        "version": version,
+        "version": None,
         "chosen": decision.chosen,
         "baseline": str(verdict.baseline) if verdict.baseline else None,
         "reasons": decision.reasons,

@@ -20,6 +20,7 @@ DECISIONS = "decisions"
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
 BECAME = "version.json"
+ANSWERS = "answers"
 
 MAX_KEY_LENGTH = 900
 """Bytes. Azure and S3 take 1,024 for the whole key; the rest is left to the destination's prefix."""
@@ -112,6 +113,16 @@ def decision(fingerprint: str, since: int | None, run: str) -> str:
 def baseline_token(since: int | None) -> str:
     """The key segment of a baseline: its `since` epoch, or `first` where nothing is live yet."""
     return "first" if since is None else f"{since:012d}"
+
+
+def answer(fingerprint: str, since: int | None, run: str) -> str:
+    """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: what a person said to an accepted verdict."""
+    return check_key(f"{answers_of(fingerprint, since)}{run}.json")
+
+
+def answers_of(fingerprint: str, since: int | None) -> str:
+    """What the keys of all answers about one fingerprint against one baseline begin with."""
+    return f"{decisions_of(fingerprint)}/{ANSWERS}/{baseline_token(since)}-"
 
 
 def version_of(fingerprint: str) -> str:

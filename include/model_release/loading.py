@@ -60,7 +60,7 @@ def tries(folder: Path, manifest: Manifest) -> None:
         reasons.append(f"{' with '.join(files)}: {reason}")
     made_with = ", ".join(f"{name} {version}" for name, version in manifest.dependencies.items())
     raise Refused(
-        f"no form of {manifest.version} loads here: {'; '.join(reasons) or 'it has none that is known'}",
+        "\n  ".join([f"no form of {manifest.version} loads here", *(reasons or ["it has none that is known"])]),
         hint=f"it was made with Python {manifest.python_version or 'unknown'}, {made_with or 'unknown packages'}; "
         "choose another version, or overrule if those who serve it have what it needs",
     )

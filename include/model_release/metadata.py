@@ -52,6 +52,7 @@ class GateVerdict(Value):
     baseline: VersionText | None = Field(description="the champion it was compared with")
     since: int | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
+    approved: str | None = Field(default=None, description="who approved it and when, where the spec asks a person")
 
 
 class DatasetFacts(Value):

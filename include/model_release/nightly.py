@@ -10,22 +10,22 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from model_release import provenance
+from model_release import layout, loading, provenance
 from model_release.errors import Corrupt, ModelReleaseError
 from model_release.layout import run_token
-from model_release.loading import check
 from model_release.metadata import Claim, Manifest
 from model_release.places import Opener, Places
 from model_release.release.catalog import read_claim, read_pointer
-from model_release.release.decisions import nothing_new
+from model_release.release.decisions import Answer, answered, decided, nothing_new
+from model_release.release.numbers import take_number
 from model_release.release.probe import check_conditions
 from model_release.release.promote import Promotion
-from model_release.release.publish import keep, place, seal, stage
+from model_release.release.publish import keep, place, recall, seal, stage
 from model_release.release.reconcile import Follower
 from model_release.spec import Spec
 from model_release.stores import Store, open_store
@@ -125,6 +125,7 @@ class Nightly:
             fingerprint,
             may_promote=self.run.promote != "never",
             overrule=self.run.promote == "force",
+            asks=self._asks,
         )
         if repeats is not None:
             log.info("nothing is new: %s", repeats)
@@ -191,23 +192,74 @@ class Nightly:
         }
 
     def gate(self, evaluated: Json) -> tuple[Json, list[Json]]:
-        """Judge, and claim a version for what is accepted.
+        """Judge, and claim a version for what is accepted; where a person is to be asked, propose it to them.
 
         Returns:
-            The verdict, and one upload per destination: none where nothing is released.
+            The verdict, and one upload per destination, or one proposal: none where nothing is released.
         """
+        from model_release import approval
         from model_release.judging import Bench, judge_run
 
         bench = Bench(self.spec, home=self.home, data=self._data, **evaluated["bench"])
-        verdict, claim = judge_run(bench, self.run, evaluated["fingerprint"], evaluated["evaluation"])
+        judged = judge_run(bench, self.run, evaluated["fingerprint"], evaluated["evaluation"])
+        verdict = judged.words
         for line in verdict["reasons"]:
             log.info("%s", line)
         log.info("%s", verdict["summary"])
-        if claim is None:
+        if judged.draft is None or judged.record is None:
             return verdict, []
-        version = str(claim.metadata.version)
-        order = {"version": version, "bench": bench.facts}
-        return verdict, [{"destination": each.name, **order} for each in self.spec.destinations]
+        if not self._asks:
+            claim = take_number(self.home, judged.draft, run=self.run.staging, bump=self.run.bump)
+            return {**verdict, "version": str(claim.metadata.version)}, self._orders(claim, bench=bench.facts)
+        live = read_pointer(self.home)
+        proposal = {
+            "draft": keep(self.home, self.run.staging, judged.draft),
+            "decision": judged.record.key,
+            **approval.question(judged.record, judged.draft, live.pointer if live else None, home=self.home.uri),
+        }
+        return verdict, [proposal]
+
+    def consent(self, proposed: Sequence[Json], said: Json) -> tuple[Json, list[Json]]:
+        """Act on a person's answer to what the gate proposed: claim a version, or let it be.
+
+        The answer holds against the baseline that it was asked about, like the gate's own word (rule 6).
+
+        Args:
+            proposed: what `gate` returned.
+            said: whether it is `approved`, `by` whom (None: nobody answered in time), and a `comment`.
+
+        Returns:
+            The answer in words, and one upload per destination: none where nothing is released.
+        """
+        if not proposed or "draft" not in proposed[0]:
+            return {"asked": False, "summary": "nobody was to be asked"}, list(proposed)
+        proposal = proposed[0]
+        where = f"{self.home.uri}/{layout.STAGING}/{self.run.staging}"
+        draft = Manifest.read(recall(self.home, self.run.staging, proposal["draft"]), where=where)
+        verdict = decided(self.home, proposal["decision"])
+        answer = Answer(
+            fingerprint=verdict.fingerprint,
+            since=verdict.since,
+            run=self.run.run_id,
+            draft_sha256=draft.sha256(),
+            at=datetime.now(UTC),
+            **said,
+        )
+        answer = answered(self.home, answer, staging=self.run.staging)
+        log.info("%s", answer.words)
+        told = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
+        live = read_pointer(self.home)
+        if answer.approved and (live.pointer.since if live else None) != answer.since:
+            told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}
+            log.warning("%s", told["summary"])
+            return told, []
+        if not answer.approved or draft.gate is None:
+            return told, []
+        gate = draft.gate.model_copy(update={"approved": answer.words})
+        draft = draft.model_copy(update={"gate": gate})
+        claim = take_number(self.home, draft, run=self.run.staging, bump=self.run.bump)
+        told |= {"version": str(claim.metadata.version)}
+        return told, self._orders(claim, approved=answer.words, since=answer.since)
 
     def upload(self, order: Json) -> Json:
         """Put the version at one destination, read it back, and check that what came back answers as in training."""
@@ -215,7 +267,7 @@ class Nightly:
         claim = self._claim(order["version"])
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
-            sent = place(claim, home=self.home, target=target, inspect=partial(check, manifest=claim.metadata))
+            sent = place(claim, home=self.home, target=target, inspect=partial(loading.check, manifest=claim.metadata))
         except ModelReleaseError as error:
             if destination.required:
                 raise
@@ -238,7 +290,7 @@ class Nightly:
         order = uploaded[0]
         manifest = seal(self.home, self._claim(order["version"]))
         log.info("%s is published", manifest.version)
-        promotion = self._promote(manifest, order["bench"])
+        promotion = self._promote(manifest, order)
         settled = self.places.settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
@@ -272,10 +324,22 @@ class Nightly:
             raise Corrupt("the claim of this run's version is missing", where=f"{self.home.uri}/{version}/claim.json")
         return claim
 
-    def _promote(self, manifest: Manifest, bench: Json) -> Promotion:
-        from model_release.judging import Bench, promote_judged
+    @property
+    def _asks(self) -> bool:
+        """Whether a person is asked: not about a version that cannot become live by this run."""
+        return self.spec.approval == "required" and self.run.promote != "never"
+
+    def _orders(self, claim: Claim, **facts: Any) -> list[Json]:
+        version = str(claim.metadata.version)
+        return [{"destination": each.name, "version": version, **facts} for each in self.spec.destinations]
+
+    def _promote(self, manifest: Manifest, order: Json) -> Promotion:
+        from model_release.judging import Bench, promote_approved, promote_judged
 
         if self.run.promote == "never":
             live = read_pointer(self.home)
             return Promotion(live.pointer if live else None, "this run publishes only")
-        return promote_judged(Bench(self.spec, home=self.home, data=self._data, **bench), self.run, manifest)
+        if "approved" in order:
+            return promote_approved(self.home, self.run, manifest, since=order["since"], approved=order["approved"])
+        bench = Bench(self.spec, home=self.home, data=self._data, **order["bench"])
+        return promote_judged(bench, self.run, manifest)

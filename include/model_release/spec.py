@@ -178,6 +178,18 @@ class Tracking(Strict):
     registered_model: str
 
 
+class Approvers(Strict):
+    """Who is asked before a version is made, where the spec says `approval: required`.
+
+    Attributes:
+        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
+    """
+
+    users: list[str] = []
+    hours: float = Field(20, gt=0, le=22)
+
+
 class Schedule(Strict):
     """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
 
@@ -205,6 +217,7 @@ class Spec(Strict):
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         retention: how long releases are kept.
+        approval: whether a person is asked before an accepted candidate becomes a version that may go live.
     """
 
     name: Slug
@@ -221,6 +234,8 @@ class Spec(Strict):
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
+    approval: Literal["required", "never"] = "never"
+    approvers: Approvers = Approvers()
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 

@@ -28,6 +28,7 @@ _STYLE = {
     "running": "bright_cyan",
     "skipped": "magenta",
 }
+_COSTS = ("train", "evaluate", "gate")
 _TAIL_LINES = 25
 _WIDTH_OF_A_FILE = 120
 
@@ -91,11 +92,22 @@ def task_table(tasks: list[TaskState]) -> Table:
     return table
 
 
+def cost_of_judging(tasks: list[TaskState]) -> str | None:
+    """Return how long judging took beside training, in words; None where nothing was judged."""
+    seconds = {name: sum(each.seconds or 0.0 for each in tasks if each.task_id == name) for name in _COSTS}
+    judged = [each for each in tasks if each.task_id == "gate" and each.state == "success"]
+    if not judged or not seconds["train"]:
+        return None
+    judging, training = seconds["evaluate"] + seconds["gate"], seconds["train"]
+    return f"evaluate and gate took {judging:.1f} s, {judging / training:.0%} of the {training:.1f} s of training"
+
+
 def result_panel(
     story: str,
     *,
     live: Live | None,
     verdict: Mapping[str, Any] | None,
+    cost: str | None,
     store: Path,
     good: bool,
 ) -> RenderableType:
@@ -105,6 +117,7 @@ def result_panel(
         story: the result in one sentence.
         live: what is live now.
         verdict: of the gate, where it was reached.
+        cost: of judging, in words.
         store: the folder of the store.
         good: whether the run did what a run is for.
     """
@@ -115,7 +128,10 @@ def result_panel(
         grid.add_row("gate", Text(str(verdict.get("summary", ""))))
         for check in verdict.get("checks") or []:
             mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
+            mark = Text("! ", "yellow") if check.get("warning") else mark
             grid.add_row("", mark + Text(str(check.get("words", check.get("name", "")))))
+    if cost is not None:
+        grid.add_row("cost", Text(cost))
     if live is not None:
         accuracy, measured_on = live.manifest.get("accuracy"), live.manifest.get("accuracy_measured_on")
         if accuracy is not None:

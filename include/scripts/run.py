@@ -27,7 +27,7 @@ from model_release.errors import (
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
 from scripts.airflow_rest import AirflowRest
-from scripts.display import Tasks, log_tail, plain_console, progress, result_panel, task_table
+from scripts.display import Tasks, cost_of_judging, log_tail, plain_console, progress, result_panel, task_table
 from scripts.local_airflow import LocalAirflow
 from scripts.released import Live, read_live
 from scripts.tenant import standing_url
@@ -86,7 +86,9 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
     except NotFound:
         live = None
     story, status = _story(state, outcome, verdict, live, run_id)
-    console.print(result_panel(story, live=live, verdict=verdict, store=home.store, good=status == EXIT_DONE))
+    cost = cost_of_judging(tasks.last)
+    good = status == EXIT_DONE
+    console.print(result_panel(story, live=live, verdict=verdict, cost=cost, store=home.store, good=good))
     return status
 
 

@@ -81,6 +81,7 @@ def test_candidates_stand_in_the_spec_s_order_of_simplicity() -> None:
     assert facts.champion is None
     share = 111 / 242
     assert facts.dummy_brier == pytest.approx(share * (1 - share))
+    assert facts.costs == {each.name: each.costs for each in trained()}
     assert Evaluation.read(facts.to_bytes(), where="here") == facts
 
 
@@ -95,6 +96,7 @@ def test_a_champion_of_a_candidate_s_recipe_gets_its_scores_without_a_fit(
     assert facts.champion.scores.folds == facts.candidates["tree"].folds
     assert (facts.champion.version, facts.champion.since) == (Version(1, 3, 0), 7)
     assert facts.champion.recipe == "DecisionTreeClassifier(max_depth=3)"
+    assert facts.champion.candidate == "tree"
 
 
 def test_a_champion_of_another_recipe_is_fitted_on_the_same_folds(tmp_path: Path) -> None:
@@ -107,6 +109,7 @@ def test_a_champion_of_another_recipe_is_fitted_on_the_same_folds(tmp_path: Path
     assert facts.champion is not None
     assert facts.champion.scores.folds == alone.scores.folds
     assert facts.champion.scores.folds != facts.candidates["tree"].folds
+    assert facts.champion.candidate is None
 
 
 @pytest.mark.parametrize(("theirs", "ours", "same"), [("a", "a", True), ("a", "b", False), (None, "a", False)])

@@ -9,18 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_release.documents import canonical_json
 from model_release.gate import (
+    Ceilings,
     Champion,
     Choice,
+    ColumnDrift,
+    Costs,
     Decision,
+    Drift,
+    DriftPolicy,
     Evaluation,
     Floors,
     GatePolicy,
+    Interval,
     Metric,
     Scores,
+    SlicePolicy,
+    SliceScores,
     choose,
     corrected_error,
     corrected_interval,
+    drifted,
     judge,
 )
 from model_release.version import Version
@@ -185,6 +195,237 @@ def test_a_spec_may_ask_for_no_comparison() -> None:
 
     assert decision.accepted
     assert decision.comparison is None
+
+
+@pytest.mark.parametrize(
+    ("same_data", "margin", "accepted", "words"),
+    [
+        (False, 0.005, True, "the recipe is that of the live v1.2.0, on newer data"),
+        (False, 0.0, True, "the recipe is that of the live v1.2.0, on newer data"),
+        (
+            True,
+            0.005,
+            False,
+            "the recipe is that of the live v1.2.0, and so is the data: there is nothing that could be better",
+        ),
+    ],
+)
+def test_an_unchanged_recipe_is_called_that(same_data: bool, margin: float, accepted: bool, words: str) -> None:
+    facts = evaluation(scores(), champion=scores(), same_data=same_data)
+    assert facts.champion is not None
+    facts = facts.model_copy(update={"champion": facts.champion.model_copy(update={"candidate": "c0"})})
+
+    decision = judge(facts, FLOORS.model_copy(update={"margin": margin}), chosen="c0")
+
+    assert decision.accepted is accepted
+    assert decision.reasons[-1] == words
+
+
+def test_a_quarantined_version_is_no_baseline_though_it_is_live() -> None:
+    facts = evaluation(scores(brier=0.01), champion=scores(brier=0.15))
+    assert facts.champion is not None
+    barred = facts.champion.model_copy(update={"quarantined": "v1.2.0 is quarantined by ann: wrong labels"})
+
+    decision = judge(facts.model_copy(update={"champion": barred}), FLOORS, chosen="c0")
+
+    assert decision.reasons == [
+        "the live v1.2.0 is no baseline, and there is no other: v1.2.0 is quarantined by ann: wrong labels"
+    ]
+    assert decision.comparison is None
+
+
+WOMEN = SlicePolicy(column="sex", floors=Floors(accuracy=0.7, brier=0.2), min_rows=30)
+SLICED = FLOORS.model_copy(update={"slices": [WOMEN]})
+
+
+def sliced(*, rows: int = 80, column: str = "sex", **figures: float | None) -> Evaluation:
+    intervals = {
+        Metric(name): value if value is None else Interval(mean=value, low=value - 0.1, high=value + 0.1)
+        for name, value in figures.items()
+    }
+    group = SliceScores(column=column, group=f"{column} = 0", rows=rows, figures=intervals)
+    return evaluation(scores().model_copy(update={"slices": [group]}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "accepted", "words"),
+    [
+        (
+            sliced(accuracy=0.7, brier=0.2),
+            True,
+            "accuracy on sex = 0 (80 rows) is 0.7000, at least the 0.7000 required",
+        ),
+        (sliced(accuracy=0.6, brier=0.2), False, "accuracy on sex = 0 (80 rows) is 0.6000, below the 0.7000 required"),
+        (sliced(accuracy=0.9, brier=0.3), False, "brier on sex = 0 (80 rows) is 0.3000, above the 0.2000 allowed"),
+        (sliced(accuracy=0.9), False, "brier on sex = 0 (80 rows) was not measured"),
+        (sliced(accuracy=0.9, brier=None), False, "c0: not a finite number: brier on sex = 0"),
+        (sliced(accuracy=0.9, brier=0.1, f1=None), False, "c0: not a finite number: f1 on sex = 0"),
+        (
+            sliced(rows=29, accuracy=0.1, brier=None),
+            True,
+            "sex = 0 (29 rows) is too small to be judged: at least 30 rows are needed",
+        ),
+        (sliced(rows=0), True, "sex = 0 (0 rows) is too small to be judged: at least 30 rows are needed"),
+        (sliced(column="age", accuracy=0.9, brier=0.1), False, "the slices by sex were not measured"),
+    ],
+)
+def test_each_group_has_floors_of_its_own(facts: Evaluation, accepted: bool, words: str) -> None:
+    decision = judge(facts, SLICED, chosen="c0")
+
+    assert decision.accepted is accepted
+    assert words in decision.reasons
+
+
+def test_slices_without_floors_are_shown_and_ask_for_nothing() -> None:
+    policy = FLOORS.model_copy(update={"slices": [SlicePolicy(column="sex")]})
+
+    assert judge(sliced(accuracy=0.1), policy, chosen="c0") == judge(sliced(accuracy=0.1), FLOORS, chosen="c0")
+
+
+def test_floors_of_slices_alone_are_no_floors() -> None:
+    policy = GatePolicy(slices=[WOMEN])
+
+    assert not judge(sliced(rows=29), policy, chosen="c0").accepted
+
+
+def costing(latency: float | None, size: int = 1000) -> Evaluation:
+    costs = Costs.model_construct(latency_p95_ms={"onnx": latency, "pickle": 99.0}, artifact_bytes=size)
+    return evaluation(scores()).model_copy(update={"costs": {"c0": costs}})
+
+
+CAPPED = FLOORS.model_copy(update={"ceilings": Ceilings(latency_p95_ms=5.0, artifact_bytes=2000)})
+
+
+@pytest.mark.parametrize(
+    ("facts", "accepted", "words"),
+    [
+        (
+            costing(5.0),
+            True,
+            "latency of one row (onnx, 95th percentile) is 5.00 ms, at most the 5.00 ms allowed",
+        ),
+        (
+            costing(5.1),
+            False,
+            "latency of one row (onnx, 95th percentile) is 5.10 ms, above the 5.00 ms allowed",
+        ),
+        (costing(1.0, 2001), False, "size of the files is 2,001 bytes, above the 2,000 bytes allowed"),
+        (costing(math.nan), False, "c0: not a finite number: latency in the form onnx"),
+        (costing(math.inf), False, "c0: not a finite number: latency in the form onnx"),
+        (costing(None), False, "c0: not a finite number: latency in the form onnx"),
+        (evaluation(scores()), False, "latency of one row was not measured"),
+    ],
+)
+def test_a_release_may_not_cost_more_than_the_ceilings(facts: Evaluation, accepted: bool, words: str) -> None:
+    decision = judge(facts, CAPPED, chosen="c0")
+
+    assert decision.accepted is accepted
+    assert words in decision.reasons
+
+
+@pytest.mark.parametrize("broken", [None, Interval.model_construct(mean=0.8, low=math.nan, high=0.9)])
+def test_an_interval_that_is_not_finite_rejects(broken: Interval | None) -> None:
+    candidate = scores().model_copy(update={"holdout_intervals": {Metric.ACCURACY: broken}})
+
+    assert verdict(candidate).reasons == ["c0: not a finite number: the interval of accuracy on the holdout"]
+
+
+def column(name: str = "age", **changes: Any) -> ColumnDrift:
+    calm: dict[str, Any] = {"psi": 0.01, "p_value": 0.9, "missing_before": 0.0, "missing_now": 0.0, "new_values": []}
+    return ColumnDrift.model_construct(column=name, test="kolmogorov-smirnov", **(calm | changes))
+
+
+def drift(*columns: ColumnDrift, target: ColumnDrift | None = None, now: float | None = 0.45) -> Drift:
+    return Drift.model_construct(
+        champion=Version(1, 2, 0),
+        unmeasured=None,
+        columns=list(columns),
+        target=target or column("num"),
+        target_before=0.45,
+        target_now=now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "moved"),
+    [
+        (drift(column(psi=0.3, p_value=0.001)), {"age": "PSI 0.30"}),
+        (drift(column(psi=0.3, p_value=0.02)), {}),  # large, and no wonder with so few rows
+        (drift(column(psi=0.1, p_value=0.001)), {}),  # certain, and small
+        (drift(column(p_value=0.001, missing_now=0.2)), {"age": "missing 0.0% before, 20.0% now"}),
+        (drift(column(missing_now=0.2)), {}),
+        (drift(column(p_value=0.001, new_values=["4", "5"])), {"age": "new: 4, 5"}),
+        (drift(column(new_values=["4", "5"])), {}),  # of a few rows
+        (drift(target=column("num", p_value=0.001), now=0.6), {"num": "positive 45.0% before, 60.0% now"}),
+        (drift(target=column("num", p_value=0.5), now=0.6), {}),
+        (
+            drift(column(psi=0.2, p_value=0.0, new_values=["4"]), column("sex", psi=1.0, p_value=0.0)),
+            {"age": "PSI 0.20, new: 4", "sex": "PSI 1.00"},
+        ),
+    ],
+)
+def test_what_counts_as_drift_is_large_and_no_accident(found: Drift, moved: dict[str, str]) -> None:
+    assert drifted(found, DriftPolicy()) == moved
+
+
+@pytest.mark.parametrize(("policy", "accepted", "warning"), [("warn", True, True), ("stop", False, False)])
+def test_what_follows_of_drift_is_the_policy_s(policy: str, accepted: bool, warning: bool) -> None:
+    rules = FLOORS.model_copy(update={"drift": DriftPolicy.model_validate({"policy": policy})})
+    facts = evaluation(scores())
+
+    moved = judge(facts.model_copy(update={"drift": drift(column(psi=0.3, p_value=0.0))}), rules, chosen="c0")
+    calm = judge(facts.model_copy(update={"drift": drift(column())}), rules, chosen="c0")
+
+    words = "the data has drifted since v1.2.0: age (PSI 0.30)"
+    assert (moved.accepted, words in moved.reasons) == (accepted, True)
+    assert [check.warning for check in moved.checks if check.name == "drift"] == [warning]
+    assert (calm.accepted, calm.reasons[-1]) == (True, "the data has not drifted since v1.2.0")
+
+
+def test_a_warning_is_told_with_a_rejection_too() -> None:
+    facts = evaluation(scores(accuracy=0.1)).model_copy(update={"drift": drift(column(p_value=0.0, new_values=["4"]))})
+
+    assert judge(facts, FLOORS, chosen="c0").reasons == [
+        "accuracy on cross-validation is 0.1000, below the 0.8000 required",
+        "the data has drifted since v1.2.0: age (new: 4)",
+    ]
+
+
+def test_drift_that_could_not_be_measured_is_said_and_is_no_error() -> None:
+    gone = Drift(champion=Version(1, 2, 0), unmeasured="its snapshot cannot be read: there is no such snapshot")
+    rules = FLOORS.model_copy(update={"drift": DriftPolicy(policy="stop")})
+
+    decision = judge(evaluation(scores()).model_copy(update={"drift": gone}), rules, chosen="c0")
+
+    assert decision.accepted
+    assert decision.reasons[-1] == (
+        "drift of the data since v1.2.0 was not measured: its snapshot cannot be read: there is no such snapshot"
+    )
+
+
+@pytest.mark.parametrize("hole", [None, math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [("psi", "drift of age"), ("p_value", "drift of age"), ("now", "the positive class's share")],
+)
+def test_drift_that_is_not_finite_rejects(hole: float | None, where: str, words: str) -> None:
+    changes: dict[str, Any] = {where: hole}
+    found = drift(now=hole) if where == "now" else drift(column(**changes))
+
+    decision = judge(evaluation(scores()).model_copy(update={"drift": found}), FLOORS, chosen="c0")
+
+    assert decision.reasons == [f"c0: not a finite number: {words}"]
+
+
+def test_what_was_judged_before_these_questions_were_asked_still_reads_and_is_the_same_bytes() -> None:
+    new = {"costs", "drift", "slices", "holdout_intervals", "candidate", "quarantined"}
+    old = evaluation(scores(), champion=scores()).model_dump(mode="json")
+    for part in (old, old["champion"], old["champion"]["scores"], *old["candidates"].values()):
+        for key in new & set(part):
+            del part[key]
+    body = canonical_json(old)
+
+    assert Evaluation.read(body, where="here").to_bytes() == body
 
 
 def test_the_simplest_within_one_standard_error_is_chosen() -> None:

@@ -92,8 +92,8 @@ def test_where_no_form_loads_each_one_is_named_with_its_reason(trained: tuple[Pa
     with pytest.raises(Refused) as caught:
         loading.tries(*release(tmp_path, trained[1], model_onnx=b"no graph", best_model_pkl=b"\x80\x05N."))
     said = str(caught.value)
-    assert "no form of v1.0.0 loads here: model.onnx: InvalidProtobuf: " in said
-    assert "; best_model.pkl with preprocessor.pkl: EOFError: " in said
+    assert "no form of v1.0.0 loads here\n  model.onnx: InvalidProtobuf: " in said
+    assert "\n  best_model.pkl with preprocessor.pkl: EOFError: " in said
     assert "made with Python 3.11.7, scikit-learn 1.9.1" in said
 
 

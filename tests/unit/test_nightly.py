@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,25 +11,32 @@ from typing import Any
 
 import pytest
 
-from model_release import layout
+from model_release import layout, loading
 from model_release.documents import canonical_json
-from model_release.errors import Corrupt
+from model_release.errors import Corrupt, Refused
 from model_release.nightly import Json, Nightly, Run
-from model_release.pointer import Hold, Pointer
-from model_release.release.catalog import live_pointer, published, versions
+from model_release.pointer import Hold, Pointer, Quarantine
+from model_release.release.catalog import live_pointer, published, read_pointer, versions
+from model_release.release.decisions import DecisionRecord
 from model_release.release.swap import move
 from model_release.specfile import load_spec
+from model_release.training.forms import golden_answers
 from model_release.version import Version
 from shipped import quick_spec
 
 SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
 Nights = Callable[..., Nightly]
+OPENS = loading.check
 
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    """A night of the four-site model; the day decides how many hospitals' rows have arrived."""
+    """A night of the four-site model; the day decides how many hospitals' rows have arrived.
+
+    Nothing is opened in a process of its own: that takes seconds, and has the tests at the end.
+    """
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+    monkeypatch.setattr(loading, "check", lambda *_, **__: None)
 
     def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
         changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
@@ -185,3 +193,115 @@ def test_the_pointer_names_the_run_and_who_started_it(night: Nights) -> None:
     through(night(1, run_type="scheduled"))
     change = live_pointer(night(1).home).change
     assert (change.by, change.reason) == ("ann", "scheduled run night-1")
+
+
+def evidence(night: Nightly, verdict: Json) -> DecisionRecord:
+    stored = night.home.get(verdict["decision"])
+    assert stored is not None
+    return DecisionRecord.read(stored.body, where="here")
+
+
+def test_a_new_hospital_is_told_as_drift_and_stops_the_night_where_the_policy_says_so(night: Nights) -> None:
+    through(night(1))
+    verdict, _ = judged(night(8))
+    assert verdict["accepted"]
+    told = next(each for each in verdict["checks"] if each["name"] == "drift")
+    assert told["warning"]
+    assert told["words"].startswith("the data has drifted since v1.0.0: ")
+    policy = {**night(1).spec.gate.model_dump(mode="json"), "drift": {"policy": "stop"}}
+    stopped, orders = judged(night(8, spec={"gate": policy}, run_id="strict"))
+    assert (stopped["reasons"], orders) == ([told["words"]], [])
+
+
+def test_a_decision_record_holds_all_evidence_and_every_threshold(night: Nights) -> None:
+    through(night(1))
+    second = night(8)
+    verdict, _ = judged(second)
+
+    record = evidence(second, verdict)
+
+    assert record.policy == second.spec.model_dump(mode="json", include={"choose", "gate"})
+    facts = record.evaluation
+    scores = facts.candidates["logistic_regression"]
+    assert {each.column for each in scores.slices} == {"sex", "age", "site"}
+    assert None not in scores.holdout_intervals.values()
+    assert list(facts.costs["logistic_regression"].latency_p95_ms) == ["onnx", "pickle"]
+    assert facts.drift is not None
+    assert (facts.drift.rows_before, facts.drift.rows_now) == (303, 596)
+    assert facts.champion is not None
+    assert facts.champion.candidate == "logistic_regression"
+    assert verdict["reasons"][-1] == "the recipe is that of the live v1.0.0, on newer data"
+
+
+def test_data_of_which_the_snapshot_is_gone_is_said_and_is_no_error(night: Nights, tmp_path: Path) -> None:
+    through(night(1))
+    for folder in (tmp_path / "store" / "datasets").glob("*/processed/*"):
+        shutil.rmtree(folder)
+
+    verdict, orders = judged(night(8))
+
+    assert orders
+    words = "drift of the data since v1.0.0 was not measured: its snapshot cannot be read: there is no such snapshot"
+    assert words in verdict["reasons"]
+
+
+def test_nothing_is_released_against_a_live_version_in_quarantine(night: Nights) -> None:
+    through(night(1))
+
+    def bar(current: Pointer | None) -> Pointer | None:
+        assert current is not None
+        entry = Quarantine(by="bob", reason="wrong labels", at=datetime(2026, 10, 2, tzinfo=UTC))
+        changes = {"quarantined": {"v1.0.0": entry}, "epoch": current.epoch + 1, "write_id": "bar"}
+        return current.model_copy(update=changes)
+
+    move(night(1).home, bar)
+    verdict, orders = judged(night(8))
+
+    assert orders == []
+    why = "the live v1.0.0 is no baseline, and there is no other: v1.0.0 is quarantined by bob: wrong labels"
+    assert why in verdict["reasons"]
+
+
+def test_what_answers_otherwise_in_a_clean_process_gets_no_number(
+    night: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = night(1)
+    monkeypatch.setattr(loading, "check", OPENS)
+
+    def wrong(*fitted: Any) -> Any:
+        answers = golden_answers(*fitted)
+        return answers.model_copy(update={"probabilities": [1 - each for each in answers.probabilities]})
+
+    monkeypatch.setattr("model_release.training.fitting.golden_answers", wrong)
+    with pytest.raises(
+        Refused, match=r"a clean process cannot serve this model: model\.onnx: ValueError: golden row 1"
+    ):
+        judged(first)
+    assert versions(first.home) == []
+
+
+def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
+    night: Nights, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    back = (tmp_path / "back").as_uri()
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+    both = {"destinations": [{"name": "home", "uri": "${MODEL_RELEASE_STORE}"}, {"name": "back", "uri": back}]}
+    first = night(1, spec=both)
+    _, orders = judged(first)
+    seen: list[set[str]] = []
+
+    def refuse(folder: Path, manifest: Any) -> None:
+        seen.append({path.name for path in folder.iterdir()})
+        assert seen[-1] == {entry.path for entry in manifest.files}
+        raise Refused("cannot be served")
+
+    monkeypatch.setattr(loading, "check", refuse)
+    for order in orders:
+        with pytest.raises(Refused, match="cannot be served"):
+            first.upload(order)
+
+    assert len(seen) == 2
+    for store in first.places.stores:
+        assert store.get("v1.0.0/best_model.pkl") is not None
+        assert store.get("v1.0.0/metadata.json") is None
+        assert read_pointer(store) is None

@@ -50,6 +50,10 @@ COUNTS: dict[str, Change] = {
     "order of the candidates": lambda spec: spec.update(candidates=dict(reversed(spec["candidates"].items()))),
     "choice": lambda spec: spec.update(choose=type(SPEC.choose)("best_holdout_accuracy")),
     "floor": lambda spec: spec["gate"]["cross_validation"].update(accuracy=0.81),
+    "floor of a slice": lambda spec: spec["gate"]["slices"][0]["floors"].update(accuracy=0.75),
+    "bins of a slice": lambda spec: spec["gate"]["slices"][1].update(bins=[55.0]),
+    "ceiling": lambda spec: spec["gate"]["ceilings"].update(latency_p95_ms=1.0),
+    "drift": lambda spec: spec["gate"]["drift"].update(policy="stop"),
     "margin": lambda spec: spec["gate"].update(margin=0.01),
     "schema revision": lambda spec: spec.update(schema_revision=2),
 }

@@ -86,9 +86,10 @@ def test_each_verb_says_who_and_why(verb: str, tmp_path: Path) -> None:
     assert_settled(home)
 
 
-def test_the_same_act_again_changes_nothing(verb: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("looked", [True, False])
+def test_the_same_act_again_changes_nothing(verb: str, looked: bool, tmp_path: Path) -> None:
     home = ready(verb, tmp_path)
-    mine = act("op", seen=live_pointer(home).epoch)
+    mine = act("op", seen=live_pointer(home).epoch if looked else None)
     first = VERBS[verb](home, mine)
     again = VERBS[verb](home, mine)
     assert again.repeated
@@ -302,6 +303,17 @@ def test_what_does_not_open_is_refused_unless_overruled(verb: str, tmp_path: Pat
     assert [each.version for each in opened] == [moved.version]
     home = ready(verb, tmp_path)
     assert go(None).pointer.version == moved.version
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_an_act_does_not_need_the_log(looked: bool, tmp_path: Path) -> None:
+    home = begun(tmp_path, "abc")
+    for epoch in (1, 2):
+        home.delete(layout.log_entry(epoch))
+    assert hold(home, act("op", seen=3 if looked else None)).pointer.epoch == 4
+    home.delete(layout.log_entry(3))
+    refused(home, lambda: hold(home, act("another", seen=2)), "moved from epoch 2 to 4")
+    assert unhold(home, act("checked")).pointer.epoch == 5
 
 
 def test_holds(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from builders import Chain, act, assert_readable, assert_settled, begun, fingerp
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
+from model_release.documents import sha256_of
 from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
 from model_release.release.acts import rollback
@@ -241,6 +242,23 @@ def test_a_follower_holds_the_release_before_home_decides(tmp_path: Path) -> Non
     decided = home.get(layout.manifest(FIRST))
     assert decided is not None
     assert decided.body == here
+
+
+def test_what_came_back_is_inspected_each_time_and_before_a_follower_has_the_manifest(tmp_path: Path) -> None:
+    home, follower = LocalStore(tmp_path / "home"), LocalStore(tmp_path / "follower")
+    claim = Chain(home, [follower]).claim(make(tmp_path, "a"))
+    whole = {entry.path: entry.sha256 for entry in claim.metadata.files}
+
+    def refuse(folder: Path) -> None:
+        assert {path.name: sha256_of(path.read_bytes()) for path in folder.iterdir()} == whole
+        raise Refused("it does not open")
+
+    for _ in range(2):  # the second time every file is there already
+        with pytest.raises(Refused, match="does not open"):
+            place(claim, home=home, target=follower, inspect=refuse)
+        assert follower.get(layout.manifest(FIRST)) is None
+    assert place(claim, home=home, target=follower, inspect=lambda _: None) == []
+    assert follower.get(layout.manifest(FIRST)) is not None
 
 
 def test_a_new_follower_gets_what_staging_no_longer_has(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ class Model:
     def prune(self) -> bool:
         if self.live is None:
             return False
-        left = {term.version: term.left for term in self.terms}  # of the last term
+        left = {term.version: self.day if term.left is None else term.left for term in self.terms}  # the last time
         lately = dict.fromkeys(term.version for term in reversed(self.terms))
         recent = [*lately][: KEEP.live_versions]
         others = sorted(each for each in self.published if each not in left and each not in self.retired)
@@ -166,7 +166,7 @@ class Model:
         for version, release in self.published.items():
             named = version in (self.live, self.previous, self.at_follower)
             young = release.made == self.day
-            was_live = version in left and (version in recent or self.day - (left[version] or self.day) < KEEP.days)
+            was_live = version in recent or (version in left and self.day - left[version] < KEEP.days)
             other = version in others[len(others) - KEEP.other_versions :]
             if not (named or young or was_live or other or version in self.retired):
                 going.add(version)
@@ -414,6 +414,12 @@ class Releases(RuleBasedStateMachine):
         assert fitting
         self.model = fitting[0]
 
+    @rule(count=st.integers(1, 3))
+    def nights(self, count: int) -> None:
+        for _ in range(count):
+            self.alone(("publish", 3, True))
+            self.alone(("night", 0, False))
+
     @rule()
     def days_pass(self) -> None:
         self.model.day += STEP
@@ -470,7 +476,7 @@ class Releases(RuleBasedStateMachine):
 
 
 Releases.TestCase.settings = settings(
-    max_examples=int(EXAMPLES or 200),
+    max_examples=int(EXAMPLES or 150),
     stateful_step_count=30,
     deadline=None,
     derandomize=EXAMPLES is None,

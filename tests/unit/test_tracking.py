@@ -182,6 +182,8 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(there: Tracking, made: tu
     assert run.data.params["recipe.seed"] == "42"
     assert run.data.metrics["holdout_accuracy"] == trained.scores.holdout[Metric.ACCURACY]
     assert {"accuracy", "precision", "recall", "f1", "roc_auc", "brier"} <= run.data.metrics.keys()
+    assert run.data.metrics["artifact_bytes"] == sum(entry.size for entry in trained.files)
+    assert run.data.metrics["latency_p95_ms_onnx"] > 0
     assert run.data.tags["airflow.run_id"] == TAGS["airflow.run_id"]
     assert run.data.tags["snapshot"] == snapshot.fingerprint
     assert run.inputs is not None

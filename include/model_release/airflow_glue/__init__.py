@@ -10,13 +10,14 @@ from model_release.airflow_glue.declaring import (
     refuse_unreadable_specs,
     timetable,
 )
-from model_release.airflow_glue.forms import housekeeping_params, operate_params, retrain_params
+from model_release.airflow_glue.forms import asked, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import open_through_hooks
-from model_release.airflow_glue.running import announcing, by_hand, run_facts, show, this_week, tonight
+from model_release.airflow_glue.running import announcing, by_hand, run_facts, said, show, this_week, tonight
 
 __all__ = [
     "FOLLOW_THE_ERRORS",
     "announcing",
+    "asked",
     "by_hand",
     "housekeeping_params",
     "latest_asset",
@@ -26,6 +27,7 @@ __all__ = [
     "refuse_unreadable_specs",
     "retrain_params",
     "run_facts",
+    "said",
     "show",
     "this_week",
     "timetable",

@@ -5,11 +5,16 @@ Runs at every parse, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from airflow.sdk import Param
+from datetime import timedelta
+
+from airflow.sdk import Param, XComArg
 
 from model_release.operating import Action
 from model_release.spec import Spec
 from model_release.version import Bump
+
+APPROVE, REJECT = "Approve", "Reject"
+"""What a person may answer."""
 
 
 def retrain_params(spec: Spec) -> dict[str, Param]:
@@ -129,3 +134,26 @@ def housekeeping_params() -> dict[str, Param]:
             description="Only say what would be removed.",
         ),
     }
+
+
+def asked(spec: Spec, proposed: XComArg) -> XComArg:
+    """Declare the task that waits for a person's answer to what was proposed; return the answer.
+
+    No answer in time is a rejection. Airflow takes one from the spec's `approvers` only.
+    """
+    from airflow.providers.standard.operators.hitl import HITLOperator
+    from airflow.sdk.execution_time.hitl import HITLUser
+
+    ask = HITLOperator(
+        task_id="approve",
+        task_display_name="Approve",
+        subject="{{ ti.xcom_pull(task_ids='propose')['subject'] }}",
+        body="{{ ti.xcom_pull(task_ids='propose')['body'] }}",
+        options=[APPROVE, REJECT],
+        defaults=[REJECT],
+        params={"comment": Param("", type="string", title="Comment", description="Kept with the answer, for ever.")},
+        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers.users] or None,
+        response_timeout=timedelta(hours=spec.approvers.hours),
+    )
+    proposed >> ask
+    return ask.output

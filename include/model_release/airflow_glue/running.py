@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowSkipException
 
+from model_release.airflow_glue.forms import APPROVE
 from model_release.airflow_glue.hooks import open_through_hooks
 from model_release.errors import UsageError
 from model_release.housekeeping import Housekeeping
@@ -64,6 +65,15 @@ def this_week(spec: Spec) -> Housekeeping:
 def show(key: str, value: Json) -> None:
     """Put a value on the running task's page, under XCom."""
     get_current_context()["ti"].xcom_push(key=key, value=value)
+
+
+def said(response: Mapping[str, Any] | None) -> Json:
+    """Return what a person answered to `forms.asked`; no response, or none by a person, approves of nothing."""
+    told = response or {}
+    user = told.get("responded_by_user") or {}
+    by = user.get("name") or user.get("id")
+    comment = str((told.get("params_input") or {}).get("comment") or "")
+    return {"approved": bool(by) and list(told.get("chosen_options", [])) == [APPROVE], "by": by, "comment": comment}
 
 
 def announcing(latest: Model, announcement: Callable[[Json | None], Json | None]) -> Iterator[Metadata]:

@@ -76,7 +76,7 @@ def ceilings(policy: Ceilings, costs: Costs | None) -> list[Check]:
     checks = []
     if policy.latency_p95_ms is not None:
         form, latency = next(iter(costs.latency_p95_ms.items()), ("", None)) if costs else ("", None)
-        what = f"latency of one row in the form {form}, at the 95th percentile," if form else "latency of one row"
+        what = f"latency of one row ({form}, 95th percentile)" if form else "latency of one row"
         checks.append(_ceiling("latency", what, latency, policy.latency_p95_ms, "{:.2f} ms"))
     if policy.artifact_bytes is not None:
         size = costs.artifact_bytes if costs else None
@@ -119,12 +119,13 @@ def drifted(found: Drift, policy: DriftPolicy) -> dict[str, str]:
 
 
 def _changes(column: ColumnDrift, policy: DriftPolicy) -> list[str]:
-    changes = []
-    if _no_accident(column, policy):
-        if column.psi is not None and column.psi >= policy.psi:
-            changes.append(f"PSI {column.psi:.2f}")
-        if abs(column.missing_now - column.missing_before) > policy.missing:
-            changes.append(f"missing {column.missing_before:.1%} before, {column.missing_now:.1%} now")
+    changes: list[str] = []
+    if not _no_accident(column, policy):
+        return changes
+    if column.psi is not None and column.psi >= policy.psi:
+        changes.append(f"PSI {column.psi:.2f}")
+    if abs(column.missing_now - column.missing_before) > policy.missing:
+        changes.append(f"missing {column.missing_before:.1%} before, {column.missing_now:.1%} now")
     if column.new_values:
         changes.append(f"new: {', '.join(column.new_values)}")
     return changes

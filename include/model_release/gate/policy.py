@@ -83,10 +83,10 @@ class Ceilings(Strict):
 class DriftPolicy(Strict):
     """When the new data counts as drifted from the champion's, and what follows.
 
-    A column has drifted where the change is both large and no accident: its population stability index reaches `psi`,
-    and the two-sample test, corrected for the number of columns, falls below `significance`; or where its missing share
-    or, for the target, the positive class's share, changed by more than its limit, by the same test; or where it has
-    values that the champion's data had not.
+    A column has drifted where the two-sample test, corrected for the number of columns, falls below `significance`, so
+    that the change is no accident, and where the change is also large: its population stability index reaches `psi`; or
+    its missing share, or for the target the positive class's share, changed by more than its limit; or it has values
+    that the champion's data had not.
 
     Attributes:
         policy: `warn` says so in the verdict, `stop` rejects, `ignore` does not measure.

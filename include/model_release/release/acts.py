@@ -31,14 +31,14 @@ from model_release.pointer import (
     why_barred,
     why_not,
 )
-from model_release.release.catalog import candidate_of, fetch, logged, published, read_claim, terms
+from model_release.release.catalog import candidate_of, fetch, published, read_claim, still_logged, terms
 from model_release.release.promote import check_beginning, check_home, from_the_future
 from model_release.release.swap import move
 from model_release.stores.base import Store
 from model_release.version import Version
 
-LOOK_BACK = 100
-"""Epochs that are searched for an act's earlier success. Nobody retries what is that long ago."""
+LOOK_BACK = 20
+"""Epochs that are searched for an act's earlier success, at most. Nobody retries what is that long ago."""
 
 CLOCKS_APART = timedelta(days=1)
 """More than a worker's clock and the store's may differ."""
@@ -248,7 +248,7 @@ def performed(
             return begin(home.now())
         check_home(home, current)
         seen = current.epoch if seen is None else seen
-        earlier = _earlier(home, current, act, seen)
+        earlier = _earlier(home, current, act)
         if earlier is not None:
             return None
         _check_seen(current, seen)
@@ -260,14 +260,14 @@ def performed(
     return Acted(earlier or pointer, repeated=earlier is not None)
 
 
-def _earlier(home: Store, current: Pointer, act: Act, seen: int) -> Pointer | None:
+def _earlier(home: Store, current: Pointer, act: Act) -> Pointer | None:
     """Return the pointer as an earlier attempt of the same act left it; None where there was none."""
-    entry = current
-    while entry.change.operation != act.operation:
-        below = entry.epoch - 1
-        if below <= max(seen, current.epoch - LOOK_BACK) or entry.change.kind is Kind.RECOVER:
+    oldest = max(act.seen or 0, current.epoch - LOOK_BACK) + 1
+    entry: Pointer | None = current
+    while entry is not None and entry.change.operation != act.operation:
+        if entry.epoch <= oldest or entry.change.kind is Kind.RECOVER:
             return None  # what was seen before a recovery is another history
-        entry = logged(home, below)
+        entry = still_logged(home, entry.epoch - 1)
     return entry
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import JsonValue
 
 from model_release import layout
-from model_release.documents import Document, VersionText
+from model_release.documents import Document, Sha256, VersionText
+from model_release.errors import NotFound
 from model_release.gate import Decision, Evaluation
 from model_release.metadata import Manifest
 from model_release.pointer import Pointer, why_not
@@ -45,10 +46,66 @@ class DecisionRecord(Document):
         return layout.decision(self.fingerprint, self.since, self.staging)
 
 
+class Answer(Document):
+    """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: what a person said to an accepted verdict.
+
+    Attributes:
+        draft_sha256: of the manifest that they were asked about; it names the digests of every file.
+        by: who answered; None where nobody did in time, which is a rejection of that run alone.
+    """
+
+    format: Literal[1] = 1
+    fingerprint: str
+    since: int | None
+    run: str
+    draft_sha256: Sha256
+    approved: bool
+    by: str | None
+    comment: str
+    at: datetime
+
+    @property
+    def words(self) -> str:
+        """Return the answer in words."""
+        if self.by is None:
+            return "nobody answered in time, which is a rejection"
+        comment = f": {self.comment}" if self.comment else ""
+        return f"{'approved' if self.approved else 'rejected'} by {self.by}, {self.at:%Y-%m-%d %H:%M} UTC{comment}"
+
+
+def answered(home: Store, answer: Answer, *, staging: str) -> Answer:
+    """Keep an answer; the first one of a run stands."""
+    key = layout.answer(answer.fingerprint, answer.since, staging)
+    return Answer.read(create_once(home, key, answer.to_bytes()), where=f"{home.uri}/{key}")
+
+
+def turned_down(home: Store, fingerprint: str, since: int | None) -> Answer | None:
+    """Return a person's rejection of a fingerprint against a baseline, whichever run they were asked by."""
+    for entry in home.list(layout.answers_of(fingerprint, since)):
+        stored = home.get(entry.key)
+        if stored is not None:
+            answer = Answer.read(stored.body, where=f"{home.uri}/{entry.key}")
+            if not answer.approved and answer.by is not None:
+                return answer
+    return None
+
+
 def record(home: Store, verdict: DecisionRecord) -> DecisionRecord:
     """Keep a verdict; the one that the same run reached before stands."""
     body = create_once(home, verdict.key, verdict.to_bytes())
     return DecisionRecord.read(body, where=f"{home.uri}/{verdict.key}")
+
+
+def decided(home: Store, key: str) -> DecisionRecord:
+    """Read a verdict.
+
+    Raises:
+        NotFound: there is none under this key.
+    """
+    stored = home.get(key)
+    if stored is None:
+        raise NotFound("this verdict is gone", where=f"{home.uri}/{key}")
+    return DecisionRecord.read(stored.body, where=f"{home.uri}/{key}")
 
 
 def judged(home: Store, fingerprint: str, since: int | None) -> DecisionRecord | None:
@@ -62,7 +119,13 @@ def judged(home: Store, fingerprint: str, since: int | None) -> DecisionRecord |
 
 
 def nothing_new(
-    home: Store, pointer: Pointer | None, fingerprint: str, *, may_promote: bool, overrule: bool = False
+    home: Store,
+    pointer: Pointer | None,
+    fingerprint: str,
+    *,
+    may_promote: bool,
+    overrule: bool = False,
+    asks: bool = False,
 ) -> str | None:
     """Return why a run of this fingerprint has nothing to do, in words; None when it has.
 
@@ -72,6 +135,7 @@ def nothing_new(
         fingerprint: of the run.
         may_promote: whether the run may move the pointer at all.
         overrule: whether a person has asked to release even what was rejected.
+        asks: whether a person is asked about what the gate accepts.
     """
     since = pointer.since if pointer else None
     version = became(home, fingerprint)
@@ -88,4 +152,5 @@ def nothing_new(
     if verdict is not None and not verdict.decision.accepted and not overrule:
         against = f"against {verdict.baseline}" if verdict.baseline else "before anything was live"
         return f"rejected {against} already ({verdict.key}): {'; '.join(verdict.decision.reasons)}"
-    return None
+    said = turned_down(home, fingerprint, since) if asks else None
+    return f"{said.words} already" if said else None

@@ -59,7 +59,7 @@ def dependence(effects: Sequence[Effect], columns: Mapping[str, Column], frame: 
             else:
                 _amounts(plot.axes, effect, frame[effect.column], (high - low) * 0.25)
             plot.axes.grid(visible=True, axis="y")
-            plot.axes.yaxis.set_major_locator(MaxNLocator(4))
+            plot.axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             plot.axes.set(xlabel=f"{shortened(effect.column)} ({unit})" if unit else shortened(effect.column))
             plot.axes.set_ylabel("mean probability")
             drawn[effect.column] = plot.svg()
@@ -69,13 +69,15 @@ def dependence(effects: Sequence[Effect], columns: Mapping[str, Column], frame: 
 def _amounts(axes: Axes, effect: Effect, observed: pd.Series, tallest: float) -> None:
     at = [float(each) for each in effect.at]
     values = observed.dropna().to_numpy(np.float64)
-    width = float(np.diff(at).min()) if len(at) > 1 and np.isin(values, at).all() else (max(at) - min(at) or 1.0) / 20
-    edges = np.arange(min(at) - width / 2, max(at) + width, width)
-    counts, _ = np.histogram(values, bins=edges)
-    _bars(axes, edges[:-1] + width / 2, counts, width * (0.5 if len(counts) <= len(at) else 1), tallest)
+    span = max(at) - min(at) or 1.0
+    if np.isin(values, at).all():
+        _bars(axes, np.array(at), np.array([int((values == each).sum()) for each in at]), span / 12, tallest)
+    else:
+        counts, edges = np.histogram(values, bins=20, range=(min(at), min(at) + span))
+        _bars(axes, edges[:-1] + span / 40, counts, span / 20, tallest)
     axes.plot(at, effect.probability, color=ACCENT, marker="o", markersize=3)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=all(each.is_integer() for each in at)))
+    axes.set_xlim(min(at) - span / 15, min(at) + span * 16 / 15)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=all(each.is_integer() for each in at)))
 
 
 def _marks(axes: Axes, effect: Effect, observed: pd.Series, tallest: float) -> None:

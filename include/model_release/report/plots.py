@@ -30,7 +30,7 @@ def difference(comparison: Comparison) -> Markup:
         axes.set_xlim(-reach, reach)
         axes.set_ylim(-0.8, 0.8)
         axes.set_yticks([])
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("← worse · difference in Brier score · better →")
         return plot.svg()

@@ -121,7 +121,7 @@ def lying(axes: Axes, names: list[str], across: str) -> None:
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(across)
 

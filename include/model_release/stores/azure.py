@@ -1,4 +1,4 @@
-"""Azure Blob Storage: `wasb://container@account[/prefix]`. With `azure_errors` alone it imports its SDK.
+"""Azure Blob Storage: `wasb://container@account[/prefix]`. With `azure_*` alone it imports its SDK.
 
 Conditions are ETags, which the service never gives twice. The SDK's retries are off: a client that a hook
 made waits 15 seconds before the first and has no deadline, so the attempts are made here. What is larger than
@@ -30,6 +30,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSettings, StandardBlobTier
 
+from model_release.documents import sha256_of
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.layout import check_key
 from model_release.stores.azure_errors import (
@@ -41,6 +42,7 @@ from model_release.stores.azure_errors import (
     status_of,
     translate,
 )
+from model_release.stores.azure_fast import SHA256, AzureFast
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 from model_release.stores.faults import Asked, attempts, corrupt, may_repeat
 from model_release.stores.parts import hashed, new_file, side_by_side
@@ -104,6 +106,7 @@ class AzureStore:
         self._account = container.account_name or container.primary_hostname
         self.uri = f"wasb://{container.container_name}@{self._account}/{self._prefix}".rstrip("/")
         self._written = self._writing()
+        self._fast = AzureFast(container, self._settings)
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""
@@ -160,6 +163,7 @@ class AzureStore:
                 overwrite=not new,
                 validate_content="md5",
                 content_settings=content,
+                metadata={SHA256: sha256_of(body)},
                 **self._written,
             )
 
@@ -170,8 +174,13 @@ class AzureStore:
             NotFound: there is no such object.
             Corrupt: what arrived is not what the store has.
         """
+        name = self._name(key)
         with new_file(path) as file:
-            self._receive(key, file)
+            body = self._fast.get(name, PART)
+            if body is None:
+                self._receive(key, file)
+            else:
+                file.write(body)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store.
@@ -277,7 +286,9 @@ class AzureStore:
 
         def read(start: int) -> None:
             if start:
-                os.pwrite(file.fileno(), self._read_part(key, start, first.etag)[1], start)
+                quick = self._fast.get_range(self._name(key), start, min(PART, size - start), first.etag)
+                body = quick if quick is not None else self._read_part(key, start, first.etag)[1]
+                os.pwrite(file.fileno(), body, start)
 
         parts = side_by_side(read, range(0, size, PART), self._settings.workers)
         md5 = hashed(parts, file.fileno(), PART, _md5_hash()).digest()
@@ -370,8 +381,11 @@ class AzureStore:
                 new=new,
             )
 
+    def _name(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
     def _blob(self, key: str) -> BlobClient:
-        return self._container.get_blob_client(self._prefix + check_key(key))
+        return self._container.get_blob_client(self._name(key))
 
     def _corrupt(self, key: str, what: str) -> Corrupt:
         return corrupt(what, f"{self.uri}/{key}")

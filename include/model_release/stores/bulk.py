@@ -14,17 +14,15 @@ WORKERS = 8
 
 def upload_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
     """Upload files to their keys; return how many. The first failure ends it, with what was sent before in place."""
-    return _each(lambda key, path: store.upload(key, path), files, workers)
+    return _each(store.upload, files, workers)
 
 
 def download_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
     """Download objects to new files, whose folders are made; return how many. The first failure ends it."""
-
-    def download(key: str, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store.download(key, path)
-
-    return _each(download, files, workers)
+    files = [*files]
+    for folder in {path.parent for _, path in files}:
+        folder.mkdir(parents=True, exist_ok=True)
+    return _each(store.download, files, workers)
 
 
 def _each(work: Callable[[str, Path], None], files: Iterable[tuple[str, Path]], workers: int) -> int:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 
 from model_release.errors import Refused, UsageError
 from model_release.layout import check_key
@@ -39,7 +39,7 @@ from model_release.stores.s3_errors import (
     effect_of,
     translate,
 )
-from model_release.stores.s3_fast import Fast
+from model_release.stores.s3_fast import S3Fast
 from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
 
@@ -75,10 +75,11 @@ def open_default(uri: str, settings: TransferSettings) -> S3Store:
     """
     parts = parse_here(uri, known=_OPTIONS)
     endpoint, region = parts.options.get("endpoint_url"), parts.options.get("region")
+    session = get_session()  # boto3 makes the same client, and loads much besides
 
     def client(*, path_style: bool) -> Any:
         config = client_config(settings, path_style=path_style)
-        return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+        return session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config)
 
     opened = client(path_style=False)
     if not _is_aws(opened.meta.endpoint_url):  # the environment or the profile may have named the endpoint
@@ -90,7 +91,7 @@ class S3Store:
     """A folder of a bucket as a `Store`.
 
     Args:
-        client: boto3's client for S3, made with `client_config`.
+        client: botocore's client for S3, as boto3 makes it too, made with `client_config`.
         bucket: its name.
         prefix: what every key begins with, without a slash at its ends; empty for the whole bucket.
         settings: of the transfers.
@@ -107,7 +108,7 @@ class S3Store:
         self._root = f"{prefix}/" if prefix else ""
         if self.settings.encryption_scope is not None:
             raise UsageError("encryption_scope is a setting of Azure", where=self.uri, hint="S3 has sse and kms_key")
-        self._fast = Fast(client, bucket, self.settings)
+        self._fast = S3Fast(client, bucket, self.settings)
         self._bodies = Bodies(client, bucket, self.uri, self.settings.workers, self._ask, self._fast)
 
     def get(self, key: str) -> Stored | None:
@@ -148,7 +149,12 @@ class S3Store:
                 self._bodies.send(key, name, file, size, kept, new=new)
                 return
             body = file.read()
-        if not new and self._fast.put(name, body, content_type=content_type, cache_control=cache_control):
+        headers = {
+            "Content-Type": content_type,
+            "Cache-Control": cache_control,
+            "Storage-Class": self.settings.storage_class,
+        }
+        if not new and self._fast.put(name, body, headers=headers, tags=self.settings.tags):
             return
         self._ask(key, WRITE, unless_there(lambda: self._put(name, body, kept | condition)))
 

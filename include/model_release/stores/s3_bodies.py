@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError, IncompleteReadError
 
 from model_release.errors import Corrupt, Refused
+from model_release.stores.fast import Fast
 from model_release.stores.parts import side_by_side
 from model_release.stores.s3_errors import CONDITION_FAILED, S3Error, code_of
-from model_release.stores.s3_fast import Fast
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ class Bodies:
     """The bodies of one bucket's objects.
 
     Attributes:
-        client: boto3's.
+        client: botocore's.
         bucket: its name.
         uri: of the store, for messages.
         workers: how many parts travel at once.

@@ -134,6 +134,11 @@ def _metrics(trained: Trained) -> list[Metric]:
     for metric, value in trained.scores.holdout.items():
         if value is not None:
             figures[f"holdout_{metric}"] = value
+    if trained.costs is not None:
+        figures["artifact_bytes"] = float(trained.costs.artifact_bytes)
+        figures |= {
+            f"latency_p95_ms_{form}": each for form, each in trained.costs.latency_p95_ms.items() if each is not None
+        }
     now = int(time.time() * 1000)
     return [Metric(name, value, now, 0) for name, value in figures.items() if math.isfinite(value)]
 

@@ -1,0 +1,90 @@
+"""The quick way to a cloud: whole small objects and ranges of large ones through obstore, a third of an SDK's cost.
+
+It answers, or says that it has no answer and the SDK is to be asked: whatever goes wrong here is asked again there,
+where errors get their words. It sends what the SDK's client would, with that client's endpoint and current credentials;
+a client with anything that cannot be mirrored (a proxy, its own authorities) has no quick way. Each cloud says how its
+client is mirrored, and what its answers promise about their bytes: `s3_fast`, `azure_fast`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+T = TypeVar("T")
+
+_PROCESS = os.getpid()
+"""obstore's threads do not follow a fork."""
+
+
+class Fast(ABC):
+    """A bucket's objects by requests that either succeed or leave the SDK to say why not; all methods are thread-safe.
+
+    Attributes:
+        failures: what the SDK raises where it gives no credentials.
+    """
+
+    failures: tuple[type[Exception], ...]
+
+    @abstractmethod
+    def _mirror(self) -> ObjectStore | None:
+        """Return what sends requests as the SDK's client does, None where it cannot."""
+
+    @abstractmethod
+    def _promised(self, found: GetResult) -> tuple[str, str] | None:
+        """Return a hash's name and the digest that a whole object must have; None where its answer tells none."""
+
+    @cached_property
+    def _requests(self) -> ObjectStore | None:
+        return self._mirror()
+
+    def put(self, name: str, body: bytes, *, headers: Mapping[str, str | None], tags: dict[str, str]) -> bool:
+        """Write an object; whether it was written."""
+        kept: Any = {header: value for header, value in headers.items() if value}
+        sent = self._ask(
+            lambda of: obstore.put(of, name, body, attributes=kept, tags=tags or None, use_multipart=False)
+        )
+        return sent is not None
+
+    def get(self, name: str, limit: int) -> memoryview | None:
+        """Read an object of up to `limit` bytes, checked by the digest that the store promises.
+
+        Bytes that break the promise are read again by the SDK, as are all further ones: not every store keeps it.
+        """
+        found = self._ask(lambda of: obstore.get(of, name))
+        promised = None if found is None or found.meta["size"] > limit else self._promised(found)
+        if found is None or promised is None:
+            return None
+        body = self._ask(lambda _: memoryview(found.bytes()))
+        if body is not None and hashlib.new(promised[0], body, usedforsecurity=False).hexdigest() != promised[1]:
+            self._requests = body = None
+        return body
+
+    def get_range(self, name: str, first: int, size: int, etag: str) -> memoryview | None:
+        """Read some bytes of the state that `etag` names. The caller checks them."""
+        wanted: Any = {"range": (first, first + size), "if_match": etag}
+        return self._ask(lambda of: memoryview(obstore.get(of, name, options=wanted).bytes()))
+
+    def _ask(self, request: Callable[[ObjectStore], T]) -> T | None:
+        """Send one request; None where it failed. After a fault of the service the SDK gets all further ones."""
+        requests = self._requests if os.getpid() == _PROCESS else None
+        if requests is None:
+            return None
+        try:
+            return request(requests)
+        except (FileNotFoundError, obstore.exceptions.PreconditionError):
+            return None
+        except (BaseError, OSError, *self.failures):  # type: ignore[misc]
+            self._requests = None
+            return None

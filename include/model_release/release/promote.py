@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -153,7 +153,7 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         if claim is not None:
             place(claim, home=home, target=follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
-        _copy_log(home, follower, range(theirs.pointer.epoch + 1 if theirs else 1, ours.pointer.epoch))
+        _copy_log(home, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
@@ -170,12 +170,14 @@ def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
         create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
 
 
-def _copy_log(home: Store, follower: Store, epochs: Iterable[int]) -> None:
+def _copy_log(home: Store, follower: Store, *, after: int, before: int) -> None:
     """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
-    for epoch in epochs:
-        key = layout.log_entry(epoch)
+    if before - after == 1:
+        return
+    first, end = layout.log_entry(after + 1), layout.log_entry(before)
+    for key in [entry.key for entry in home.list(f"{layout.LOG}/") if first <= entry.key < end]:
         entry = home.get(key)
-        if entry is not None:  # a recovery may leave a gap
+        if entry is not None:
             create_once(follower, key, entry.body)
 
 

@@ -10,7 +10,7 @@ from model_release import layout
 from model_release.errors import Corrupt, ModelReleaseError, Refused
 from model_release.metadata import Claim, Manifest
 from model_release.pointer import why_barred
-from model_release.release.decisions import DecisionRecord
+from model_release.release.decisions import Answer, DecisionRecord
 from model_release.release.examine_history import RECONCILES
 from model_release.release.findings import Cure, Damage, Finding, Part
 from model_release.release.numbers import Became
@@ -135,7 +135,8 @@ def _another(proven: Proven, version: Version, fingerprint: str) -> str | None:
 def _verdict(home: Shelf, key: str) -> Iterator[Finding]:
     remedy = "remove it; the next run of this fingerprint is judged again"
     try:
-        record = home.read(DecisionRecord, key)
+        answer = key.split("/")[2] == layout.ANSWERS
+        record = home.read(Answer, key) if answer else home.read(DecisionRecord, key)
     except Corrupt as error:
         yield Finding(Damage.VERDICT_UNREADABLE, home.uri, home.where(key), error.what, error.hint or remedy)
         return

@@ -66,7 +66,8 @@ def facts(
     slices: list[SliceScores] | None = None,
     drift: Drift | None = None,
 ) -> tuple[Spec, Evaluation, Trained, pd.DataFrame]:
-    the_spec = spec or cleveland.spec(candidates=RECIPES)
+    plain = cleveland.spec(candidates=RECIPES)
+    the_spec = spec or plain.model_copy(update={"gate": plain.gate.model_copy(update={"slices": []})})
     live = None
     if champion:
         scores = trained()[champion][0].scores
@@ -81,6 +82,7 @@ def facts(
         repeats=2,
         dummy_brier=0.248,
         drift=drift,
+        costs={name: made.costs for name, (made, _) in trained().items() if made.costs is not None},
     )
     return the_spec, evaluation, *trained()[chosen or choose(evaluation, the_spec.choose)]
 
@@ -319,9 +321,8 @@ def test_a_model_is_examined_on_the_holdout() -> None:
 
 def test_a_card_without_holdout_predictions_or_rivals_is_still_a_card() -> None:
     spec, evaluation, made, predictions = facts(chosen="tree")
-    lonely = evaluation.model_copy(
-        update={"candidates": {"tree": made.scores.model_copy(update={"holdout": {}})}, "holdout_rows": 0}
-    )
+    scores = made.scores.model_copy(update={"holdout": {}, "slices": []})
+    lonely = evaluation.model_copy(update={"candidates": {"tree": scores}, "holdout_rows": 0})
     page = Page(made_of(spec, lonely, made.model_copy(update={"effects": []}), predictions * float("nan")))
 
     assert "Not examined: no rows were set apart" in page.text

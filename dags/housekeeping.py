@@ -25,6 +25,7 @@ Press **Trigger** for a dry run: it says what would go, and removes nothing.
 |---|---|
 | Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
 | Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+| Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
 
 What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
 why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}. Spec: `{spec}`.
@@ -43,6 +44,11 @@ def housekeeping(spec: Spec) -> None:
     def sweep() -> None:
         """Remove what runs that died have left, at every destination."""
         show("outcome", this_week(spec).sweep())
+
+    @task(task_display_name="Doctor")
+    def doctor() -> None:
+        """Look for damage at every destination; fail if any is there."""
+        show("outcome", this_week(spec).doctor())
 
     @dag(
         dag_id=f"housekeeping_{spec.identifier}",
@@ -63,7 +69,7 @@ def housekeeping(spec: Spec) -> None:
         max_active_runs=1,
     )
     def weekly() -> None:
-        prune() >> sweep()
+        prune() >> sweep() >> doctor()
 
     weekly()
 

@@ -49,6 +49,7 @@ def make(
     schema_revision: int = 1,
     since: int | None = None,
     model: bytes | None = None,
+    card: bool = True,
 ) -> Made:
     """Write a release's files and return them with their draft manifest.
 
@@ -60,6 +61,7 @@ def make(
         schema_revision: of the spec.
         since: the baseline that the verdict was reached against.
         model: the model's bytes, where they shall not follow from the name.
+        card: whether there is a card beside the model and its preprocessor.
     """
     run = layout.run_token(run or f"run-{name}")
     folder = folder / f"{run}-{name}"
@@ -67,8 +69,7 @@ def make(
     contents = {
         "best_model.pkl": model if model is not None else b"model of " + name.encode() * 10,
         "preprocessor.pkl": b"preprocessor of " + name.encode(),
-        "model_card.html": f"<p>{name}, made by {run}</p>".encode(),
-    }
+    } | ({"model_card.html": f"<p>{name}, made by {run}</p>".encode()} if card else {})
     for path, body in contents.items():
         (folder / path).write_bytes(body)
     draft = Manifest(

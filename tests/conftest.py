@@ -10,6 +10,7 @@ import pytest
 from memory_store import MemoryStore
 from model_release.release.once import RESEND
 from model_release.stores.local import LocalStore
+from tally import lines
 
 
 def pytest_configure() -> None:
@@ -20,6 +21,15 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first."""
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the proofs have counted."""
+    reports = [each for of in terminalreporter.stats.values() for each in of if isinstance(each, pytest.TestReport)]
+    told = lines(pair for each in reports if each.when == "call" for pair in each.user_properties)
+    if told:
+        terminalreporter.section("proofs")
+        terminalreporter.write_line("\n".join(told))
 
 
 @pytest.fixture

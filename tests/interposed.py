@@ -46,25 +46,29 @@ class Interposed:
         return answer
 
     def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
-        answer: Outcome = self._between(Request("create", key, lambda: self._inner.create(key, body)))
+        kept = {"content_type": content_type, "cache_control": cache_control}
+        answer: Outcome = self._between(Request("create", key, lambda: self._inner.create(key, body, **kept)))
         return answer
 
     def replace(
         self, key: str, body: bytes, token: str, *, content_type: str = OCTETS, cache_control: str = ""
     ) -> Outcome:
-        answer: Outcome = self._between(Request("replace", key, lambda: self._inner.replace(key, body, token)))
+        kept = {"content_type": content_type, "cache_control": cache_control}
+        answer: Outcome = self._between(Request("replace", key, lambda: self._inner.replace(key, body, token, **kept)))
         return answer
 
     def upload(
         self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
     ) -> None:
-        self._between(Request("upload", key, lambda: self._inner.upload(key, path, new=new)))
+        kept: dict[str, Any] = {"content_type": content_type, "cache_control": cache_control, "new": new}
+        self._between(Request("upload", key, lambda: self._inner.upload(key, path, **kept)))
 
     def download(self, key: str, path: Path) -> None:
         self._between(Request("download", key, lambda: self._inner.download(key, path)))
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
-        self._between(Request("copy", target, lambda: self._inner.copy(source, target, new=new)))
+        kept: dict[str, Any] = {"cache_control": cache_control, "new": new}
+        self._between(Request("copy", target, lambda: self._inner.copy(source, target, **kept)))
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         answer: Iterator[Entry] = self._between(Request("list", prefix, lambda: iter([*self._inner.list(prefix)])))
@@ -74,10 +78,15 @@ class Interposed:
         self._between(Request("delete", key, lambda: self._inner.delete(key)))
 
     def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
-        return self._inner.unfinished(before, remove=remove)
+        def perform() -> Iterator[str]:
+            return iter([*self._inner.unfinished(before, remove=remove)])
+
+        answer: Iterator[str] = self._between(Request("unfinished", "", perform))
+        return answer
 
     def now(self) -> datetime:
-        return self._inner.now()
+        answer: datetime = self._between(Request("now", "", self._inner.now))
+        return answer
 
 
 def losing_the_answer(store: Store) -> Store:

@@ -35,7 +35,10 @@ def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, 
         *_table(verdict),
         "",
         "#### What the gate says",
-        *(f"- {'✓' if check.passed else '✗'} {check.words}" for check in verdict.decision.checks),
+        *(
+            f"- {'!' if check.warning else '✓' if check.passed else '✗'} {check.words}"
+            for check in verdict.decision.checks
+        ),
         "",
         f"Model card: `{home}/{card}`",
     ]

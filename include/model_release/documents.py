@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from model_release.errors import Corrupt, UsageError
+from model_release.errors import Corrupt, UnknownFormat, UsageError
 from model_release.version import Version
 
 JSON_TYPE = "application/json"
@@ -100,13 +100,21 @@ class Document(Value):
         """Read a document.
 
         Raises:
+            UnknownFormat: its format is none of this version's.
             Corrupt: not JSON, or not this kind of document; names each field that is wrong.
         """
         try:
             return cls.model_validate_json(body, context=_READING)
         except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            if any(fault["loc"] == ("format",) for fault in faults):
+                raise UnknownFormat(
+                    f"this {cls.__name__.lower()} has a format that this version of model-release does not know",
+                    where=where,
+                    hint="use a newer version, such as the one that wrote it",
+                ) from error
             wrong = "; ".join(
                 f"{'.'.join(str(part) for part in fault['loc']) or 'the document'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False, include_context=False)[:5]
+                for fault in faults[:5]
             )
             raise Corrupt(f"not a readable {cls.__name__.lower()}: {wrong}", where=where) from error

@@ -15,6 +15,7 @@
         ├── Refused              exit 3    a rule of a release says no
         ├── CredentialsRefused   exit 4    the store does not let this identity do it
         └── Corrupt              exit 5    bytes or documents are not what they were promised to be
+            ├── UnknownFormat    exit 5    a newer version of this package wrote it, in a format of its own
             └── DataInvalid      exit 5    a dataset breaks its rules; carries the report
 
 Airflow's retry policy, the command line's exit status and every `except` in the project go by this tree.
@@ -134,6 +135,10 @@ class Corrupt(Stop):
     """Bytes or documents are not what they were promised to be."""
 
     exit_code = EXIT_CORRUPT
+
+
+class UnknownFormat(Corrupt):
+    """A newer version of this package wrote the document, in a format of its own: nothing is wrong with it."""
 
 
 class DataInvalid(Corrupt):

@@ -7,34 +7,50 @@ from __future__ import annotations
 
 import logging
 
+from model_release.checkup import checkup
+from model_release.errors import Corrupt, StoreUnavailable
 from model_release.nightly import Json
 from model_release.places import Places
 from model_release.release.acts import Act
 from model_release.release.catalog import read_pointer
+from model_release.release.findings import Damage
 from model_release.release.prune import Fate, Plan, plan, prune
 from model_release.release.sweep import sweep
-from model_release.retention import Retention
 
 log = logging.getLogger(__name__)
+
+GOES = frozenset({Damage.LITTER, Damage.RETIRED_FILES})
+"""What a round removes before doctor looks, and a dry run does not."""
 
 
 class Housekeeping:
     """One round of housekeeping for one model.
 
     Args:
-        places: of the model.
-        retention: how long releases are kept.
+        places: of the model, with what is kept of it.
         by: who does it.
         operation: id of the round; a retry has the same one.
         dry_run: only say what would be done.
+        repair: mend what doctor finds, where it has one right answer.
+        read_data: let doctor hash every file; else sizes are compared.
     """
 
-    def __init__(self, places: Places, retention: Retention, *, by: str, operation: str, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        places: Places,
+        *,
+        by: str,
+        operation: str,
+        dry_run: bool = False,
+        repair: bool = False,
+        read_data: bool = False,
+    ) -> None:
         self.places = places
-        self.retention = retention
         self.by = by
         self.operation = operation
         self.dry_run = dry_run
+        self.repair = repair and not dry_run
+        self.read_data = read_data
 
     def prune(self) -> Json:
         """Retire what is not kept, and remove the files of what was retired long enough ago.
@@ -47,10 +63,10 @@ class Housekeeping:
         if read_pointer(home) is None:
             return self._told("nothing was ever released here, so there is nothing to prune", [], bytes=0)
         if self.dry_run:
-            made = plan(home, followers, self.retention)
+            made = plan(home, followers, self.places.retention)
         else:
             act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
-            made = prune(home, followers, self.retention, act)
+            made = prune(home, followers, self.places.retention, act)
         freed = sum(fate.size for fate in made.due)
         return self._told(
             f"{len(made.retiring)} retired, {len(made.due)} removed, {freed:,} bytes at {home.uri}",
@@ -77,6 +93,26 @@ class Housekeeping:
             found=[{"what": each.what, "where": each.where, "files": each.files, "bytes": each.size} for each in found],
             bytes=freed,
         )
+
+    def doctor(self) -> Json:
+        """Look for damage at every destination, and mend what has one right answer if this round does.
+
+        Raises:
+            StoreUnavailable: something could not be read; look again.
+            Corrupt: damage is left, each with its object and its remedy.
+        """
+        done = checkup(self.places, read_data=self.read_data, repair=self.repair, by=self.by)
+        for finding in done.mended:
+            log.info("mended: %s: %s", finding.where, finding.what)
+        left = [each for each in done.left if not (self.dry_run and each.kind in GOES)]
+        if not left:
+            return {"summary": f"nothing is wrong, {len(done.mended)} mended", "mended": len(done.mended)}
+        lines = "\n".join(f"{each.kind}: {each.where}: {each.what}\n  → {each.remedy}" for each in left)
+        what, where = f"{len(left)} found, {len(done.mended)} mended\n{lines}", self.places.home.uri
+        if any(each.kind is Damage.UNREADABLE for each in left):
+            raise StoreUnavailable(what, where=where)
+        hint = "`model-release doctor` lays out the choices; `--repair`, or this DAG's form, mends what it can"
+        raise Corrupt(what, where=where, hint=hint)
 
     def _told(self, summary: str, lines: list[str], **facts: object) -> Json:
         if self.dry_run:

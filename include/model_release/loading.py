@@ -82,7 +82,7 @@ def check(folder: Path, manifest: Manifest) -> None:
     failures = [f"{' with '.join(files)}: {why}" for files, why in zip(found.values(), reasons, strict=True) if why]
     if failures or not found:
         raise Refused(
-            f"a clean process cannot serve this model: {'; '.join(failures) or 'it has no form that is known'}",
+            "\n  ".join(["a clean process cannot serve this model", *(failures or ["it has no form that is known"])]),
             where=str(folder),
             hint="nothing was promoted; look for a package that training has and consumers have not",
         )

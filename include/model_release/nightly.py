@@ -245,7 +245,7 @@ class Nightly:
             at=datetime.now(UTC),
             **said,
         )
-        answer = answered(self.home, answer, staging=self.run.staging)
+        answer = answered(self.home, answer)
         log.info("%s", answer.words)
         told = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
         live = read_pointer(self.home)

@@ -21,6 +21,7 @@ from emulators.fake_gcs import fake_gcs
 from emulators.process import HOST, Server, free_ports
 from emulators.proxy import Proxy, proxied
 from model_release.errors import (
+    Contended,
     Corrupt,
     CredentialsRefused,
     ModelReleaseError,
@@ -241,7 +242,7 @@ def test_what_the_service_refuses(store: GcsStore, proxy: Proxy) -> None:
         (403, "forbidden", CredentialsRefused, "storage.objects.create"),
         (403, "retentionPolicyNotMet", Refused, "retention"),
         (400, "invalid", UsageError, "storage_class"),
-        (409, "conflict", Refused, "conflict"),
+        (409, "conflict", Contended, "another request"),
     ]
     for status, reason, kind, word in answers:
         spoil(proxy, "POST", answering(status, reason))

@@ -14,7 +14,7 @@ from model_release.release.catalog import live_pointer
 from model_release.stores.local import LocalStore
 
 DAG = "housekeeping_heart_disease"
-CHAIN = ["prune", "sweep"]
+CHAIN = ["prune", "sweep", "doctor"]
 LONG_AGO = 1_700_000_000
 
 
@@ -45,6 +45,7 @@ def test_a_dry_run_and_a_round(specs: Callable[..., Path], tmp_path: Path) -> No
     assert [*home.list("staging/")] and live_pointer(home).retired == []
 
     wet = run(DAG)
+    assert states(wet) == {name: ["success"] for name in CHAIN}
     assert xcom(wet, "prune", "outcome")["retired"] == told["retired"]
     assert xcom(wet, "sweep", "outcome")["bytes"] == sum(each.size for each in staged)
     assert [*home.list("staging/")] == []

@@ -63,7 +63,7 @@ class Team:
 
     def keep_house(self) -> dict[str, Any]:
         run_id = self.airflow.rest.trigger(HOUSEKEEPING, conf={"dry_run": False})
-        assert self.ended(HOUSEKEEPING, run_id) == ["success"] * 2
+        assert self.ended(HOUSEKEEPING, run_id) == ["success"] * 3
         tasks = ("prune", "sweep")
         return {each: self.airflow.rest.xcom(HOUSEKEEPING, run_id, each, key="outcome") for each in tasks}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from model_release.documents import Document, Strict, Value, VersionText, canonical_json, sha256_of
-from model_release.errors import Corrupt
+from model_release.errors import Corrupt, UnknownFormat
 from model_release.metadata import AbandonedManifest
 from model_release.version import Version
 
@@ -106,3 +106,10 @@ def test_a_document_of_another_version_of_its_format_keeps_its_bytes() -> None:
     assert AbandonedManifest.read(body, where="here").to_bytes() == body
     older = canonical_json({"version": "v1.2.0", "abandoned": {"by": "a", "reason": "b", "at": "2026-01-01T00:00:00Z"}})
     assert AbandonedManifest.read(older, where="here").to_bytes() == older
+
+
+def test_a_newer_format_is_no_damage() -> None:
+    """Whoever reads it is told to update; nobody replaces it, as they would what cannot be read."""
+    newer = b'{"format": 2, "version": "v1.2.0", "given_up": true}'
+    with pytest.raises(UnknownFormat, match="use a newer version"):
+        AbandonedManifest.read(newer, where="here")

@@ -25,6 +25,7 @@ ModelReleaseError 1
     Refused 3
     CredentialsRefused 4
     Corrupt 5
+      UnknownFormat 5
       DataInvalid 5
 """
 

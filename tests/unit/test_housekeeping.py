@@ -11,6 +11,7 @@ import pytest
 from builders import Chain, make
 from memory_store import MemoryStore
 from model_release import layout
+from model_release.errors import Corrupt
 from model_release.housekeeping import Housekeeping
 from model_release.metadata import AbandonedManifest
 from model_release.places import Places
@@ -48,8 +49,8 @@ class Stores:
         self.home.ago = self.follower.ago = timedelta(**ago)
 
     def keeping(self, **facts: Any) -> Housekeeping:
-        places = Places(self.home, [Follower(self.follower)])
-        return Housekeeping(places, STRICT, by="housekeeping_heart_disease", operation="sunday", **facts)
+        places = Places(self.home, [Follower(self.follower)], retention=STRICT)
+        return Housekeeping(places, by="housekeeping_heart_disease", operation="sunday", **facts)
 
     def there(self) -> list[str]:
         return [each.key for store in (self.home, self.follower) for each in store.list()]
@@ -61,7 +62,7 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def test_nothing_released_is_nothing_to_prune() -> None:
-    outcome = Housekeeping(Places(MemoryStore()), STRICT, by="dag", operation="one").prune()
+    outcome = Housekeeping(Places(MemoryStore()), by="dag", operation="one").prune()
     said = "nothing was ever released here, so there is nothing to prune"
     assert outcome == {"summary": said, "dry_run": False, "bytes": 0}
 
@@ -124,3 +125,28 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(stores: Stores) -> None:
     wet = [stores.keeping().prune(), stores.keeping().sweep()]
     told = [{key: each[key] for key in each if key not in ("summary", "dry_run")} for each in (*dry, *wet)]
     assert told[:2] == told[2:]
+
+
+def test_doctor_comes_last_and_finds_nothing(stores: Stores) -> None:
+    stores.clock(hours=0)
+    round_ = stores.keeping()
+    round_.prune()
+    round_.sweep()
+    assert round_.doctor() == {"summary": "nothing is wrong, 0 mended", "mended": 0}
+
+
+def test_a_dry_run_is_not_told_of_what_a_round_would_remove(stores: Stores) -> None:
+    stores.clock(hours=0)
+    assert stores.keeping(dry_run=True).doctor()["mended"] == 0
+
+
+def test_damage_fails_the_round_and_says_what_mends_it(stores: Stores) -> None:
+    stores.clock(hours=0)
+    stores.keeping().sweep()
+    lost = layout.artifact(Version(1, 1, 0), "best_model.pkl")
+    stores.home.delete(lost)
+    with pytest.raises(Corrupt, match=rf"file missing: {stores.home.uri}/{lost}"):
+        stores.keeping().doctor()
+    assert stores.keeping(repair=True, dry_run=True).repair is False
+    assert stores.keeping(repair=True, read_data=True).doctor()["mended"] >= 1
+    assert stores.home.get(lost) is not None

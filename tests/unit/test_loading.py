@@ -144,7 +144,7 @@ def test_one_form_that_answers_otherwise_is_enough_to_refuse(trained: tuple[Path
     pair = release(tmp_path, manifest, **{**whole, "best_model_pkl": pickle.dumps(model)})
     loading.tries(*pair)  # a person may go to what one form can serve
     with pytest.raises(
-        Refused, match=r"serve this model: best_model\.pkl with preprocessor\.pkl: ValueError: golden row"
+        Refused, match=r"serve this model\n  best_model\.pkl with preprocessor\.pkl: ValueError: golden row"
     ):
         loading.check(*pair)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +14,16 @@ import pytest
 from model_release import layout, loading
 from model_release.documents import canonical_json
 from model_release.errors import Corrupt, Refused
-from model_release.nightly import Json, Nightly, Run
+from model_release.nightly import Json, Nightly
 from model_release.pointer import Hold, Pointer, Quarantine
 from model_release.release.catalog import live_pointer, published, read_pointer, versions
 from model_release.release.decisions import DecisionRecord
 from model_release.release.swap import move
-from model_release.specfile import load_spec
 from model_release.training.forms import golden_answers
 from model_release.version import Version
-from shipped import quick_spec
+from nights import Nights, judged, through
 
-SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
-Nights = Callable[..., Nightly]
 OPENS = loading.check
-
-
-@pytest.fixture
-def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    """A night of the four-site model; the day decides how many hospitals' rows have arrived.
-
-    Nothing is opened in a process of its own: that takes seconds, and has the tests at the end.
-    """
-    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
-    monkeypatch.setattr(loading, "check", lambda *_, **__: None)
-
-    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
-        changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
-        path = quick_spec(tmp_path, "heart_disease_four_sites", **changes)
-        run_id = facts.pop("run_id", f"night-{day}")
-        return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
-
-    return one
-
-
-def judged(night: Nightly) -> tuple[Json, list[Json]]:
-    _, work = night.ingest()
-    return night.gate(night.evaluate([night.train(each) for each in work]))
-
-
-def through(night: Nightly) -> Json:
-    night.reconcile()
-    _, orders = judged(night)
-    return night.update_latest([night.upload(each) for each in orders])
 
 
 def test_each_arrival_is_one_release_and_a_night_without_news_is_none(night: Nights) -> None:
@@ -274,7 +242,7 @@ def test_what_answers_otherwise_in_a_clean_process_gets_no_number(
 
     monkeypatch.setattr("model_release.training.fitting.golden_answers", wrong)
     with pytest.raises(
-        Refused, match=r"a clean process cannot serve this model: model\.onnx: ValueError: golden row 1"
+        Refused, match=r"a clean process cannot serve this model\n  model\.onnx: ValueError: golden row 1"
     ):
         judged(first)
     assert versions(first.home) == []

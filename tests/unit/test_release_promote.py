@@ -11,7 +11,15 @@ from builders import AS_OF, Chain, act, assert_settled, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
-from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound, Refused, StoreUnavailable
+from model_release.errors import (
+    BaselineMoved,
+    Contended,
+    Corrupt,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+    UnknownFormat,
+)
 from model_release.pointer import Hold, Kind, Pointer, Quarantine
 from model_release.release.acts import rollback
 from model_release.release.catalog import history, live_pointer, read_pointer
@@ -389,3 +397,16 @@ def assert_log_whole(store: MemoryStore) -> list[int]:
         assert entry.key == layout.log_entry(pointer.epoch)
         found.append(pointer.epoch)
     return found
+
+
+def test_a_follower_with_a_newer_format_is_left_alone(tmp_path: Path) -> None:
+    home, follower = MemoryStore(), MemoryStore("memory://follower")
+    chain = Chain(home, [follower])
+    chain.release(make(tmp_path, "a"))
+    newer = home._objects[layout.POINTER].body.replace(b'"format": 1', b'"format": 2')
+    follower.delete(layout.POINTER)
+    follower.create(layout.POINTER, newer)
+    chain.promote(chain.publish(make(tmp_path, "b", since=1)), since=1)
+    with pytest.raises(UnknownFormat):
+        reconcile(home, [Follower(follower)])
+    assert follower._objects[layout.POINTER].body == newer

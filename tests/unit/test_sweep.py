@@ -13,10 +13,11 @@ from interleave import Killed
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
-from model_release.errors import Refused
-from model_release.metadata import AbandonedManifest, Claim
+from model_release.errors import Refused, StoreUnavailable
+from model_release.metadata import AbandonedManifest, Claim, Manifest
 from model_release.release.catalog import read_version
-from model_release.release.publish import place, seal
+from model_release.release.numbers import abandon, take_number
+from model_release.release.publish import place, seal, stage
 from model_release.release.sweep import Litter, sweep
 from model_release.version import Version
 
@@ -171,3 +172,47 @@ def test_killed_before_every_request(tmp_path: Path) -> None:
             assert names(store, "v1.1.0/") == ["claim.json", "metadata.json"]
         assert names(scene.home, f"staging/{scene.made.run}/") == []
     assert moment > 20
+
+
+def test_staging_is_kept_while_its_claim_is_young(tmp_path: Path) -> None:
+    """A run that was staged long ago and has claimed its number just now goes on from its staging."""
+    home, made = begun(tmp_path), make(tmp_path, "slow", since=1)
+    home.ahead = OLD
+    stage(home, made.run, made.folder, made.draft.files)
+    home.ahead = timedelta(0)
+    claim = take_number(home, made.draft, run=made.run)
+    sweep(home, [], by="housekeeping", remove=True)
+    assert len(names(home, f"staging/{made.run}/")) == 3
+    place(claim, home=home, target=home)
+    assert isinstance(seal(home, claim), Manifest)
+
+
+def test_a_number_that_is_published_meanwhile(tmp_path: Path) -> None:
+    """Its run comes back in the very moment: then nothing of it is touched."""
+    scene = Scene(tmp_path, OLD)
+
+    def between(request: Request) -> object:
+        if (request.verb, request.key) == ("create", layout.manifest(V110)):
+            seal(scene.home, scene.claim)
+        return request.perform()
+
+    found = sweep(Interposed(scene.home, between), [scene.follower], by="housekeeping", remove=True)
+    assert "a number that nobody came back for" not in [each.what for each in found]
+    assert isinstance(read_version(scene.home, V110), Manifest)
+    assert len(names(scene.home, "v1.1.0/")) == 5
+
+
+@pytest.mark.parametrize("fails", ["list v", f"get {layout.manifest(V110)}"])
+def test_what_cannot_be_read_is_not_taken_for_litter(tmp_path: Path, fails: str) -> None:
+    scene = Scene(tmp_path, OLD)
+    abandon(scene.home, V110, by="a person", reason="no longer wanted")
+    before = names(scene.home, "")
+
+    def between(request: Request) -> object:
+        if str(request) == fails:
+            raise StoreUnavailable("no answer", where=request.key)
+        return request.perform()
+
+    with pytest.raises(StoreUnavailable):
+        sweep(Interposed(scene.home, between), [scene.follower], by="housekeeping", remove=True)
+    assert names(scene.home, "") == before

@@ -290,6 +290,11 @@ def test_the_alias_follows_the_pointer(two_versions: Tracking) -> None:
         "MLflow's champion of heart-disease: 1 → 2"
     ]
     assert champion(two_versions) == "2"
+    assert tracking.champion(two_versions) == "2"
+
+
+def test_where_nothing_was_registered_nobody_is_champion(there: Tracking) -> None:
+    assert tracking.champion(there) is None
 
 
 def test_the_alias_is_set_again_where_the_pointer_moved_meanwhile(two_versions: Tracking) -> None:

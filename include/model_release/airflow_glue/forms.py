@@ -131,7 +131,19 @@ def housekeeping_params() -> dict[str, Param]:
             False,
             type="boolean",
             title="Dry run",
-            description="Only say what would be removed.",
+            description="Only say what would be removed; doctor only looks, as well.",
+        ),
+        "repair": Param(
+            False,
+            type="boolean",
+            title="Repair",
+            description="Doctor mends what has one right answer. Else it only says so.",
+        ),
+        "read_data": Param(
+            False,
+            type="boolean",
+            title="Read every byte",
+            description="Doctor hashes every file at every destination. Else it compares their sizes.",
         ),
     }
 

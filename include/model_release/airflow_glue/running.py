@@ -55,10 +55,9 @@ def this_week(spec: Spec) -> Housekeeping:
     run = _known(context)
     return Housekeeping(
         Places.of(spec, open_through_hooks),
-        spec.retention,
         by=run.dag_id,
         operation=run_token(run.run_id),
-        dry_run=context["params"]["dry_run"],
+        **{name: context["params"][name] for name in ("dry_run", "repair", "read_data")},
     )
 
 

@@ -44,7 +44,7 @@ class Output:
         if self.as_json:
             console.out(json.dumps(document, indent=2, ensure_ascii=False, default=_iso), highlight=False)
         else:
-            console.print(Group(*page))
+            console.print(Group(*page), crop=False)  # a line that may not be broken, to be copied, is not cut off
 
     def say(self, words: str, *, style: str = CALM) -> None:
         """Print a word about the progress."""

@@ -65,6 +65,11 @@ class Answer(Document):
     at: datetime
 
     @property
+    def key(self) -> str:
+        """Where it lies."""
+        return layout.answer(self.fingerprint, self.since, layout.run_token(self.run))
+
+    @property
     def words(self) -> str:
         """Return the answer in words."""
         if self.by is None:
@@ -73,10 +78,9 @@ class Answer(Document):
         return f"{'approved' if self.approved else 'rejected'} by {self.by}, {self.at:%Y-%m-%d %H:%M} UTC{comment}"
 
 
-def answered(home: Store, answer: Answer, *, staging: str) -> Answer:
+def answered(home: Store, answer: Answer) -> Answer:
     """Keep an answer; the first one of a run stands."""
-    key = layout.answer(answer.fingerprint, answer.since, staging)
-    return Answer.read(create_once(home, key, answer.to_bytes()), where=f"{home.uri}/{key}")
+    return Answer.read(create_once(home, answer.key, answer.to_bytes()), where=f"{home.uri}/{answer.key}")
 
 
 def turned_down(home: Store, fingerprint: str, since: int | None) -> Answer | None:

@@ -50,10 +50,10 @@ def take_number(home: Store, draft: Manifest, *, run: str, bump: Bump | None = N
         Corrupt: this fingerprint was released before, and made other bytes then.
         Contended: others took every number tried.
     """
+    live = read_pointer(home)  # first: a version that it names has been settled before, and is found by the next line
     settled = became(home, draft.fingerprint)
     if settled is not None:
         return _claim_for(home, settled, draft)
-    live = read_pointer(home)
     number = FIRST
     for number in islice(_to_try(home, live.pointer if live else None, draft.schema_revision, bump), ATTEMPTS):
         mine = Claim(run=run, metadata=draft.model_copy(update={"version": number}))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC
 
 from model_release import layout
-from model_release.errors import BaselineMoved, Contended, Corrupt, Refused
+from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
 from model_release.metadata import FileEntry, Manifest
 from model_release.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.release.catalog import (
@@ -147,25 +146,38 @@ def follow(home: Store, follower: Store) -> Pointer | None:
         theirs = as_pointer(follower, found)
         if theirs is not None:
             check_history(follower, theirs, ours)
-            heal_log(follower, theirs)
+            _keep_logged(follower, theirs, ours)
             if theirs.pointer.epoch == ours.pointer.epoch:
                 return given
         claim = read_claim(home, ours.pointer.version)
         if claim is not None:
             place(claim, home=home, target=follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
-        _copy_log(home, follower, range(theirs.pointer.epoch + 1 if theirs else 1, ours.pointer.epoch))
+        _copy_log(home, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
 
 
-def _copy_log(home: Store, follower: Store, epochs: Iterable[int]) -> None:
+def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
+    """Make the follower's log good before its pointer moves on.
+
+    Where a person has begun a new lineage, a log of the old one that tells otherwise keeps nobody from following.
+    """
+    if theirs.pointer.lineage == ours.pointer.lineage:
+        heal_log(follower, theirs)
+    else:
+        create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
+
+
+def _copy_log(home: Store, follower: Store, *, after: int, before: int) -> None:
     """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
-    for epoch in epochs:
-        key = layout.log_entry(epoch)
+    if before - after == 1:
+        return
+    first, end = layout.log_entry(after + 1), layout.log_entry(before)
+    for key in [entry.key for entry in home.list(f"{layout.LOG}/") if first <= entry.key < end]:
         entry = home.get(key)
-        if entry is not None:  # a recovery may leave a gap
+        if entry is not None:
             create_once(follower, key, entry.body)
 
 
@@ -199,10 +211,18 @@ def check_history(follower: Store, theirs: Live, ours: Live) -> None:
 
 
 def as_pointer(store: Store, found: Stored | None) -> Live | None:
-    """Return a pointer that was read; None where there is none, or what lies there is none."""
+    """Return a pointer that was read; None where there is none, or what lies there is none.
+
+    Raises:
+        UnknownFormat: it is one, of a format that a newer version has brought.
+    """
     if found is not None:
-        with suppress(Corrupt):
+        try:
             return Live(Pointer.read(found.body, where=f"{store.uri}/{layout.POINTER}"), found.token, found.body)
+        except UnknownFormat:
+            raise
+        except Corrupt:
+            return None
     return None
 
 

@@ -6,13 +6,14 @@ What is younger than a day may belong to a run that is under way, and stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from model_release import layout
 from model_release.metadata import AbandonedManifest
-from model_release.release.catalog import read_claim, read_version
+from model_release.release.catalog import history, read_claim, read_version
 from model_release.release.numbers import abandon
 from model_release.release.prune import IN_FLIGHT, check_clock, files_by_version, remove_files
 from model_release.stores.base import Entry, Store
@@ -39,7 +40,8 @@ class Litter:
 def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> list[Litter]:
     """Give up stale claims, and remove what given up numbers and old runs have left, at every destination.
 
-    Killed anywhere and run again, it ends the same.
+    Killed anywhere and run again, it ends the same. A number that the pointer or its log speaks of was released,
+    whatever its manifest says or lacks now: that is damage, and stays for whoever mends it.
 
     Args:
         home: the model's folder at home.
@@ -49,7 +51,13 @@ def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> 
 
     Raises:
         Refused: this machine's clock and a store's differ, so that nobody can say what is old.
+        Corrupt: the log cannot be read, so that nobody can say what was released.
     """
+
+    @cache
+    def released() -> Collection[Version]:
+        return _released(home)
+
     for store in (home, *followers):
         check_clock(store)
     found: list[Litter] = []
@@ -59,10 +67,12 @@ def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> 
         if claimed > old:
             claim = read_claim(home, version)
             needed |= {claim.run} if claim else set()
+        elif version in released():
+            continue
         elif not remove or abandon(home, version, by=by, reason="nobody came back for it within a day"):
             found.append(Litter("a number that nobody came back for", f"{home.uri}/{version}/", 0, 0))
     for store in (home, *followers):
-        found += _given_up_files(home, store, old, remove=remove)
+        found += _given_up_files(home, store, released, remove=remove)
         found += _old_staging(store, needed, old, remove=remove)
         unfinished = store.unfinished(old, remove=remove)
         found += [Litter("an upload that was never finished", f"{store.uri}/{each}", 0, 0) for each in unfinished]
@@ -83,10 +93,19 @@ def _undecided(home: Store) -> Iterator[tuple[Version, datetime]]:
     return ((version, written[version]) for version in sorted(written.keys() - decided))
 
 
-def _given_up_files(home: Store, store: Store, old: datetime, *, remove: bool) -> list[Litter]:
+def _released(home: Store) -> set[Version]:
+    found: set[Version] = set()
+    for pointer in history(home):
+        found |= {pointer.version, *pointer.retired, *(Version.parse(name) for name in pointer.quarantined)}
+    return found
+
+
+def _given_up_files(
+    home: Store, store: Store, released: Callable[[], Collection[Version]], *, remove: bool
+) -> list[Litter]:
     found = []
     for version, files in files_by_version(store).items():
-        if not files or not isinstance(read_version(home, version), AbandonedManifest):
+        if not files or not isinstance(read_version(home, version), AbandonedManifest) or version in released():
             continue
         if remove:
             files = remove_files(store, version)

@@ -129,7 +129,7 @@ class AzureStore:
         """Write an object that must not exist yet."""
         try:
             return Won(self._put(key, body, content_type, cache_control, overwrite=False))
-        except ResourceExistsError:
+        except (ResourceExistsError, ResourceModifiedError):
             return Lost()
 
     def replace(

@@ -11,6 +11,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Tra
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
 from model_release.errors import (
+    Contended,
     Corrupt,
     CredentialsRefused,
     ModelReleaseError,
@@ -82,6 +83,8 @@ def translate(error: BaseException, asked: Asked) -> ModelReleaseError:
             where=f"gs://{asked.container}",
             hint="create it, or correct the destination's URI",
         )
+    if status == 409:
+        return Contended("another request was at work on it", where=asked.where, hint="try again")
     if reason in _PROTECTED:
         return Refused(
             f"the bucket protects it ({reason})", where=asked.where, hint="see the bucket's retention policy"

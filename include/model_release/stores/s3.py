@@ -227,7 +227,8 @@ class S3Store:
                     yield key
             if not page.get("IsTruncated"):
                 return
-            request |= {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+            markers = ("KeyMarker", "UploadIdMarker")  # of which SeaweedFS gives the second alone
+            request |= {each: page[f"Next{each}"] for each in markers if f"Next{each}" in page}
 
     def now(self) -> datetime:
         """Return the clock of S3, from the date of an answer, to the second."""

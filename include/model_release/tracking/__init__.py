@@ -19,7 +19,7 @@ for _name, _value in {
 
 from model_release.tracking.address import check_uri  # noqa: E402
 from model_release.tracking.connection import prepare  # noqa: E402
-from model_release.tracking.registry import follow_pointer, register  # noqa: E402
+from model_release.tracking.registry import champion, follow_pointer, register  # noqa: E402
 from model_release.tracking.runs import attach, log_candidate  # noqa: E402
 
-__all__ = ["attach", "check_uri", "follow_pointer", "log_candidate", "prepare", "register"]
+__all__ = ["attach", "champion", "check_uri", "follow_pointer", "log_candidate", "prepare", "register"]

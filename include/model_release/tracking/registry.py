@@ -85,6 +85,16 @@ def follow_pointer(tracking: Tracking, *, read_live: Callable[[], tuple[int, str
     )
 
 
+def champion(tracking: Tracking) -> str | None:
+    """Return the version that the alias `champion` names; None where there is no such alias or no such model.
+
+    Raises:
+        StoreUnavailable, CredentialsRefused: MLflow does not say.
+    """
+    with mapped_errors(tracking):
+        return _alias(MlflowClient(resolve(tracking)), tracking.registered_model)
+
+
 def _alias(client: MlflowClient, name: str) -> str | None:
     """The version that the alias names; None where there is no such alias or no such model."""
     try:

@@ -1,0 +1,33 @@
+"""Fixtures that several unit tests share."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_release import loading
+from model_release.nightly import Nightly, Run
+from model_release.specfile import load_spec
+from nights import SIMPLE, Nights
+from shipped import quick_spec
+
+
+@pytest.fixture
+def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
+    """A night of the four-site model; the day decides how many hospitals' rows have arrived.
+
+    Nothing is opened in a process of its own, which takes seconds.
+    """
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+    monkeypatch.setattr(loading, "check", lambda *_, **__: None)
+
+    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
+        changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
+        path = quick_spec(tmp_path, "heart_disease_four_sites", **changes)
+        run_id = facts.pop("run_id", f"night-{day}")
+        return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
+
+    return one

@@ -1,0 +1,125 @@
+"""Doctor and MLflow's alias: compared with what is live, made to follow it, and never in anybody's way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import model_release
+from builders import Chain, Made, assert_settled, make
+from memory_store import MemoryStore, _Object
+from model_release import layout
+from model_release.checkup import MLFLOW, Checkup, checkup
+from model_release.errors import StoreUnavailable
+from model_release.metadata import TrackedRun
+from model_release.places import Places
+from model_release.release.findings import Damage
+from model_release.release.sweep import sweep
+from model_release.spec import Tracking
+
+pytestmark = pytest.mark.usefixtures("at_once")
+
+ALIAS = "heart-disease@champion"
+TRACKING = Tracking(uri="sqlite:////nowhere/mlflow.db", experiment="heart-disease", registered_model="heart-disease")
+
+
+class Registry(SimpleNamespace):
+    """Stands for `model_release.tracking`: one alias, and whether it answers."""
+
+    alias: str | None = None
+    down = False
+
+    def champion(self, where: Tracking) -> str | None:
+        assert where == TRACKING
+        if self.down:
+            raise StoreUnavailable("connection refused", where="MLflow, experiment heart-disease")
+        return self.alias
+
+    def follow_pointer(self, where: Tracking, *, read_live: Callable[[], tuple[int, str | None]]) -> list[str]:
+        self.champion(where)
+        self.alias = read_live()[1]
+        return ["moved"]
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """A registry that says what it is told to."""
+    made = Registry(alias="7")
+    monkeypatch.setattr(model_release, "tracking", made, raising=False)
+    return made
+
+
+@pytest.fixture
+def places(memory: MemoryStore, tmp_path: Path) -> Places:
+    """One release of some days ago, which is version 7 in the registry."""
+    made = make(tmp_path, "a")
+    tracked = TrackedRun(run_id="0" * 32, registered_model="heart-disease", registered_version="7")
+    Chain(memory).release(Made(made.folder, made.draft.model_copy(update={"mlflow": tracked}), made.run))
+    for key, each in memory._objects.items():
+        memory._objects[key] = _Object(each.body, each.token, each.modified - timedelta(days=3))
+    sweep(memory, [], by="housekeeping", remove=True)
+    return Places(memory, tracking=TRACKING)
+
+
+def told(done: Checkup) -> list[tuple[Damage, str, bool]]:
+    return [(each.kind, each.where, each.repairable) for each in done.left]
+
+
+def test_an_alias_that_names_what_is_live_is_right(places: Places, registry: Registry) -> None:
+    assert told(checkup(places)) == []
+
+
+@pytest.mark.parametrize("alias", [None, "3"])
+def test_an_alias_that_does_not_is_made_to(places: Places, registry: Registry, alias: str | None) -> None:
+    registry.alias = alias
+    assert told(checkup(places)) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
+    assert registry.alias == alias, "looking changes nothing"
+    done = checkup(places, repair=True)
+    assert [each.kind for each in done.mended] == [Damage.ALIAS_DIFFERS]
+    assert (done.left, done.failures, registry.alias) == ([], [], "7")
+
+
+def test_a_version_that_the_registry_has_lost_is_told_again(
+    places: Places, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.alias = "3"
+    monkeypatch.setattr(Registry, "follow_pointer", lambda *_arguments, **_options: [])
+    done = checkup(places, repair=True)
+    assert told(done) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
+    assert done.mended == []
+
+
+def test_a_registry_that_does_not_answer_keeps_nothing_from_being_mended(places: Places, registry: Registry) -> None:
+    registry.down = True
+    places.home.delete("latest/best_model.pkl")
+    done = checkup(places, repair=True)
+    assert told(done) == [(Damage.UNREADABLE, ALIAS, False)]
+    assert done.left[0].destination == MLFLOW
+    assert (done.failures, [each.kind for each in done.mended]) == ([], [Damage.COPY_MISSING])
+    assert_settled(places.home)
+
+
+def test_without_mlflow_the_alias_is_unreadable(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(model_release, "tracking", raising=False)
+    monkeypatch.setitem(sys.modules, "model_release.tracking", None)
+    (found,) = checkup(places, repair=True).left
+    assert (found.kind, found.what) == (Damage.UNREADABLE, "mlflow is not installed here")
+
+
+def test_while_a_run_moves_the_pointer_or_nothing_is_live_the_alias_is_nobody_s_fault(
+    places: Places, registry: Registry
+) -> None:
+    registry.alias = "3"
+    home = places.home
+    assert isinstance(home, MemoryStore)
+    found = home._objects[layout.POINTER]
+    home._objects[layout.POINTER] = _Object(found.body, found.token, home.now())
+    assert told(checkup(places)) == []
+    home.delete(layout.POINTER)
+    assert [each.kind for each in checkup(places).left] == [Damage.POINTER_MISSING]
+    assert told(checkup(Places(MemoryStore(), tracking=TRACKING))) == []

@@ -1,0 +1,147 @@
+"""Releases of every format that was ever written, kept as files in `tests/golden/`, are read and go on.
+
+Nobody writes those files again: v1.0.0 to v1.3.0 there were made before a manifest had `told`, `machine` and `spec`,
+v1.4.0 after. There is a rollback, a quarantine, a hold, a retired version, a number that was given up, a recovery.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from builders import Chain, assert_settled, make
+from model_release import cli
+from model_release.checkup import checkup
+from model_release.documents import Document
+from model_release.metadata import AbandonedManifest, Claim, Manifest, read_manifest
+from model_release.places import Places
+from model_release.pointer import Kind, Pointer
+from model_release.release import acts
+from model_release.release.acts import Act
+from model_release.release.catalog import history, live_pointer, versions
+from model_release.release.decisions import DecisionRecord, nothing_new
+from model_release.release.numbers import Became
+from model_release.stores.local import LocalStore
+from model_release.version import FIRST, Version
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+DOCUMENTS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.json"))
+HOME = "file:///srv/store/heart-disease-models"
+V110, V120, V130, LIVE, NEXT = (Version(1, minor, 0) for minor in range(1, 6))
+
+
+@pytest.fixture(params=sorted(each.name for each in GOLDEN.iterdir()))
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> LocalStore:
+    """A copy of what a format left, some days old, at the place that its pointer names as its home."""
+    store = LocalStore(tmp_path / "heart-disease-models")
+    shutil.copytree(GOLDEN / request.param, store.root)
+    then = time.time() - 3 * 24 * 3600
+    for path in store.root.rglob("*"):
+        os.utime(path, (then, then))
+    store.uri = HOME
+    return store
+
+
+def read_as(path: str, body: bytes) -> Document:
+    """Read a document as what its name says."""
+    match Path(path).parts[1:]:
+        case ["latest.json"] | ["log", _]:
+            return Pointer.read(body, where=path)
+        case [_, "metadata.json"]:
+            return read_manifest(body, where=path)
+        case [_, "claim.json"]:
+            return Claim.read(body, where=path)
+        case ["decisions", _, "version.json"]:
+            return Became.read(body, where=path)
+        case ["decisions", _, _]:
+            return DecisionRecord.read(body, where=path)
+    raise AssertionError(f"what is {path}?")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_every_document_is_read_and_would_be_written_as_it_is(path: str) -> None:
+    body = (GOLDEN / path).read_bytes()
+    assert read_as(path, body).to_bytes() == body
+
+
+def test_every_kind_of_document_and_state_is_there() -> None:
+    found = [read_as(path, (GOLDEN / path).read_bytes()) for path in DOCUMENTS]
+    kinds = {Pointer, Manifest, AbandonedManifest, Claim, Became, DecisionRecord}
+    assert {type(each) for each in found} == kinds
+    pointers = [each for each in found if isinstance(each, Pointer)]
+    assert {each.change.kind for each in pointers} >= {Kind.FIRST, Kind.PROMOTE, Kind.ROLLBACK, Kind.RETIRE, Kind.HOLD}
+    last = max(pointers, key=lambda each: each.epoch)
+    assert all([last.holds, last.quarantined, last.retired, last.ancestors, last.change.kind is Kind.RECOVER])
+    manifests = [each for each in found if isinstance(each, Manifest)]
+    lacking = [set(Manifest.model_fields) - each.model_fields_set for each in manifests]
+    assert {"told", "machine", "spec"} in lacking
+
+
+def test_the_newest_format_is_the_one_that_is_written() -> None:
+    """Whoever raises the number keeps releases of it here; docs/decisions says how."""
+    written = {get_args(kind.model_fields["format"].annotation) for kind in (Pointer, Manifest, Claim, DecisionRecord)}
+    newest = max(int(each.name.removeprefix("v")) for each in GOLDEN.iterdir())
+    assert written == {(newest,)}
+
+
+def call(store: LocalStore, command: str, *arguments: str) -> Any:
+    result = CliRunner().invoke(cli.app, [command, store.root.as_uri(), *arguments, "--json", "-q"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_commands_that_read_work_on_them(old: LocalStore) -> None:
+    status = call(old, "status")
+    assert (status["version"], status["verified"], status["pointer"]["epoch"]) == (str(LIVE), True, 9)
+    states = {each["version"]: each["state"] for each in call(old, "list")["versions"]}
+    assert states == {
+        "v1.0.0": "retired",
+        "v1.1.0": "published",
+        "v1.2.0": "quarantined",
+        "v1.3.0": "abandoned",
+        "v1.4.0": "live",
+    }
+    assert [each["epoch"] for each in call(old, "history")["history"]] == [*range(1, 10)]
+    assert call(old, "verify", "--all")["verified"]
+    assert call(old, "show", str(V110))["metadata"]["version"] == str(V110)
+
+
+def test_doctor_finds_nothing_and_mends_what_breaks(old: LocalStore) -> None:
+    assert checkup(Places(old), read_data=True).left == []
+    (old.root / str(LIVE) / "metadata.json").unlink()
+    (old.root / str(LIVE) / "best_model.pkl").write_bytes(b"bit rot")
+    done = checkup(Places(old), read_data=True, repair=True)
+    assert (len(done.mended), done.left, done.failures) == (2, [], [])
+    assert assert_settled(old).version == LIVE
+
+
+def test_releases_go_on_from_them(old: LocalStore, tmp_path: Path) -> None:
+    def act(operation: str) -> Act:
+        return Act(by="bo", reason="to go on", operation=operation)
+
+    since = live_pointer(old).since
+    assert "made v1.4.0, live since epoch 9" in str(
+        nothing_new(old, live_pointer(old), _fingerprint(old), may_promote=True)
+    )
+    acts.unhold(old, act("unhold"))
+    chain = Chain(old)
+    assert chain.release(make(tmp_path, "next", since=since), since=since).refusal is None
+    assert versions(old) == [FIRST, V110, V120, V130, LIVE, NEXT]
+    acts.rollback(old, act("roll back"))
+    chain.spread()
+    pointer = assert_settled(old)
+    assert (pointer.version, sorted(pointer.quarantined)) == (LIVE, [str(V120), str(NEXT)])
+    assert [each.epoch for each in history(old)] == [*range(1, 13)]
+
+
+def _fingerprint(store: LocalStore) -> str:
+    stored = store.get(f"{LIVE}/metadata.json")
+    assert stored is not None
+    return Manifest.read(stored.body, where="").fingerprint

@@ -26,6 +26,20 @@ class Killed(BaseException):
     """The process died here."""
 
 
+def dying_after(requests: int) -> Callable[[Request], Any]:
+    """Return what performs so many requests and dies before the next one."""
+    left = requests
+
+    def between(request: Request) -> Any:
+        nonlocal left
+        if not left:
+            raise Killed
+        left -= 1
+        return request.perform()
+
+    return between
+
+
 @dataclass
 class Actor:
     """One actor of a schedule, afterwards with how it ended."""

@@ -98,7 +98,7 @@ class AirflowRest:
     def parsed_at(self, dag_id: str) -> datetime | None:
         """Return when the DAG was last parsed; None where Airflow does not know it (yet)."""
         try:
-            dag = self._call("GET", f"/dags/{dag_id}")
+            dag = self.call("GET", f"/dags/{dag_id}")
         except NotFound:
             return None
         if dag["is_stale"] or dag["has_import_errors"]:
@@ -107,7 +107,7 @@ class AirflowRest:
 
     def import_problems(self) -> list[ImportProblem]:
         """Return the DAG files that could not be imported, at most 100."""
-        found = self._call("GET", "/importErrors", params={"limit": _PAGE})["import_errors"]
+        found = self.call("GET", "/importErrors", params={"limit": _PAGE})["import_errors"]
         return [
             ImportProblem(file=each["filename"], trace=each["stack_trace"], at=at)
             for each in found
@@ -116,7 +116,7 @@ class AirflowRest:
 
     def unpause(self, dag_id: str) -> None:
         """Let the runs of a DAG start."""
-        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+        self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
     def trigger(self, dag_id: str, *, conf: dict[str, Any] | None = None, logical_date: datetime | None = None) -> str:
         """Trigger a run and return its id.
@@ -127,27 +127,27 @@ class AirflowRest:
             logical_date: none by default, as for a run that a person starts without choosing a date.
         """
         body = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": conf or {}}
-        return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+        return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run: queued, running, success or failed."""
-        return str(self._call("GET", _run(dag_id, run_id))["state"])
+        return str(self.call("GET", _run(dag_id, run_id))["state"])
 
     def open_runs(self, dag_id: str) -> list[str]:
         """Return the ids of the runs that have not ended, at most 100."""
         query = {"state": ["queued", "running"], "limit": _PAGE}
-        runs = self._call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+        runs = self.call("GET", f"/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
         return [str(each["dag_run_id"]) for each in runs]
 
     def fail_run(self, dag_id: str, run_id: str, *, note: str) -> None:
         """End a run as failed and say why; its running tasks are stopped."""
-        self._call("PATCH", _run(dag_id, run_id), json={"state": "failed", "note": note})
+        self.call("PATCH", _run(dag_id, run_id), json={"state": "failed", "note": note})
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the tasks of a run in the order of the graph, at most 100."""
         now = datetime.now(UTC)
         query = {"limit": _PAGE}
-        found = self._call("GET", f"{_run(dag_id, run_id)}/taskInstances", params=query)["task_instances"]
+        found = self.call("GET", f"{_run(dag_id, run_id)}/taskInstances", params=query)["task_instances"]
         order = self._order(dag_id)
         tasks = [_task(each, now) for each in found]
         return sorted(tasks, key=lambda task: (order.get(task.task_id, len(order)), task.map_index))
@@ -156,19 +156,20 @@ class AirflowRest:
         """Return a value that a task handed on; None where it handed on none."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
-            return self._call("GET", path, params={"map_index": map_index, "deserialize": "false"})["value"]
+            return self.call("GET", path, params={"map_index": map_index, "deserialize": "false"})["value"]
         except NotFound:
             return None
 
     def _order(self, dag_id: str) -> dict[str, int]:
-        tasks = self._call("GET", f"/dags/{dag_id}/tasks")["tasks"]
+        tasks = self.call("GET", f"/dags/{dag_id}/tasks")["tasks"]
         graph: TopologicalSorter[str] = TopologicalSorter({each["task_id"]: () for each in tasks})
         for each in tasks:
             for after in each["downstream_task_ids"] or ():
                 graph.add(after, each["task_id"])
         return {task_id: place for place, task_id in enumerate(graph.static_order())}
 
-    def _call(self, method: str, path: str, **options: Any) -> Any:
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request to the stable API and return its answer; for whatever has no method of its own."""
         if "authorization" not in self._http.headers:
             token = self._send("POST", "/auth/token", json=self._credentials)["access_token"]
             self._http.headers["authorization"] = f"Bearer {token}"

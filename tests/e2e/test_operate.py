@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from mlflow import MlflowClient
@@ -19,12 +20,16 @@ from mlflow import MlflowClient
 from model_release.errors import Stop
 from scripts.airflow_home import USER, AirflowHome
 from scripts.local_airflow import LocalAirflow
+from scripts.waits import ticks
 from shipped import quick_spec
 
 pytestmark = pytest.mark.live
 
 MODEL = "heart_disease_four_sites"
 RETRAIN, OPERATE, HOUSEKEEPING = (f"{kind}_{MODEL}" for kind in ("retrain", "operate", "housekeeping"))
+ASKING = "retrain_heart_disease"
+"""Its spec asks a person before a version is made."""
+
 SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
 STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
 FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
@@ -67,6 +72,29 @@ class Team:
         tasks = ("prune", "sweep")
         return {each: self.airflow.rest.xcom(HOUSEKEEPING, run_id, each, key="outcome") for each in tasks}
 
+    def asked(self, **conf: Any) -> tuple[str, dict[str, Any]]:
+        """Start a night that waits for an answer; return its id and the question."""
+        run_id = self.airflow.rest.trigger(ASKING, conf=conf)
+        for _ in ticks(SECONDS):
+            states = {each.task_id: each.state for each in self.airflow.rest.tasks(ASKING, run_id)}
+            assert "failed" not in states.values(), states
+            if states.get("approve") == "awaiting_input":
+                return run_id, dict(self.airflow.rest.call("GET", self._question(run_id)))
+        raise AssertionError(states)
+
+    def answer(self, run_id: str, option: str, comment: str) -> dict[str, list[str]]:
+        """Answer as the UI does; return the states of the run's tasks once it has ended."""
+        body = {"chosen_options": [option], "params_input": {"comment": comment}}
+        self.airflow.rest.call("PATCH", self._question(run_id), json=body)
+        self.airflow.wait_for_run(ASKING, run_id, seconds=SECONDS)
+        states: dict[str, list[str]] = {}
+        for each in self.airflow.rest.tasks(ASKING, run_id):
+            states.setdefault(each.task_id, []).append(each.state)
+        return states
+
+    def _question(self, run_id: str) -> str:
+        return f"/dags/{ASKING}/dagRuns/{quote(run_id, safe='')}/taskInstances/approve/-1/hitlDetails"
+
     @property
     def pointer(self) -> dict[str, Any]:
         return dict(read(self.root / "latest.json"))
@@ -104,11 +132,12 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     specs = folder / "specs"
     specs.mkdir()
     quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
+    quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
     home = AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)})
     with LocalAirflow(home) as airflow:
-        for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING):
+        for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
             airflow.wait_for_dag(dag_id)
-        for dag_id in (RETRAIN, HOUSEKEEPING):  # whoever operates need not unpause anything first
+        for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # whoever operates need not unpause anything first
             airflow.rest.unpause(dag_id)
         team = Team(airflow)
         assert [team.night(day)["live"] for day in (1, 8)] == ["v1.0.0", "v1.1.0"]
@@ -198,3 +227,29 @@ def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) 
     assert sorted(each.name for each in (team.root / "v1.1.0").iterdir()) == ["claim.json", "metadata.json"]
     pointer = team.pointer
     assert (pointer["version"], pointer["retired"], pointer["change"]["by"]) == ("v1.2.0", ["v1.1.0"], HOUSEKEEPING)
+
+
+def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
+    root = team.root.parent / "heart-disease-models"
+    refused, question = team.asked()
+    assert "Release heart-disease: logistic_regression, accuracy 0." in question["subject"]
+    for words in ("from nothing to a new version", "| brier |", "accuracy on cross-validation", "Model card: "):
+        assert words in question["body"]
+    states = team.answer(refused, "Reject", "the ward has moved")
+    assert [states[each] for each in ("gate", "approve", "consent", "upload")] == [["success"]] * 3 + [["skipped"]]
+    told = team.airflow.rest.xcom(ASKING, refused, "consent", key="answer")
+    assert told["summary"].startswith(f"rejected by {USER}, ")
+    assert not (root / "latest.json").exists()
+
+    repeated = team.airflow.rest.trigger(ASKING)
+    team.airflow.wait_for_run(ASKING, repeated, seconds=SECONDS)
+    outcome = team.airflow.rest.xcom(ASKING, repeated, "ingest", key="outcome")
+    assert "the ward has moved already" in outcome["reason"]
+
+    approved, _ = team.asked(force=True)
+    states = team.answer(approved, "Approve", "seen the card")
+    assert {each for found in states.values() for each in found} == {"success"}
+    pointer = read(root / "latest.json")
+    assert pointer["version"] == "v1.0.0"
+    assert pointer["change"]["reason"].startswith(f"approved by {USER}, ")
+    assert read(root / "v1.0.0" / "metadata.json")["gate"]["approved"] == pointer["change"]["reason"]

@@ -13,7 +13,7 @@ import pytest
 
 from builders import Chain, assert_settled, make
 from damages import CASES, EPOCH, LIVE, MODEL, POINTER, V110, Case, Scene
-from interleave import Killed
+from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore, _Object
 from model_release import layout
@@ -100,14 +100,7 @@ def test_a_repair_killed_before_any_request_and_run_again_ends_the_same(scene: S
     right = scene.bodies()
     for moment in [moment for moment, request in enumerate(sent) if request.writes]:
         scene.reset(broken)
-        count = 0
-
-        def between(request: Request, moment: int = moment) -> object:
-            nonlocal count
-            count += 1
-            if count > moment:
-                raise Killed
-            return request.perform()
+        between = dying_after(moment)
 
         with pytest.raises(Killed):
             repaired(scene, between)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders import Chain, act, assert_settled, make
-from interleave import Killed
+from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
@@ -468,14 +468,7 @@ def test_killed_before_every_request(days: Days) -> None:
     for moment in range(1000):
         for store, objects in zip(stores, begin, strict=True):
             store._objects = dict(objects)
-        count = 0
-
-        def between(request: Request, moment: int = moment) -> object:
-            nonlocal count
-            count += 1
-            if count > moment:
-                raise Killed
-            return request.perform()
+        between = dying_after(moment)
 
         home, follower = (Interposed(store, between) for store in stores)
         try:

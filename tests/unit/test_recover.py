@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders import Chain, act, assert_settled, begun, make
-from interleave import Killed
+from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
@@ -301,14 +301,7 @@ def test_what_cannot_be_read_is_not_taken_for_missing(pair: Pair) -> None:
 def at_every_request(run: Callable[[Callable[[Request], object]], object]) -> int:
     """Let `run` be killed before its first request, its second, and so on; return how many there are."""
     for moment in range(1000):
-        count = 0
-
-        def between(request: Request, moment: int = moment) -> object:
-            nonlocal count
-            count += 1
-            if count > moment:
-                raise Killed
-            return request.perform()
+        between = dying_after(moment)
 
         if run(between) is None:
             return moment

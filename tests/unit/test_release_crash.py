@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from builders import Chain, Made, assert_readable, assert_settled, make
-from interleave import Killed
+from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
@@ -84,14 +84,7 @@ def test_killed_before_every_request(scene: Scene, tmp_path: Path, again: str) -
     other = make(tmp_path, "now", run="the next night", since=scene.since)
     for moment in range(total):
         scene.reset()
-        count = 0
-
-        def between(request: Request, moment: int = moment) -> object:
-            nonlocal count
-            count += 1
-            if count > moment:
-                raise Killed
-            return request.perform()
+        between = dying_after(moment)
 
         with pytest.raises(Killed):
             scene.run(between)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builders import Chain, begun, make
-from interleave import Killed
+from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
@@ -153,14 +153,7 @@ def test_killed_before_every_request(tmp_path: Path) -> None:
     begin = dict(scene.home._objects), dict(scene.follower._objects)
     for moment in range(1000):
         scene.home._objects, scene.follower._objects = map(dict, begin)
-        count = 0
-
-        def between(request: Request, moment: int = moment) -> object:
-            nonlocal count
-            count += 1
-            if count > moment:
-                raise Killed
-            return request.perform()
+        between = dying_after(moment)
 
         home, follower = Interposed(scene.home, between), Interposed(scene.follower, between)
         try:

@@ -53,6 +53,7 @@ class Theatre:
         self.scene, self.addresses, self.folder = scene, [*addresses], folder
         self.stores = [each.open() for each in addresses]
         self._eyes = [Eyes(store) for store in self.stores]
+        self._seen: list[dict[str, bytes]] = []
         self.play(self.scene.begin)
         self._begin = [each.bodies() for each in self._eyes]
         self.requests: list[Request] = []
@@ -84,8 +85,8 @@ class Theatre:
 
     def reset(self) -> None:
         """Put every object back as it was when the scene began."""
-        for eyes, begin in zip(self._eyes, self._begin, strict=True):
-            there = eyes.bodies()
+        seen, self._seen = self._seen or [each.bodies() for each in self._eyes], []
+        for eyes, begin, there in zip(self._eyes, self._begin, seen, strict=True):
             for key in there.keys() - begin.keys():
                 eyes.store.delete(key)
             for key in begin.keys() - there.keys():
@@ -109,13 +110,14 @@ class Theatre:
     def check_end(self) -> None:
         """Everything is as an undisturbed run leaves it, and every destination has home's pointer and its log entry."""
         pointers = set()
-        for eyes, wanted in zip(self._eyes, self._wanted, strict=True):
-            bodies = eyes.bodies()
+        seen = [each.bodies() for each in self._eyes]
+        for store, wanted, bodies in zip(self.stores, self._wanted, seen, strict=True):
             state = {key: plain(body) for key, body in bodies.items()}
             differing = [key for key in sorted(state.keys() | wanted.keys()) if state.get(key) != wanted.get(key)]
-            assert not differing, f"{eyes.store.uri}: {', '.join(differing)}"
+            assert not differing, f"{store.uri}: {', '.join(differing)}"
             pointers |= {bodies[layout.POINTER], bodies[max(key for key in bodies if key.startswith(layout.LOG))]}
         assert len(pointers) == 1
+        self._seen = seen  # nothing touches the stores before the next reset
 
     def _note(self, request: Request) -> object:
         self.requests.append(request)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from builders import Chain, assert_settled, make
 from model_release import cli, errors, layout
+from model_release.release import acts
 from model_release.release.catalog import live_pointer, read_pointer
 from model_release.stores.local import LocalStore
 from model_release.version import Version
@@ -159,3 +160,21 @@ def test_a_spec_names_every_destination(tmp_path: Path) -> None:
     assert done("rollback", str(path), "--unopened", *WHY)["live"] == "v1.1.0"
     assert live_pointer(other) == live_pointer(home)
     assert call("hold", str(path), "--also", other.uri, *WHY).exit_code == errors.EXIT_USAGE
+
+
+def test_an_act_whose_end_is_unknown_names_itself(home: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent again as a new act, it would go back twice."""
+    acted = acts.rollback
+
+    def lost(*arguments: Any, **options: Any) -> None:
+        acted(*arguments, **options)
+        raise errors.OutcomeUnknown("the answer was lost", where=home.uri)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(acts, "rollback", lost)
+        unknown = call("rollback", home.uri, "--unopened", *WHY)
+    assert unknown.exit_code == errors.EXIT_TRY_AGAIN
+    operation = unknown.stderr.split("add --operation ")[1].split()[0]
+    again = done("rollback", home.uri, "--unopened", *WHY, "--operation", operation)
+    assert (again["repeated"], again["pointer"]["version"]) == (True, "v1.1.0")
+    assert live_pointer(home).epoch == 4

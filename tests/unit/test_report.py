@@ -19,6 +19,7 @@ import pytest
 import cleveland
 from model_release import report, training
 from model_release.gate import (
+    Ceilings,
     Champion,
     ColumnDrift,
     Drift,
@@ -43,13 +44,19 @@ RECIPES = {
 }
 
 
+def plain_spec(**changes: Any) -> Spec:
+    """The reference's spec without slices and ceilings."""
+    spec = cleveland.spec(candidates=RECIPES, **changes)
+    return spec.model_copy(update={"gate": spec.gate.model_copy(update={"slices": [], "ceilings": Ceilings()})})
+
+
 @cache
 def trained() -> dict[str, tuple[Trained, pd.DataFrame]]:
     frame, _ = cleveland.rows()
     found = {}
     with TemporaryDirectory() as folder:
         for name, recipe in RECIPES.items():
-            made = training.train(cleveland.spec(candidates=RECIPES), name, recipe, frame, Path(folder))
+            made = training.train(plain_spec(), name, recipe, frame, Path(folder))
             found[name] = (made, pd.read_parquet(Path(folder) / training.PREDICTIONS_FILE))
     return found
 
@@ -66,7 +73,7 @@ def facts(
     slices: list[SliceScores] | None = None,
     drift: Drift | None = None,
 ) -> tuple[Spec, Evaluation, Trained, pd.DataFrame]:
-    the_spec = spec or cleveland.spec(candidates=RECIPES)
+    the_spec = spec or plain_spec()
     live = None
     if champion:
         scores = trained()[champion][0].scores
@@ -81,6 +88,7 @@ def facts(
         repeats=2,
         dummy_brier=0.248,
         drift=drift,
+        costs={name: made.costs for name, (made, _) in trained().items() if made.costs is not None},
     )
     return the_spec, evaluation, *trained()[chosen or choose(evaluation, the_spec.choose)]
 
@@ -105,7 +113,7 @@ def sliced(*, floor: float = 0.75) -> tuple[Spec, list[SliceScores]]:
         SlicePolicy(column="sex", floors=Floors(accuracy=floor, recall=0.6)),
         SlicePolicy(column="age", bins=[40.0, 60.0]),
     ]
-    plain = cleveland.spec(candidates=RECIPES)
+    plain = plain_spec()
     spec = plain.model_copy(update={"gate": plain.gate.model_copy(update={"slices": asked})})
     figures = [("sex", "sex = 0", 78, 0.9), ("sex", "sex = 1", 164, 0.7), ("age", "age < 40", 11, 0.95)]
     return spec, [
@@ -179,7 +187,7 @@ def test_a_card_has_the_sections_that_readers_of_model_cards_know() -> None:
 
 
 def test_a_card_tells_data_licence_limits_and_every_check() -> None:
-    spec = cleveland.spec(candidates=RECIPES)
+    spec = plain_spec()
     text = " ".join(Page(card()).text.split())
 
     dataset = spec.dataset
@@ -214,7 +222,7 @@ def test_ids_are_unique_and_what_is_referred_to_is_there() -> None:
 
 @pytest.mark.parametrize("place", ["title", "description", "owner"])
 def test_a_hostile_spec_is_shown_and_not_obeyed(place: str) -> None:
-    page = Page(card(cleveland.spec(candidates=RECIPES, **{place: HOSTILE})))
+    page = Page(card(plain_spec(**{place: HOSTILE})))
 
     assert not names(page) & {"script", "img"}
     assert HOSTILE in page.text
@@ -230,7 +238,7 @@ def test_a_hostile_dataset_is_shown_and_not_obeyed() -> None:
         "url": "javascript:alert(1)",
         "target": plain.target.model_copy(update={"positive": HOSTILE, "negative": HOSTILE}),
     }
-    page = Page(card(cleveland.spec(candidates=RECIPES, dataset=plain.model_copy(update=changes))))
+    page = Page(card(plain_spec(dataset=plain.model_copy(update=changes))))
 
     assert not names(page) & {"script", "img"}
     assert "a" not in names(page)
@@ -319,9 +327,8 @@ def test_a_model_is_examined_on_the_holdout() -> None:
 
 def test_a_card_without_holdout_predictions_or_rivals_is_still_a_card() -> None:
     spec, evaluation, made, predictions = facts(chosen="tree")
-    lonely = evaluation.model_copy(
-        update={"candidates": {"tree": made.scores.model_copy(update={"holdout": {}})}, "holdout_rows": 0}
-    )
+    scores = made.scores.model_copy(update={"holdout": {}, "slices": []})
+    lonely = evaluation.model_copy(update={"candidates": {"tree": scores}, "holdout_rows": 0})
     page = Page(made_of(spec, lonely, made.model_copy(update={"effects": []}), predictions * float("nan")))
 
     assert "Not examined: no rows were set apart" in page.text

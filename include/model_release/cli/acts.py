@@ -14,7 +14,7 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places
-from model_release.errors import ModelReleaseError, UsageError
+from model_release.errors import ModelReleaseError, Retry, UsageError
 from model_release.loading import tries
 from model_release.places import Places
 from model_release.release import acts
@@ -180,7 +180,11 @@ def show_acted(done: Acted, places: Places, output: out.Output) -> None:
 
 
 def _perform(verb: Callable[[Store, Act], Acted], act: Act, places: Places, output: out.Output) -> None:
-    show_acted(verb(places.home, act), places, output)
+    try:
+        show_acted(verb(places.home, act), places, output)
+    except Retry as error:  # it may have happened; a new act on what it left would do it twice
+        hint = f"send the same act again: add --operation {act.operation}"
+        raise type(error)(error.what, where=error.where, hint=hint) from error
 
 
 def _page(done: Acted, mended: list[str], lagging: list[str]) -> list[RenderableType]:

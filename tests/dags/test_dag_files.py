@@ -14,7 +14,7 @@ from dag_runs import DAGS, load
 KINDS = {
     "retrain": {"as_of", "candidates", "accuracy_floor", "promote", "bump", "force"},
     "operate": {"action", "version", "reason", "epoch", "overrule"},
-    "housekeeping": {"dry_run"},
+    "housekeeping": {"dry_run", "repair", "read_data"},
 }
 """The DAGs of a model, with the fields of their forms."""
 

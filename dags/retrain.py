@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, task
+from airflow.sdk import Metadata, dag, result, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
@@ -19,6 +19,7 @@ from model_release.airflow_glue import (
     said,
     show,
     timetable,
+    told,
     tonight,
 )
 from model_release.spec import Spec
@@ -39,6 +40,7 @@ publishes versions and leaves `latest` alone.
 {approval}| Upload | puts the version at every destination and reads it back | the gate said no |
 | Update latest | publishes the version and moves `latest` | the gate said no |
 | Announce | tells consumers through the asset `{name}` | they know already |
+| Report | says in the run's result what became of it, and why | |
 
 Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
 (both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
@@ -120,6 +122,12 @@ def retrain(spec: Spec) -> None:
         """Tell consumers through the asset, unless they know already."""
         yield from announcing(latest, tonight(spec).announcement)
 
+    @result
+    @task(task_display_name="Report", trigger_rule="none_failed")
+    def report(_: None) -> dict[str, Any]:
+        """Say in the run's result what became of it, and why."""
+        return told()
+
     @dag(
         dag_id=f"retrain_{spec.identifier}",
         dag_display_name=f"Retrain: {spec.title}",
@@ -149,7 +157,7 @@ def retrain(spec: Spec) -> None:
         orders = gate(evaluate(trained))
         if spec.approval == "required":
             orders = consent(orders, asked(spec, propose(orders)))
-        announce(update_latest(upload.expand(order=orders)))
+        report(announce(update_latest(upload.expand(order=orders))))
 
     nightly()
 

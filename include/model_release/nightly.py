@@ -36,6 +36,31 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
+def report(found: Json | None, verdict: Json | None, answer: Json | None, done: Json | None) -> Json:
+    """Return what became of a run, and why, in one sentence and the facts behind it.
+
+    Args:
+        found: what `Nightly.ingest` found.
+        verdict: of `Nightly.gate`; None where it was skipped.
+        answer: of `Nightly.consent`; None where it was skipped or nobody is asked.
+        done: what `Nightly.update_latest` did; None where it was skipped.
+    """
+    facts: Json = {"version": None, "live": None, "reasons": (verdict or {}).get("reasons", [])}
+    if done is not None:
+        facts |= {"version": done["version"], "live": done["live"]}
+        why = f" and not live: {done['reason']}" if not done["promoted"] else " and live"
+        words = f"{done['version']} is published{why}"
+    elif answer is not None and answer["asked"]:
+        words = answer["summary"]
+    elif verdict is not None:
+        words = verdict["summary"]
+        if not verdict["accepted"]:
+            words += f": {'; '.join(verdict['reasons'])}"
+    else:
+        words = f"nothing is new: {(found or {}).get('reason')}"
+    return {"summary": words, **facts}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """The facts of one run.

@@ -13,7 +13,7 @@ import pytest
 
 from dag_runs import load, run, states, xcom
 
-CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce"]
+CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"
 
 
@@ -51,11 +51,13 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     assert (released["version"], released["epoch"], released["change"]["kind"]) == ("v1.0.0", 1, "first")
     assert xcom(first, "gate", "verdict")["accepted"]
     assert xcom(first, "update_latest")["promoted"]
+    assert xcom(first, "report")["summary"] == "v1.0.0 is published and live"
 
     idle = run(DAG)
     assert str(idle.state) == "success"
-    assert states(idle) == {name: ["success" if name in CHAIN[:2] else "skipped"] for name in CHAIN}
+    assert states(idle) == {name: ["success" if name in (*CHAIN[:2], "report") else "skipped"] for name in CHAIN}
     assert "v1.0.0" in xcom(idle, "ingest", "outcome")["reason"]
+    assert xcom(idle, "report")["summary"].startswith("nothing is new: the same data, code")
 
     forced = run(DAG, force=True)
     assert states(forced)["gate"] == ["success"]
@@ -71,6 +73,8 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     verdict = xcom(rejected, "gate", "verdict")
     assert not verdict["accepted"]
     assert any("below the 0.9900 required" in reason for reason in verdict["reasons"])
+
+    assert "below the 0.9900 required" in xcom(rejected, "report")["summary"]
 
     repeated = run(DAG, accuracy_floor=0.99)
     assert states(repeated)["train"] == ["skipped"]

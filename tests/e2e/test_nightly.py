@@ -36,10 +36,10 @@ pytestmark = pytest.mark.live
 
 HEART, SITES, BROKEN = "retrain_heart_disease", "retrain_heart_disease_four_sites", "heart_disease_as_published"
 DAGS = {f"{kind}_{name}" for kind in ("retrain", "operate", "housekeeping") for name in (HEART[8:], SITES[8:])}
-CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce"]
+CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 RELEASED = {name: ["success"] for name in CHAIN}
 PUBLISHED = RELEASED | {"announce": ["skipped"]}
-IDLE = {name: ["success" if name in ("reconcile", "ingest") else "skipped"] for name in CHAIN}
+IDLE = {name: ["success" if name in ("reconcile", "ingest", "report") else "skipped"] for name in CHAIN}
 SCHEMAS = Path(__file__).resolve().parents[2] / "include" / "model_release" / "schemas"
 CLEVELAND = MODELS / "data/heart-disease/dt=1988-07-01/processed.cleveland.csv"
 

@@ -239,6 +239,7 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert [states[each] for each in ("gate", "approve", "consent", "upload")] == [["success"]] * 3 + [["skipped"]]
     told = team.airflow.rest.xcom(ASKING, refused, "consent", key="answer")
     assert told["summary"].startswith(f"rejected by {USER}, ")
+    assert team.airflow.rest.xcom(ASKING, refused, "report")["summary"] == told["summary"]
     assert not (root / "latest.json").exists()
 
     repeated = team.airflow.rest.trigger(ASKING)

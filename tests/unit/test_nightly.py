@@ -14,7 +14,7 @@ import pytest
 from model_release import layout, loading
 from model_release.documents import canonical_json
 from model_release.errors import Corrupt, Refused
-from model_release.nightly import Json, Nightly
+from model_release.nightly import Json, Nightly, report
 from model_release.pointer import Hold, Pointer, Quarantine
 from model_release.release.catalog import live_pointer, published, read_pointer, versions
 from model_release.release.decisions import DecisionRecord
@@ -273,3 +273,32 @@ def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
         assert store.get("v1.0.0/best_model.pkl") is not None
         assert store.get("v1.0.0/metadata.json") is None
         assert read_pointer(store) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "answer", "done", "summary"),
+    [
+        ({"reason": "the same as v1.0.0"}, None, None, None, "nothing is new: the same as v1.0.0"),
+        (None, {"accepted": False, "summary": "lr: rejected", "reasons": ["low"]}, None, None, "lr: rejected: low"),
+        (None, {"accepted": True, "summary": "reproduced v1.0.0", "reasons": []}, None, None, "reproduced v1.0.0"),
+        (None, None, {"asked": True, "summary": "rejected by bo"}, None, "rejected by bo"),
+        (
+            None,
+            None,
+            {"asked": True, "summary": "approved by ada"},
+            {"version": "v1.1.0", "live": "v1.1.0", "promoted": True, "reason": None},
+            "v1.1.0 is published and live",
+        ),
+        (
+            None,
+            None,
+            None,
+            {"version": "v1.1.0", "live": "v1.0.0", "promoted": False, "reason": "latest is held"},
+            "v1.1.0 is published and not live: latest is held",
+        ),
+    ],
+)
+def test_what_became_of_a_run(
+    found: Json | None, verdict: Json | None, answer: Json | None, done: Json | None, summary: str
+) -> None:
+    assert report(found, verdict, answer, done)["summary"] == summary

@@ -12,7 +12,16 @@ from model_release.airflow_glue.declaring import (
 )
 from model_release.airflow_glue.forms import asked, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import open_through_hooks
-from model_release.airflow_glue.running import announcing, by_hand, run_facts, said, show, this_week, tonight
+from model_release.airflow_glue.running import (
+    announcing,
+    by_hand,
+    run_facts,
+    said,
+    show,
+    this_week,
+    told,
+    tonight,
+)
 
 __all__ = [
     "FOLLOW_THE_ERRORS",
@@ -31,5 +40,6 @@ __all__ = [
     "show",
     "this_week",
     "timetable",
+    "told",
     "tonight",
 ]

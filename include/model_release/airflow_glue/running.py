@@ -15,7 +15,7 @@ from model_release.airflow_glue.hooks import open_through_hooks
 from model_release.errors import UsageError
 from model_release.housekeeping import Housekeeping
 from model_release.layout import run_token
-from model_release.nightly import Json, Nightly, Run
+from model_release.nightly import Json, Nightly, Run, report
 from model_release.operating import Action, Operation, Request
 from model_release.places import Places
 from model_release.spec import Spec
@@ -64,6 +64,17 @@ def this_week(spec: Spec) -> Housekeeping:
 def show(key: str, value: Json) -> None:
     """Put a value on the running task's page, under XCom."""
     get_current_context()["ti"].xcom_push(key=key, value=value)
+
+
+def told() -> Json:
+    """Return what became of the nightly run whose task is running, from what its tasks have shown."""
+    pull = get_current_context()["ti"].xcom_pull
+    return report(
+        pull(task_ids="ingest", key="outcome"),
+        pull(task_ids="gate", key="verdict"),
+        pull(task_ids="consent", key="answer"),
+        pull(task_ids="update_latest"),
+    )
 
 
 def said(response: Mapping[str, Any] | None) -> Json:

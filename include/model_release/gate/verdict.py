@@ -97,7 +97,10 @@ def _against_champion(
         return None, Check(name=name, passed=False, words=words)
     theirs, mine = champion.scores.folds.get(Metric.BRIER, []), evaluation.candidates[chosen].folds[Metric.BRIER]
     if unsound(champion.scores) or len(theirs) != len(mine):
-        words = f"the live {champion.version} could not be measured on the same folds"
+        words = (
+            f"the live {champion.version} could not be measured on the same folds ({champion.recipe}); "
+            "a run that is told to move latest by force replaces it by a person's word"
+        )
         return None, Check(name=name, passed=False, words=words)
     differences = [their - my for their, my in zip(finite(theirs), finite(mine), strict=True)]
     interval = corrected_interval(differences, evaluation.test_over_train)

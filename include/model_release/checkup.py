@@ -124,7 +124,7 @@ def _alias(places: Places, found: Collection[Finding]) -> Iterator[Finding]:
     if places.tracking is None or disputed(found, places.home):
         return
     try:
-        if settling(places.home, places.home.get(layout.POINTER)):
+        if settling(places.home.get(layout.POINTER), places.home.now()):
             return
         _, live = places.registered_live()
     except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already

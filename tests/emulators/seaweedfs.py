@@ -57,7 +57,7 @@ def seaweedfs() -> Iterator[Server]:
             "ip": HOST,
             "ip.bind": HOST,
             "s3.config": identities,
-            "volume.max": 500,
+            "volume.max": 2000,  # each bucket takes seven
             "master.volumeSizeLimitMB": 1024,
             "volume.minFreeSpace": 1,
             "s3.localSocket": folder / "s3.sock",

@@ -121,7 +121,7 @@ def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Findi
             found += examine_verdicts(proven)
             for shelf in (home, *followers):
                 found += examine_retired(proven, shelf, grace)
-                found += [] if settling(home.store, home.stored) else examine_copies(proven, shelf)
+                found += [] if settling(home.stored, home.now) else examine_copies(proven, shelf)
             found += examine_litter(proven, [shelf.store for shelf in followers])
         if home.has_moved():
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from model_release import layout
 from model_release.errors import Corrupt, Refused
@@ -14,7 +14,7 @@ from model_release.release.findings import Cure, Damage, Finding, Part
 from model_release.release.promote import check_beginning, check_history
 from model_release.release.proven import Proven
 from model_release.release.shelf import Shelf, Unread
-from model_release.stores.base import Store, Stored
+from model_release.stores.base import Stored
 
 SETTLING = timedelta(minutes=15)
 """While the pointer is younger, whoever moved it may still be seeing to log, followers and copies."""
@@ -23,9 +23,9 @@ RECONCILES = "`--repair` does what every run does first: all that follows from h
 DECIDES = "a person decides what is live"
 
 
-def settling(home: Store, pointer: Stored | None) -> bool:
-    """Whether home's pointer, as it was read, has moved a moment ago."""
-    return pointer is not None and pointer.modified > home.now() - SETTLING
+def settling(pointer: Stored | None, now: datetime) -> bool:
+    """Whether home's pointer, as it was read, has moved a moment ago, by home's clock."""
+    return pointer is not None and pointer.modified > now - SETTLING
 
 
 def examine_pointer(proven: Proven) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def examine_log(proven: Proven) -> Iterator[Finding]:
     for epoch in range(proven.begins, pointer.epoch):
         with suppress(Unread):
             yield from _earlier(proven, epoch)
-    if not settling(home.store, home.stored):
+    if not settling(home.stored, home.now):
         with suppress(Unread):
             yield from _present(home, Cure.RECONCILE)
 
@@ -78,7 +78,7 @@ def examine_follower(proven: Proven, follower: Shelf) -> Iterator[Finding]:
     where = follower.where(layout.POINTER)
     if follower.pointer is None:
         fault = follower.pointer_fault
-        if not settling(home.store, home.stored):
+        if not settling(home.stored, home.now):
             what = "there is no latest.json" if fault is None else fault.what
             yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)
         return
@@ -88,7 +88,7 @@ def examine_follower(proven: Proven, follower: Shelf) -> Iterator[Finding]:
         yield Finding(Damage.FORK, follower.uri, where, error.what, DECIDES)
         return
     theirs, ours = follower.pointer.pointer, home.pointer.pointer
-    if not settling(home.store, home.stored):
+    if not settling(home.stored, home.now):
         if theirs.epoch < ours.epoch:
             what = f"it is at epoch {theirs.epoch} ({theirs.version}), and home at {ours.epoch} ({ours.version})"
             yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)

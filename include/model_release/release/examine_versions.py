@@ -45,7 +45,7 @@ def examine_retired(proven: Proven, shelf: Shelf, grace: timedelta) -> Iterator[
     """Look for files of versions that were retired longer ago than the grace period."""
     if proven.pointer is None:
         return
-    ended = proven.home.store.now() - grace
+    ended = proven.home.now - grace
     told = [each.change for each in (*proven.log.values(), proven.pointer) if each.change.kind is Kind.RETIRE]
     since = {version: change.at for change in told for version in change.about}
     for version in proven.pointer.retired:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from model_release import layout
@@ -41,6 +42,7 @@ class Shelf:
         failed: the look-ups that failed, by key; the whole folder's is the empty one.
         entries: what the listing showed, by key.
         pointer: as it was read; None where there is none, or none that can be read.
+        now: the store's clock, where it answers.
         pointer_fault: why what lies under its name is no pointer.
     """
 
@@ -51,6 +53,7 @@ class Shelf:
         self.stored: Stored | None = None
         self.pointer: Live | None = None
         self.pointer_fault: Corrupt | None = None
+        self.now = datetime.min.replace(tzinfo=UTC)
         self.read_data = read_data
         self._tell = tell
         self._bodies: dict[str, bytes | None] = {}
@@ -59,6 +62,7 @@ class Shelf:
         with suppress(Unread):
             self.stored = self._ask(layout.POINTER, lambda: store.get(layout.POINTER))
             self._list("")
+            self.now = self._ask("", store.now)
             self._read_pointer()
 
     @property

@@ -163,7 +163,7 @@ def asked(spec: Spec, proposed: XComArg) -> XComArg:
         body="{{ ti.xcom_pull(task_ids='propose')['body'] }}",
         options=[APPROVE, REJECT],
         defaults=[REJECT],
-        params={"comment": Param("", type="string", title="Comment", description="Kept with the answer, for ever.")},
+        params={"comment": Param(None, type=["null", "string"], title="Comment", description="Kept with the answer.")},
         assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers.users] or None,
         response_timeout=timedelta(hours=spec.approvers.hours),
     )

@@ -150,7 +150,10 @@ def _confusion(target: np.ndarray[Any, Any], predictions: pd.DataFrame) -> dict[
 
 
 def _figure(value: float | None, digits: int = 3) -> str:
-    return _ABSENT if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return _ABSENT
+    # nothing that large is a share or a score: it counts bytes
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}f}"
 
 
 def _interval(interval: Interval, digits: int = 3) -> str:

@@ -69,9 +69,8 @@ def checkup(
     """
 
     def look() -> list[Finding]:
-        followers = [each.store for each in places.followers]
         grace = timedelta(hours=places.retention.grace_hours)
-        found = examine(places.home, followers, read_data=read_data, grace=grace, tell=tell)
+        found = examine(places.home, places.others, read_data=read_data, grace=grace, tell=tell)
         return [*found, *_alias(places, found)]
 
     left = look()

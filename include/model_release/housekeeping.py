@@ -59,7 +59,7 @@ class Housekeeping:
             StoreUnavailable: a destination does not answer, so nobody knows what it names; nothing is pruned.
             Refused: this is not home, or a clock is wrong.
         """
-        home, followers = self.places.home, [each.store for each in self.places.followers]
+        home, followers = self.places.home, self.places.others
         if read_pointer(home) is None:
             return self._told("nothing was ever released here, so there is nothing to prune", [], bytes=0)
         if self.dry_run:
@@ -67,15 +67,14 @@ class Housekeeping:
         else:
             act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
             made = prune(home, followers, self.places.retention, act)
-        freed = sum(fate.size for fate in made.due)
         return self._told(
-            f"{len(made.retiring)} retired, {len(made.due)} removed, {freed:,} bytes at {home.uri}",
+            f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {home.uri}",
             [*_lines(made)],
             retired={str(fate.version): fate.why for fate in made.retiring},
             removed={str(fate.version): fate.size for fate in made.due},
             waiting={str(version): f"{end:%Y-%m-%d %H:%M} UTC" for version, end in made.waiting.items()},
             kept={str(fate.version): fate.why for fate in made.fates if fate.kept},
-            bytes=freed,
+            bytes=made.freed,
         )
 
     def sweep(self) -> Json:
@@ -84,8 +83,7 @@ class Housekeeping:
         Raises:
             Refused: a clock is wrong.
         """
-        followers = [each.store for each in self.places.followers]
-        found = sweep(self.places.home, followers, by=self.by, remove=not self.dry_run)
+        found = sweep(self.places.home, self.places.others, by=self.by, remove=not self.dry_run)
         freed = sum(each.size for each in found)
         return self._told(
             f"{len(found)} found, {freed:,} bytes",

@@ -59,9 +59,14 @@ class Places:
         return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention)
 
     @property
+    def others(self) -> list[Store]:
+        """The stores that are not home."""
+        return [each.store for each in self.followers]
+
+    @property
     def stores(self) -> list[Store]:
         """Every store, home first."""
-        return [self.home, *(each.store for each in self.followers)]
+        return [self.home, *self.others]
 
     def settle(self) -> dict[str, Any]:
         """Bring every destination, and the registry, to home's current pointer; say what was done.

@@ -64,7 +64,7 @@ def prune(
     told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
     asked = {name: value for name, value in told.items() if value is not None}
     retention = Retention.model_validate({**places.retention.model_dump(), **asked})
-    followers = [each.store for each in places.followers]
+    followers = places.others
     act = act_of(reason, by, None, operation)
     if yes:
         made = pruning.prune(places.home, followers, retention, act)
@@ -124,9 +124,7 @@ def _pruned(places: Places, made: pruning.Plan, litter: list[Litter], *, done: b
         "uri": places.home.uri,
         "done": done,
         "kept": [{"version": str(each.version), "why": each.why} for each in made.fates if each.kept],
-        "retired": [
-            {"version": str(each.version), "why": each.why, "size": each.size} for each in made.fates if not each.kept
-        ],
+        "retired": [{"version": str(each.version), "why": each.why, "size": each.size} for each in made.retiring],
         "waiting": {str(version): end for version, end in made.waiting.items()},
         "removed": [{"version": str(each.version), "files": len(each.files), "size": each.size} for each in made.due],
         "swept": [{"what": each.what, "where": each.where, "files": each.files, "size": each.size} for each in litter],

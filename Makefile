@@ -33,13 +33,23 @@ up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses 
 	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
 
 .PHONY: test
-test: $(READY) azurite ## every test; ARGS="-k gate" for some
+test: $(READY) azurite debian ## every test; ARGS="-k gate" for some
 	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: azurite
 azurite:
 	@$(MAKE) --no-print-directory $(NODE) || \
 		echo "the tests of Azure's store will fail without Azurite; once npm works (Debian: apt-get install npm): make azurite" >&2
+
+# The databases of a team's Airflow. Debian starts what it installs; the tests start their own and want none of those.
+.PHONY: debian
+debian:
+	@if ! command -v redis-server >/dev/null || ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+		echo "installing PostgreSQL and Redis from Debian's packages"; \
+		{ apt-get -qq update && mkdir -p /etc/postgresql-common && \
+		echo "create_main_cluster = false" >> /etc/postgresql-common/createcluster.conf && \
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y postgresql redis-server >/dev/null; } || \
+		echo "some tests will fail without PostgreSQL and Redis: apt-get install postgresql redis-server" >&2; fi
 
 .PHONY: lint
 lint: $(READY) ## style, types, layers, dependencies

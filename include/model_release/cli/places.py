@@ -40,12 +40,18 @@ def open_places(model: str, also: list[str] | None = None) -> Places:
         UsageError: neither a URI nor a spec.
         SpecError: the spec is broken.
     """
-    if Path(model).suffix in (".yaml", ".yml") and "://" not in model:
+    if is_spec(model):
         if also:
             raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
-        return Places.of(load_spec(Path(model)), _open_without_airflow)
+        return Places.of(load_spec(Path(model)), open_without_airflow)
     return Places(open_store(model), [Follower(open_store(uri)) for uri in also or []])
 
 
-def _open_without_airflow(uri: str, settings: TransferSettings) -> Store:
+def is_spec(text: str) -> bool:
+    """Whether an argument names a spec's file rather than a store."""
+    return Path(text).suffix in (".yaml", ".yml") and "://" not in text
+
+
+def open_without_airflow(uri: str, settings: TransferSettings) -> Store:
+    """Open a spec's store with this machine's own credentials."""
     return open_store(without_connection(uri), settings)

@@ -17,9 +17,20 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)  # before mlflow is imported, which reads them then
 
-from model_release.tracking.address import check_uri  # noqa: E402
+from model_release.tracking.address import check_uri, embedded_database  # noqa: E402
 from model_release.tracking.connection import prepare  # noqa: E402
+from model_release.tracking.filestore import import_file_store  # noqa: E402
 from model_release.tracking.registry import champion, follow_pointer, register  # noqa: E402
 from model_release.tracking.runs import attach, log_candidate  # noqa: E402
 
-__all__ = ["attach", "champion", "check_uri", "follow_pointer", "log_candidate", "prepare", "register"]
+__all__ = [
+    "attach",
+    "champion",
+    "check_uri",
+    "embedded_database",
+    "follow_pointer",
+    "import_file_store",
+    "log_candidate",
+    "prepare",
+    "register",
+]

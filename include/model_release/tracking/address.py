@@ -70,3 +70,19 @@ def database_file(uri: str) -> Path:
 def without_credentials(text: str) -> str:
     """Return `text` without the user and password of any address in it."""
     return _CREDENTIALS.sub("//", text)
+
+
+def embedded_database(tracking: Tracking) -> Path | None:
+    """Return the SQLite file of the history; None where it is kept on a server.
+
+    Raises:
+        SpecError, UsageError: see `resolve`.
+    """
+    uri = resolve(tracking)
+    return database_file(uri) if is_file(uri) else None
+
+
+def local_folder(uri: str) -> Path | None:
+    """Return the folder on this machine that holds artifacts; None for any other place."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") and parts.path.startswith("/") else None

@@ -1,7 +1,8 @@
 """The command line, thin over `release`: `app` is its frame, `pages` how it looks, `output` where it goes.
 
 The commands stand by what they do: `reading` shows, `publishing` adds releases, `comparing` tells two apart, `acts` are
-a person's, `upkeep` keeps order, `checkup` looks for damage, `mlruns` mirrors MLflow's data. Importing a module adds its commands.
+a person's, `upkeep` keeps order, `checkup` looks for damage, `mlruns` mirrors MLflow's data. Importing a module adds
+its commands.
 """
 
 from model_release.cli import acts, checkup, comparing, mlruns, publishing, reading, upkeep

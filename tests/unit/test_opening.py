@@ -1,4 +1,4 @@
-"""The one opener of a release's model: both forms answer alike, and only bytes that the manifest promises are opened."""
+"""The one opener of a release's model: both forms answer alike, and only promised bytes are opened."""
 
 from __future__ import annotations
 

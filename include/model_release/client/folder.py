@@ -30,9 +30,6 @@ from model_release.release.catalog import Live, check_file
 from model_release.version import Version
 
 CURRENT = "current"
-SIGNATURE = "model.sig"
-"""Beside the manifest, which does not list it."""
-
 _HIDDEN = ".model-release"
 _DIGITS = 12
 
@@ -79,12 +76,17 @@ class Folder:
 
     def remember(self, live: Live) -> None:
         """Keep a pointer whose release was verified."""
-        with told(self.memory), tempfile.NamedTemporaryFile(dir=self.scratch, delete=False) as file:
-            file.write(live.body)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), 0o644)
-            Path(file.name).replace(self.memory)
+        self.put(self.memory, live.body)
+
+    def put(self, path: Path, body: bytes) -> None:
+        """Write a small file, in one step."""
+        with told(path), tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            new = Path(name) / "new"
+            with new.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
 
     def current(self) -> Path | None:
         """Return the copy that is current; None where there is none."""

@@ -15,6 +15,7 @@ from model_release.errors import Contended, Corrupt, ModelReleaseError, NotFound
 from model_release.metadata import Manifest
 from model_release.pointer import Pointer, why_barred
 from model_release.release.catalog import Live, published
+from model_release.signing import verify
 from model_release.stores.base import Stored
 from model_release.stores.reading import Reader, open_reader
 from model_release.version import Version
@@ -140,12 +141,13 @@ class Puller:
             live = Live(Pointer.read(seen.body, where=where), seen.token, seen.body)
             check_follows(known, live, where=where, memory=str(self.folder.memory))
         version, sha256 = self._wanted(live, where)
+        signature = self.reader.get(layout.signature(version)) if self._trust is not None else None
         found = self.folder.find(version, sha256)
         if found is None:
-            copy, manifest = self._bring(version, sha256)
+            copy, manifest = self._bring(version, sha256, signature)
         else:
             copy, manifest = found
-            self._check_signature(copy, manifest)
+            self._check_signature(copy, manifest, signature)
         if live is not None and self._pinned is None and (known is None or known.body != live.body):
             self.folder.remember(live)  # before the swap: whoever has seen an epoch never goes below it
         changed = self.folder.swap(copy)
@@ -172,17 +174,26 @@ class Puller:
             )
         return version, self._sha256 or promised
 
-    def _bring(self, version: Version, sha256: str | None) -> tuple[Path, Manifest]:
+    def _bring(self, version: Version, sha256: str | None, signature: Stored | None) -> tuple[Path, Manifest]:
         manifest = published(self.reader, version, sha256=sha256)
         fetch(self.reader, manifest, self.folder, self._progress)
         with self.folder.assembled(manifest) as new:
-            self._check_signature(new, manifest)
+            self._check_signature(new, manifest, signature)
             return self.folder.keep(new, manifest), manifest
 
-    def _check_signature(self, copy: Path, manifest: Manifest) -> None:
-        """Check who signed a copy, where somebody is trusted; the signature stays with it."""
+    def _check_signature(self, copy: Path, manifest: Manifest, signature: Stored | None) -> None:
+        """Check who signed a copy, where somebody is trusted, by the store's signature or else by the copy's own.
+
+        Raises:
+            Refused: nobody did, or nobody who is trusted.
+            Corrupt: the copy is not what was signed.
+        """
         if self._trust is None:
             return
+        if signature is not None:
+            self.folder.put(copy / layout.SIGNATURE, signature.body)
+        model = self.reader.uri.rpartition("/")[2]
+        verify(copy, self._trust, model=model if model.endswith("-models") else None, version=manifest.version)
 
     def _fall_back(self, known: Live | None, error: ModelReleaseError) -> Pulled:
         copy = self.folder.current()
@@ -191,7 +202,7 @@ class Puller:
         manifest = checked_copy(copy)
         if self._pinned not in (None, manifest.version) or self._sha256 not in (None, manifest.sha256()):
             raise error
-        self._check_signature(copy, manifest)
+        self._check_signature(copy, manifest, None)
         pointer = known.pointer if known is not None and known.pointer.version == manifest.version else None
         why = f"the last good copy, {manifest.version}, is used: {error.what}"
         return self._pulled(copy, manifest, pointer, stale=why)

@@ -19,6 +19,7 @@ DECISIONS = "decisions"
 
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
+SIGNATURE = "model.sig"
 BECAME = "version.json"
 ANSWERS = "answers"
 
@@ -78,6 +79,11 @@ def claim(version: Version) -> str:
 def manifest(version: Version) -> str:
     """`v1.0.0/metadata.json`: decides the version, once, for ever."""
     return f"{version}/{MANIFEST}"
+
+
+def signature(version: Version) -> str:
+    """`v1.0.0/model.sig`: who made the version, where releases are signed."""
+    return f"{version}/{SIGNATURE}"
 
 
 def artifact(version: Version, path: str) -> str:

@@ -1,4 +1,4 @@
-"""What is served now: the one thing in the service that changes, by one assignment, and what Prometheus is told of it."""
+"""What is served now: all that changes in the service, by one assignment, and what Prometheus is told of it."""
 
 from __future__ import annotations
 

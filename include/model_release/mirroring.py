@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from model_release.errors import NotFound, UsageError
-from model_release.mirror import Source
-from model_release.spec import Tracking
+from model_release.mirror.local import Source
+
+if TYPE_CHECKING:
+    from model_release.spec import Tracking
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 

@@ -1,31 +1,35 @@
-"""`model-release mlruns`: the MLflow data to its mirror in a bucket, and back to a working MLflow."""
+"""`model-release mlruns`: the MLflow data to its mirror in a bucket, and back to a working MLflow.
+
+A push that finds nothing new ends in a fraction of a second, so what it can do without is imported late.
+"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import RenderableType
-from rich.text import Text
 
-from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import is_spec, open_without_airflow
 from model_release.errors import UsageError
-from model_release.mirror import Pulled, Pushed, Snapshot, pull, push
+from model_release.mirror.local import Source
+from model_release.mirror.unchanged import Pushed, unchanged
 from model_release.mirroring import found_in, tracked_here
-from model_release.specfile import load_spec
-from model_release.stores import open_store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from model_release.mirror.pull import Pulled
 
 mlruns = typer.Typer(no_args_is_help=True, help="Keep the MLflow data in a bucket, and restore it from there.")
 app.add_typer(mlruns, name="mlruns")
 
 
-@mlruns.command(name="push")
-def push_command(
+@mlruns.command()
+def push(
     where: Annotated[
         str,
         typer.Argument(
@@ -41,7 +45,7 @@ def push_command(
         bool, typer.Option("--delete", help="Also remove from the mirror what is no longer here.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Even if the mirror knows runs that are not here, and will not after it.")
+        bool, typer.Option("--force", help="Even if the mirror knows runs that are not here; it forgets them.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     json: Json = False,
@@ -51,22 +55,15 @@ def push_command(
 
     Runs may be logged meanwhile. What was interrupted goes on where it was.
     """
+    from model_release.stores.reading import open_reader
+
+    with _data(where, source) as (uri, data, told):
+        done = None if delete else unchanged(open_reader(uri), data)
+        if done is None:
+            done = _push(uri, data, told, delete=delete, force=force, dry_run=dry_run, quiet=quiet)
+    from model_release.cli import output as out
+
     output = out.Output(json, quiet)
-    with ExitStack() as stack:
-        if is_spec(where):
-            if source is not None:
-                raise UsageError("a spec names its own MLflow", where=where, hint="leave --from out")
-            spec = load_spec(Path(where))
-            store, data = open_without_airflow(spec.mlruns_uri(), spec.home.transfer), tracked_here(spec.tracking)
-        elif source is None:
-            raise UsageError("say what is to be mirrored", hint="--from the folder that holds mlflow.db and mlruns/")
-        else:
-            data, told = stack.enter_context(found_in(source))
-            store = open_store(where)
-            if told:
-                output.say(told)
-        progress = stack.enter_context(output.count())
-        done = push(store, data, delete=delete, force=force, dry_run=dry_run, progress=progress)
     for each in done.outside:
         output.say(f"not mirrored, since it is not below {data.artifacts}: {each}", style=out.BAD)
     output.data({**asdict(done), "outside": [str(each) for each in done.outside], "dry_run": dry_run}, [_pushed(done)])
@@ -74,8 +71,8 @@ def push_command(
         output.say("nothing was changed; this is what would be done")
 
 
-@mlruns.command(name="pull")
-def pull_command(
+@mlruns.command()
+def pull(
     uri: Annotated[str, typer.Argument(metavar="URI", help="The mirror, such as s3://bucket/mlruns.")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Gets mlflow.db and mlruns/; made if need be.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the database that is there.")] = False,
@@ -86,20 +83,55 @@ def pull_command(
 
     What was interrupted goes on where it was.
     """
+    from model_release.cli import output as out
+    from model_release.mirror import pull as pulling
+    from model_release.stores.reading import open_reader
+
     output = out.Output(json, quiet)
     with output.count() as progress:
-        done = pull(open_store(uri), to, overwrite=overwrite, progress=progress)
+        done = pulling.pull(open_reader(uri), to, overwrite=overwrite, progress=progress)
     output.data(_document(done), [_pulled(done)])
 
 
+@contextmanager
+def _data(where: str, source: Path | None) -> Iterator[tuple[str, Source, str | None]]:
+    """Yield the mirror's URI, what is to be mirrored, and what there is to say about it."""
+    if Path(where).suffix in (".yaml", ".yml") and "://" not in where:
+        from model_release.specfile import load_spec
+        from model_release.stores.uris import without_connection
+
+        if source is not None:
+            raise UsageError("a spec names its own MLflow", where=where, hint="leave --from out")
+        spec = load_spec(Path(where))
+        yield without_connection(spec.mlruns_uri()), tracked_here(spec.tracking), None
+    elif source is None:
+        raise UsageError("say what is to be mirrored", hint="--from the folder that holds mlflow.db and mlruns/")
+    else:
+        with found_in(source) as (data, told):
+            yield where, data, told
+
+
+def _push(uri: str, data: Source, told: str | None, *, delete: bool, force: bool, dry_run: bool, quiet: bool) -> Pushed:
+    from model_release.cli import output as out
+    from model_release.mirror import push as pushing
+    from model_release.stores import open_store
+
+    output = out.Output(as_json=False, quiet=quiet)
+    if told:
+        output.say(told)
+    with output.count() as progress:
+        return pushing.push(open_store(uri), data, delete=delete, force=force, dry_run=dry_run, progress=progress)
+
+
 def _pushed(done: Pushed) -> RenderableType:
-    up = f"{done.sent:,} files, {out.size(done.sent_size)}" if done.sent else "nothing: all files were there"
+    from model_release.cli import output as out
+
     return out.facts(
         [
             ("mirror", done.uri),
             ("files", f"{done.files:,}, {out.size(done.size)}"),
             ("runs", f"{done.runs:,}" if done.runs is not None else None),
-            ("sent", up),
+            ("sent", f"{done.sent:,} files, {out.size(done.sent_size)}" if done.sent else "no file: all were there"),
             ("database", "a new snapshot" if done.database else "unchanged" if done.runs is not None else "none"),
             ("forgotten", f"{done.forgotten:,} files that are no longer here" if done.forgotten else None),
             ("removed", f"{done.removed:,} objects" if done.removed else None),
@@ -119,18 +151,20 @@ def _document(done: Pulled) -> dict[str, object]:
 
 
 def _pulled(done: Pulled) -> RenderableType:
+    from rich.text import Text
+
+    from model_release.cli import output as out
+
     rows: list[tuple[str, RenderableType | None]] = [
         ("folder", str(done.folder)),
         ("files", f"{done.files:,}, {out.size(done.size)}; {done.fetched:,} came now, all are verified"),
     ]
-    if done.database and done.snapshot:
-        uri = Text(f"sqlite:///{done.database}", style=f"bold {out.GOOD}")
-        rows += [("runs", f"{done.snapshot.runs:,}, as of {out.when(done.snapshot.taken)} UTC"), *_next(done.snapshot)]
-        rows.append(("MLFLOW_TRACKING_URI", uri))
-    else:
-        rows.append(("database", "none: an old file store, which MLflow 3 imports by `mlflow migrate-filestore`"))
+    if done.database is None or done.snapshot is None:
+        rows.append(("database", "none: an old file store; `mlflow migrate-filestore` imports it"))
+        return out.facts(rows)
+    uri = f"sqlite:///{done.database}"
+    rows.append(("runs", f"{done.snapshot.runs:,}, as of {out.when(done.snapshot.taken)} UTC"))
+    if done.snapshot.mlflow:
+        rows.append(("written by", f"MLflow {done.snapshot.mlflow}; a newer one needs `mlflow db upgrade {uri}` first"))
+    rows.append(("tracking URI", Text(uri, style=f"bold {out.GOOD}")))
     return out.facts(rows)
-
-
-def _next(snapshot: Snapshot) -> list[tuple[str, RenderableType | None]]:
-    return [("written by", f"MLflow {snapshot.mlflow}")] if snapshot.mlflow else []

@@ -44,7 +44,7 @@ def index(sha256: str) -> str:
 
 
 def database(sha256: str) -> str:
-    """`mirror/database/<sha256>.gz`, by the SHA-256 of the database itself."""
+    """`mirror/database/<sha256>.gz`."""
     return f"{_OURS}/database/{sha256}.gz"
 
 

@@ -9,12 +9,11 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from model_release.documents import sha256_of
 from model_release.errors import UsageError
-from model_release.mirror.manifest import File
 
 HIDDEN = ".model-release"
 """Folder beside the database for what is known of mirrors, and for files in the making."""
@@ -22,6 +21,38 @@ HIDDEN = ".model-release"
 _SETTLED_NS = 2_000_000_000
 _JOURNAL_SECONDS = 12 * 3600
 """For so long a push counts on what an earlier one has sent and no mirror.json names: half of what `delete` spares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the local MLflow data lies.
+
+    Attributes:
+        database: the SQLite file; None where only files are mirrored.
+        artifacts: the folder `mlruns`, as an absolute path.
+        roots: further absolute paths by which the database may name that folder.
+    """
+
+    database: Path | None
+    artifacts: Path
+    roots: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where what is known of mirrors is kept."""
+        return self.artifacts.parent
+
+    @property
+    def all_roots(self) -> list[str]:
+        """Every path by which the database may name the folder of the artifacts."""
+        return list(dict.fromkeys([str(self.artifacts), str(self.artifacts.resolve()), *self.roots]))
+
+
+class File(NamedTuple):
+    """The content of one file: size in bytes and SHA-256."""
+
+    size: int
+    sha256: str
 
 
 class Stamp(NamedTuple):
@@ -92,22 +123,29 @@ class Known:
 
     Attributes:
         mirror: SHA-256 of the mirror.json that this is about; None where nothing is known.
+        holds: how many files that mirror has, how many bytes, how many runs.
         database: signature of the local database, and the SHA-256 of the snapshot that it gave.
         files: by path: SHA-256 and size as that mirror.json names it, then mtime, ctime and inode of the local file
             that has this content, where it is known to.
     """
 
     def __init__(self, folder: Path, uri: str) -> None:
-        name = sha256_of(uri.encode())[:16]
+        name = hashlib.sha256(uri.encode()).hexdigest()[:16]
         self._folder = folder / HIDDEN
         self._path = self._folder / f"mirror-{name}.json"
         self._journal = self._folder / f"mirror-{name}.sent"
         self.mirror: str | None = None
+        self.holds: tuple[int, int, int | None] = (0, 0, None)
         self.database: list[Any] | None = None
         self.files: dict[str, list[Any]] = {}
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             read = json.loads(self._path.read_bytes())
-            self.mirror, self.database, self.files = read["mirror"], read["database"], read["files"]
+            self.database, self.files, (files, size, runs) = read["database"], read["files"], read["holds"]
+            self.mirror, self.holds = read["mirror"], (files, size, runs)
+
+    def is_about(self, body: bytes) -> bool:
+        """Whether this is about the mirror.json that has these bytes."""
+        return self.mirror == hashlib.sha256(body).hexdigest()
 
     def sha256(self, path: str, seen: Stamp) -> str | None:
         """Return the SHA-256 of a local file without reading it; None where it is not known."""
@@ -120,9 +158,8 @@ class Known:
 
     def save(self) -> None:
         """Keep it for the next push. What was sent until now is part of it."""
-        text = json.dumps(
-            {"mirror": self.mirror, "database": self.database, "files": self.files}, separators=(",", ":")
-        )
+        names = ("mirror", "holds", "database", "files")
+        text = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
         with self.scratch() as folder:
             new = folder / self._path.name
             new.write_text(text)

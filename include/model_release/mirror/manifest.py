@@ -10,23 +10,17 @@ import gzip
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from model_release.documents import Document, Sha256, Value, sha256_of
 from model_release.errors import Corrupt
+from model_release.mirror.local import File
 
 FORMAT: Final = 1
 _ABSORBED = 2
 """An index takes up the one before it, unless that is more than so many times as large."""
-
-
-class File(NamedTuple):
-    """The content of one file: size in bytes and SHA-256."""
-
-    size: int
-    sha256: str
 
 
 class Index(Value):
@@ -36,11 +30,19 @@ class Index(Value):
     paths: int = Field(ge=0)
 
 
+class Packed(Value):
+    """An object: SHA-256 and size in bytes."""
+
+    sha256: Sha256
+    size: int = Field(ge=0)
+
+
 class Snapshot(Value):
     """A database as it was at one moment.
 
     Attributes:
-        sha256, size: of the file, uncompressed.
+        sha256, size: of the file.
+        packed: the same of the object, which is the file compressed.
         taken: when, by the clock of the machine that took it.
         runs: how many runs it knows, deleted ones included.
         revision: of its tables, as MLflow names it.
@@ -49,6 +51,7 @@ class Snapshot(Value):
 
     sha256: Sha256
     size: int = Field(ge=0)
+    packed: Packed
     taken: datetime
     runs: int = Field(ge=0)
     revision: str | None

@@ -6,6 +6,8 @@ it was, and until it has ended there is no database to be opened.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,13 +15,13 @@ from tempfile import TemporaryDirectory
 
 from model_release.errors import Contended, Corrupt, NotFound, Refused
 from model_release.mirror import database, keys
-from model_release.mirror.local import HIDDEN, content
-from model_release.mirror.manifest import File, Mirror, Snapshot
+from model_release.mirror.local import HIDDEN, File, content
+from model_release.mirror.manifest import Mirror, Snapshot
 from model_release.mirror.progress import Progress, Silent
 from model_release.mirror.reading import fetch_database, read_files, read_mirror
 from model_release.mirror.sending import WORKERS
-from model_release.stores.base import Store
 from model_release.stores.bulk import as_done
+from model_release.stores.reading import Reader
 
 ATTEMPTS = 5
 """How often one pull begins anew because a push with `delete` has overtaken it."""
@@ -45,11 +47,11 @@ class Pulled:
     fetched: int
 
 
-def pull(store: Store, folder: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Pulled:
+def pull(store: Reader, folder: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Pulled:
     """Restore a mirror as `mlflow.db` and `mlruns/` in a folder. Killed at any moment and called again, it goes on.
 
     Args:
-        store: the folder `mlruns` in the bucket.
+        store: reads the folder `mlruns` in the bucket.
         folder: made if it is not there.
         overwrite: replace a database that is there already.
         progress: is told of every file.
@@ -81,50 +83,78 @@ def pull(store: Store, folder: Path, *, overwrite: bool = False, progress: Progr
     raise Contended(f"pushes have passed by {ATTEMPTS} times", where=store.uri, hint="pull again when they are done")
 
 
-def _restore(store: Store, mirror: Mirror, folder: Path, target: Path, progress: Progress) -> Pulled:
+def _restore(store: Reader, mirror: Mirror, folder: Path, target: Path, progress: Progress) -> Pulled:
     root = folder / "mlruns"
-    root.mkdir(parents=True, exist_ok=True)
-    (folder / HIDDEN).mkdir(exist_ok=True)
+    for each in (root, folder / HIDDEN):
+        each.mkdir(parents=True, exist_ok=True)
     files = read_files(store, mirror)
     with TemporaryDirectory(dir=folder / HIDDEN, prefix="new-") as name:
-        scratch = Path(name)
-        fetched = _fetch(store, files, root, scratch, progress)
-        if mirror.database is not None:
-            copy = scratch / "mlflow.db"
-            fetch_database(store, mirror.database, copy)
+        fetcher = _Fetcher(store, root, Path(name))
+        fetched = fetcher.fetch(files, progress)
+        snapshot = mirror.database
+        if snapshot is not None:
+            copy = Path(name) / "mlflow.db"
+
+            def download(key: str, path: Path) -> None:
+                fetcher.bring(key, snapshot.packed.size, path)
+
+            fetch_database(store.uri, download, snapshot, copy)
             database.relocate(copy, mirror.roots, root)
             copy.replace(target)
-    there = target if mirror.database else None
-    return Pulled(folder, there, mirror.database, mirror.files, mirror.size, fetched)
+    return Pulled(folder, target if snapshot else None, snapshot, mirror.files, mirror.size, fetched)
 
 
-def _fetch(store: Store, files: dict[str, File], root: Path, scratch: Path, progress: Progress) -> int:
-    """Bring every file; return how many were not there."""
-    for path in files:
-        _check_path(path, store.uri)
-    for each in {(root / path).parent for path in files}:
-        each.mkdir(parents=True, exist_ok=True)
-    progress.begin("pulling", len(files), sum(each.size for each in files.values()))
+@dataclass(frozen=True, slots=True)
+class _Fetcher:
+    """Brings objects.
 
-    def one(item: tuple[int, tuple[str, File]]) -> tuple[int, bool]:
+    Attributes:
+        store: the mirror.
+        root: the local `mlruns`.
+        scratch: a folder on the same disk.
+    """
+
+    store: Reader
+    root: Path
+    scratch: Path
+
+    def fetch(self, files: Mapping[str, File], progress: Progress) -> int:
+        """Bring every file that is not there; return how many came."""
+        for path in files:
+            _check_path(path, self.store.uri)
+        for each in sorted({(self.root / path).parent for path in files}):
+            each.mkdir(parents=True, exist_ok=True)
+        progress.begin("pulling", len(files), sum(each.size for each in files.values()))
+        fetched = 0
+        for size, came in as_done(self._one, enumerate(files.items()), workers=WORKERS):
+            fetched += came
+            progress.advance(size)
+        return fetched
+
+    def bring(self, key: str, size: int, target: Path) -> File:
+        """Write an object to a new file; return what it is.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        digest, got = hashlib.sha256(), 0
+        with target.open("wb") as out:
+            for chunk in self.store.read(key, 0, size, self.scratch):
+                digest.update(chunk)
+                got += out.write(chunk)
+        return File(got, digest.hexdigest())
+
+    def _one(self, item: tuple[int, tuple[str, File]]) -> tuple[int, bool]:
         number, (path, file) = item
-        local = root / path
+        local, new = self.root / path, self.scratch / str(number)
         if _has(local, file):
             return file.size, False
-        new = scratch / str(number)
         for key in (keys.file(path), keys.replaced(file.sha256)):
             with suppress(NotFound):
-                store.download(key, new)
-                if content(new) == file:
+                if self.bring(key, file.size, new) == file:
                     new.replace(local)
                     return file.size, True
-        raise Corrupt("what lies here is not what was pushed", where=f"{store.uri}/{keys.file(path)}")
-
-    fetched = 0
-    for size, came in as_done(one, enumerate(files.items()), workers=WORKERS):
-        fetched += came
-        progress.advance(size)
-    return fetched
+        raise Corrupt("what lies here is not what was pushed", where=f"{self.store.uri}/{keys.file(path)}")
 
 
 def _has(local: Path, file: File) -> bool:
@@ -134,7 +164,7 @@ def _has(local: Path, file: File) -> bool:
 
 
 def _check_path(path: str, where: str) -> None:
-    """Refuse what would lie elsewhere. The names come from a bucket."""
+    """Refuse what would lie elsewhere: the names come from a bucket."""
     parts = PurePosixPath(path).parts
     if not parts or path != "/".join(parts) or path.startswith("/") or ".." in parts or "\0" in path:
         raise Corrupt(f"{path!r} is not the path of a file below mlruns/", where=where)

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,12 @@ from typing import Any
 from model_release.documents import JSON_TYPE, sha256_of
 from model_release.errors import Contended, Refused, UsageError
 from model_release.mirror import database, keys
-from model_release.mirror.local import Known, Stamp, content, note_sent, scan
-from model_release.mirror.manifest import File, Index, Mirror, Snapshot, absorbed, index_bytes
+from model_release.mirror.local import File, Known, Source, Stamp, content, note_sent, scan
+from model_release.mirror.manifest import Index, Mirror, Packed, Snapshot, absorbed, index_bytes
 from model_release.mirror.progress import Progress, Silent
 from model_release.mirror.reading import fetch_database, read_files, read_indexes, read_mirror
 from model_release.mirror.sending import Sender, Sent
+from model_release.mirror.unchanged import Pushed
 from model_release.release.once import RESEND, create_once
 from model_release.release.probe import check_conditions
 from model_release.stores.base import NO_STORE, Store, Won
@@ -41,58 +41,6 @@ SPARED = timedelta(days=1)
 
 _GZIP = "application/gzip"
 _CHUNK = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the local MLflow data lies.
-
-    Attributes:
-        database: the SQLite file; None where only files are mirrored.
-        artifacts: the folder `mlruns`, as an absolute path.
-        roots: further absolute paths by which the database may name that folder.
-    """
-
-    database: Path | None
-    artifacts: Path
-    roots: tuple[str, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Where what is known of mirrors is kept."""
-        return self.artifacts.parent
-
-    @property
-    def all_roots(self) -> list[str]:
-        """Every path by which the database may name the folder of the artifacts."""
-        return list(dict.fromkeys([str(self.artifacts), str(self.artifacts.resolve()), *self.roots]))
-
-
-@dataclass(slots=True)
-class Pushed:
-    """What a push has done, or would do.
-
-    Attributes:
-        uri: of the mirror.
-        files, size: what it holds now.
-        sent, sent_size: of these, what went up: files and their bytes.
-        database: whether a new snapshot of the database went up.
-        runs: how many runs the mirrored database knows, deleted ones included; None without a database.
-        forgotten: files that the mirror no longer names, because they are no longer here.
-        removed: objects that `delete` removed.
-        outside: local folders with artifacts that do not lie below `mlruns/` and are not mirrored.
-    """
-
-    uri: str
-    files: int = 0
-    size: int = 0
-    sent: int = 0
-    sent_size: int = 0
-    database: bool = False
-    runs: int | None = None
-    forgotten: int = 0
-    removed: int = 0
-    outside: list[Path] = field(default_factory=list)
 
 
 def push(
@@ -144,7 +92,7 @@ class _Attempt:
         self.known = Known(source.folder, store.uri)
         self.found = store.get(keys.TOP)
         self.mirror = read_mirror(store, self.found) if self.found else None
-        self.fresh = self.found is not None and self.known.mirror == sha256_of(self.found.body)
+        self.fresh = self.found is not None and self.known.is_about(self.found.body)
         """Whether what is known is about the mirror as it is."""
 
     def succeeds(self) -> bool:
@@ -152,21 +100,17 @@ class _Attempt:
         with self.known.scratch() as scratch:
             signature, copy = self._database(scratch)
             here = scan(self.source.artifacts)  # after the database was copied
-            if copy is None and self.mirror and self._nothing_new(here):
-                return self._told(self.mirror)
             self._refuse_to_hide(copy, scratch)
             named = self._named()
-            before = self.mirror.database if self.mirror else None
-            snapshot = _described(copy) if copy else before
+            snapshot = self.mirror.database if self.mirror else None
             with ThreadPoolExecutor(1) as aside:
-                packed: Future[None] | None = None
-                if copy and snapshot and not (before and before.sha256 == snapshot.sha256):
+                newer: Future[Snapshot] | None = None
+                if copy and not (snapshot and snapshot.sha256 == content(copy).sha256):
                     self.done.database = True
                     self.done.outside = database.outside(copy, self.source.artifacts)
-                    packed = None if self.dry_run else aside.submit(_send_database, self.store, copy, snapshot)
+                    newer = aside.submit(_send_database, self.store, copy, dry_run=self.dry_run)
                 sent = self._send(here, named, scratch)
-                if packed is not None:
-                    packed.result()
+                snapshot = newer.result() if newer else snapshot
         files = {each.path: each.file for each in sent}
         changes: dict[str, File | None] = {path: file for path, file in files.items() if named.get(path) != file}
         if self.delete:
@@ -193,11 +137,6 @@ class _Attempt:
         database.snapshot(self.source.database, copy)
         return signature, copy
 
-    def _nothing_new(self, here: Mapping[str, Stamp]) -> bool:
-        if not self.fresh or any(self.known.sha256(path, seen) is None for path, seen in here.items()):
-            return False
-        return not (self.delete and self.known.files.keys() - here.keys())
-
     def _refuse_to_hide(self, copy: Path | None, scratch: Path) -> None:
         """Refuse to put a database in the place of one that knows more, unless forced to.
 
@@ -212,7 +151,7 @@ class _Attempt:
         if content(copy).sha256 == theirs.sha256:
             return
         other = scratch / "theirs.db"
-        fetch_database(self.store, theirs, other)
+        fetch_database(self.store.uri, self.store.download, theirs, other)
         hidden = database.run_ids(other) - database.run_ids(copy)
         if hidden:
             raise Refused(
@@ -291,6 +230,7 @@ class _Attempt:
     ) -> None:
         known = self.known
         known.mirror = mirror.sha256()
+        known.holds = mirror.files, mirror.size, mirror.database.runs if mirror.database else None
         known.database = [list(signature), mirror.database.sha256] if signature and mirror.database else None
         stamps = {each.path: each.seen for each in sent}
         known.files = {path: _entry(file, stamps.get(path)) for path, file in files.items()}
@@ -311,26 +251,33 @@ def remove_unnamed(store: Store) -> int:
     named = {keys.TOP, *(keys.file(path) for path in read_files(store, mirror))}
     named |= {keys.index(each.sha256) for each in mirror.indexes}
     if mirror.database:
-        named.add(keys.database(mirror.database.sha256))
+        named.add(keys.database(mirror.database.packed.sha256))
     before = store.now() - SPARED
     unnamed = [each.key for each in store.list() if each.key not in named and each.modified < before]
     return sum(1 for _ in as_done(store.delete, unnamed))
 
 
-def _send_database(store: Store, copy: Path, snapshot: Snapshot) -> None:
-    packed = copy.with_name("mlflow.db.gz")
-    with copy.open("rb") as source, gzip.GzipFile(packed, "wb", compresslevel=1, mtime=0) as out:
-        shutil.copyfileobj(source, out, _CHUNK)
-    store.upload(keys.database(snapshot.sha256), packed, content_type=_GZIP, new=True)
-
-
-def _described(copy: Path) -> Snapshot:
+def _send_database(store: Store, copy: Path, *, dry_run: bool) -> Snapshot:
     runs, revision = database.facts(copy)
     size, sha256 = content(copy)
     mlflow = None
     with suppress(importlib.metadata.PackageNotFoundError):
         mlflow = importlib.metadata.version("mlflow")
-    return Snapshot(sha256=sha256, size=size, taken=datetime.now(UTC), runs=runs, revision=revision, mlflow=mlflow)
+    packed = copy.with_name("mlflow.db.gz")
+    with copy.open("rb") as source, gzip.GzipFile(packed, "wb", compresslevel=1, mtime=0) as out:
+        shutil.copyfileobj(source, out, _CHUNK)
+    packed_size, packed_sha256 = content(packed)
+    if not dry_run:
+        store.upload(keys.database(packed_sha256), packed, content_type=_GZIP, new=True)
+    return Snapshot(
+        sha256=sha256,
+        size=size,
+        packed=Packed(sha256=packed_sha256, size=packed_size),
+        taken=datetime.now(UTC),
+        runs=runs,
+        revision=revision,
+        mlflow=mlflow,
+    )
 
 
 def _entry(file: File, seen: Stamp | None) -> list[Any]:

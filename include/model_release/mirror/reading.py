@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import shutil
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from model_release.errors import Corrupt, NotFound
 from model_release.mirror import keys
-from model_release.mirror.local import content
-from model_release.mirror.manifest import File, Index, Mirror, Snapshot, read_index
-from model_release.stores.base import Store, Stored
+from model_release.mirror.local import File, content
+from model_release.mirror.manifest import Index, Mirror, Snapshot, read_index
+from model_release.mirror.unchanged import Gets
+from model_release.stores.base import Stored
 
 
-def read_mirror(store: Store, found: Stored) -> Mirror:
+def read_mirror(store: Gets, found: Stored) -> Mirror:
     """Read `mirror.json`.
 
     Raises:
@@ -23,7 +25,7 @@ def read_mirror(store: Store, found: Stored) -> Mirror:
     return Mirror.read(found.body, where=f"{store.uri}/{keys.TOP}")
 
 
-def read_indexes(store: Store, indexes: list[Index]) -> dict[str, File | None]:
+def read_indexes(store: Gets, indexes: list[Index]) -> dict[str, File | None]:
     """Return what indexes say together, a later one overruling those before it; None is a file that is gone.
 
     Raises:
@@ -40,7 +42,7 @@ def read_indexes(store: Store, indexes: list[Index]) -> dict[str, File | None]:
     return changes
 
 
-def read_files(store: Store, mirror: Mirror) -> dict[str, File]:
+def read_files(store: Gets, mirror: Mirror) -> dict[str, File]:
     """Return every file of a mirror by its path.
 
     Raises:
@@ -49,21 +51,27 @@ def read_files(store: Store, mirror: Mirror) -> dict[str, File]:
     return {path: file for path, file in read_indexes(store, mirror.indexes).items() if file is not None}
 
 
-def fetch_database(store: Store, snapshot: Snapshot, target: Path) -> None:
+def fetch_database(uri: str, download: Callable[[str, Path], None], snapshot: Snapshot, target: Path) -> None:
     """Read a snapshot of the database into a new file.
+
+    Args:
+        uri: of the mirror, for messages.
+        download: brings an object, by its key.
+        snapshot: as `mirror.json` names it.
+        target: the new file.
 
     Raises:
         NotFound: it is gone.
         Corrupt: it is not what was pushed.
     """
-    key = keys.database(snapshot.sha256)
+    key = keys.database(snapshot.packed.sha256)
     packed = target.with_name(f"{target.name}.gz")
-    store.download(key, packed)
+    download(key, packed)
     try:
         with gzip.open(packed) as source, target.open("wb") as out:
             shutil.copyfileobj(source, out, 1024 * 1024)
     except (OSError, EOFError, zlib.error) as error:
-        raise Corrupt(f"this snapshot cannot be unpacked ({error})", where=f"{store.uri}/{key}") from error
+        raise Corrupt(f"this snapshot cannot be unpacked ({error})", where=f"{uri}/{key}") from error
     if content(target) != File(snapshot.size, snapshot.sha256):
-        raise Corrupt("this snapshot is not what was pushed", where=f"{store.uri}/{key}")
+        raise Corrupt("this snapshot is not what was pushed", where=f"{uri}/{key}")
     packed.unlink()

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from model_release.errors import NotFound, UsageError
 from model_release.mirror import keys
-from model_release.mirror.local import Known, Stamp, content, settled, stamp
-from model_release.mirror.manifest import File
+from model_release.mirror.local import File, Known, Stamp, content, settled, stamp
 from model_release.stores.base import Store
 from model_release.stores.bulk import as_done
 

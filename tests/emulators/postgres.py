@@ -61,8 +61,8 @@ def postgres() -> Iterator[Postgres]:
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root; Debian's package brings a user for it
             for each in (folder, word):
                 shutil.chown(each, "postgres", "postgres")
-        options = ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={word}", "--no-sync", "--encoding=UTF8"]
-        _run([*_unprivileged(), binaries / "initdb", f"--pgdata={data}", "--locale=C.UTF-8", *options])
+        login = ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={word}"]
+        _run([*_unprivileged(), binaries / "initdb", f"--pgdata={data}", *login, "--no-sync", "--locale=C.UTF-8"])
         control = [*_unprivileged(), binaries / "pg_ctl", f"--pgdata={data}", "--silent"]
         port = _start(control, folder)
         try:

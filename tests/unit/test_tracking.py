@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from model_release.tracking.address import without_credentials
 
 import cleveland
 from model_release import tracking, training
@@ -17,7 +18,6 @@ from model_release.errors import Contended, NotFound, Refused, Stop, StoreUnavai
 from model_release.gate import Metric
 from model_release.metadata import TrackedRun
 from model_release.spec import Tracking, Validation
-from model_release.tracking.address import without_credentials
 from model_release.training import Trained
 
 TAGS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import mlflow.db
 from filelock import FileLock
@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from model_release.errors import CredentialsRefused, ModelReleaseError, Refused, Stop, StoreUnavailable
 from model_release.spec import Tracking
-from model_release.tracking_uri import database_file, is_file, without_credentials
+from model_release.tracking_uri import Access, database_file, is_file, without_credentials
 
 _CREDENTIALS = (
     "MLFLOW_TRACKING_USERNAME",
@@ -29,14 +29,15 @@ _CREDENTIALS = (
 def connected(tracking: Tracking) -> Iterator[MlflowClient]:
     """Reach MLflow, with its errors mapped into the tree, until the block ends.
 
-    MLflow reads credentials from the environment, anew with each request. Those of an Airflow connection stand there
-    for the length of the block alone, and no others beside them. No two threads may be inside at once.
+    MLflow reads credentials from the environment, anew with each request, and some of its functions the address too,
+    whatever their client says. Both stand there for the length of the block alone, and beside an Airflow connection's
+    credentials no others. No two threads may be inside at once.
 
     Raises:
         SpecError, UsageError: the spec's address is none.
     """
     access = tracking.access()
-    with _environment(access.environment), mapped_errors(tracking):
+    with _environment(access), mapped_errors(tracking):
         yield MlflowClient(access.uri, registry_uri=tracking.registry_uri)
 
 
@@ -118,16 +119,14 @@ def quiet(*names: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(credentials: Mapping[str, str]) -> Iterator[None]:
-    """Hold these credentials, and no others, in the environment; without any, leave it as it is."""
-    if not credentials:
-        yield
-        return
-    before = {name: os.environ.pop(name) for name in _CREDENTIALS if name in os.environ}
-    os.environ.update(credentials)
+def _environment(access: Access) -> Iterator[None]:
+    own = {"MLFLOW_TRACKING_URI": access.uri, **access.environment}
+    names = {*own, *(_CREDENTIALS if access.environment else ())}
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ.update(own)
     try:
         yield
     finally:
-        for name in _CREDENTIALS:
+        for name in names:
             os.environ.pop(name, None)
         os.environ.update(before)

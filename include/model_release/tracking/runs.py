@@ -309,8 +309,8 @@ def _log_model(
 ) -> LoggedModel:
     """Log the fitted pipeline as the run's model.
 
-    Requirements and signature are given, since MLflow takes seconds to infer them. Its fluent `log_model` would write
-    the address into this process's environment.
+    Requirements and signature are given, since MLflow takes seconds to infer them. Its fluent `log_model` would leave
+    the address in this process's environment for good.
     """
     run_id = run.info.run_id
     inputs = _schema(frame[list(pipeline[0].feature_names_in_)])

@@ -232,7 +232,10 @@ class Nightly:
         log.info("%s", verdict["summary"])
         self.chronicle.verdict(verdict, bench.trained.values())
         chosen = bench.trained.get(verdict.get("chosen", ""))
-        verdict |= {"mlflow": self.chronicle.page(chosen.mlflow if chosen else None), "lagging": self.chronicle.lagging}
+        verdict |= {
+            "mlflow": self.chronicle.page(chosen.mlflow if chosen else None),
+            "lagging": [*self.chronicle.lagging],
+        }
         if judged.draft is None or judged.record is None:
             return verdict, []
         if not self._asks:
@@ -276,7 +279,7 @@ class Nightly:
         log.info("%s", answer.words)
         self.chronicle.answer(draft, answer.words, approved=answer.approved)
         told: Json = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
-        told |= {"lagging": self.chronicle.lagging}
+        told |= {"lagging": [*self.chronicle.lagging]}
         live = read_pointer(self.home)
         if answer.approved and (live.pointer.since if live else None) != answer.since:
             told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}

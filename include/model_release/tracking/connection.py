@@ -76,6 +76,8 @@ def mapped_errors(tracking: Tracking) -> Iterator[None]:
         elif status == 429 or status >= 500:
             kind = StoreUnavailable
         said = without_credentials(str(error).partition("\n")[0])[:300]
+        if " failed with exception " in said:  # no answer at all; what follows is the HTTP library's own talk
+            said = f"no answer: {said.partition(' failed with exception ')[0]} failed"
         raise kind(said, where=f"MLflow, experiment {tracking.experiment}", hint=hint) from error
 
 

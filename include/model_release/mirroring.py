@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from model_release.errors import NotFound, UsageError
 from model_release.mirror.local import Source
+from model_release.tracking_uri import database_file, is_file
 
 if TYPE_CHECKING:
     from model_release.spec import Tracking
@@ -26,11 +27,10 @@ def tracked_here(tracking: Tracking | None) -> Source:
     """
     if tracking is None:
         raise NotFound("the spec tracks nothing", where="tracking")
-    from model_release.tracking import embedded_database  # which imports mlflow
-
-    database = embedded_database(tracking)
-    if database is None:
+    uri = tracking.access().uri
+    if not is_file(uri):
         raise NotFound("MLflow keeps its history on a server, whose own backups keep it", where="tracking.uri")
+    database = database_file(uri)
     if not database.exists():
         raise NotFound("this machine does not see the database, or nothing was tracked yet", where=str(database))
     return Source(database, database.parent / ARTIFACTS)

@@ -81,7 +81,7 @@ def outside(database: Path, root: Path) -> list[Path]:
     with _errors(database), closing(_open(database, "ro")) as opened:
         for table, column, condition in _present(opened):
             for (value,) in opened.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {condition}"):  # noqa: S608
-                path = _local(value)
+                path = folder_of(value)
                 if path is not None and not path.is_relative_to(root) and not path.is_relative_to(root.resolve()):
                     found.add(path)
     outermost: list[Path] = []
@@ -112,7 +112,7 @@ def relocate(database: Path, roots: Sequence[str], target: Path) -> None:
         # an experiment that lay elsewhere gets a place for what is logged from now on
         places = opened.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall()
         for experiment, location in places:
-            place = _local(location)
+            place = folder_of(location)
             if place is not None and not place.is_relative_to(target):
                 opened.execute(
                     "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
@@ -127,9 +127,9 @@ def _present(opened: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
             yield table, column, condition or "1"
 
 
-def _local(value: str | None) -> Path | None:
-    """The folder on this machine that an artifact's place names; None for one elsewhere."""
-    parts = urlsplit(value or "")
+def folder_of(place: str | None) -> Path | None:
+    """Return the folder on this machine that a place of artifacts names; None for any other place."""
+    parts = urlsplit(place or "")
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
     return Path(parts.path) if not parts.scheme and parts.path.startswith("/") else None

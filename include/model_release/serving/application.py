@@ -49,7 +49,7 @@ def application(live: Live, *, limit: int, registry: CollectorRegistry | None = 
     _tell(app, live)
     app.add_middleware(WithVersion, live=live)
     instrumentator = Instrumentator(registry=registry, excluded_handlers=["^/metrics$", "^/healthz$", "^/readyz$"])
-    instrumentator.instrument(app).expose(app, tags=[OPERATION])
+    instrumentator.add(metrics.count).instrument(app).expose(app, tags=[OPERATION])
     app.openapi = lambda: document(app, live.served)  # type: ignore[method-assign] # follows what is served
 
     @app.exception_handler(HTTPException)

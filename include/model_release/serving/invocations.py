@@ -1,7 +1,7 @@
 """`POST /invocations`: the contract of MLflow's scoring server and of SageMaker, in their JSON forms and CSV.
 
-The answers are those of `mlflow models serve` on the same release. What is refused is more: MLflow takes a category
-that the model never saw, and a value that is missing where none may be.
+The answers are those of `mlflow models serve` on the same release. More is refused: MLflow takes a category that the
+model never saw, and a value that is missing where none may be.
 """
 
 from __future__ import annotations

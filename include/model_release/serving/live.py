@@ -1,4 +1,4 @@
-"""What is served now: all that changes in the service, by one assignment, and what Prometheus is told of it."""
+"""What is served now: the one thing in the service that changes, by one assignment; what Prometheus is told of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_fastapi_instrumentator.metrics import Info
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.serving.endpoint import answer_problem
@@ -73,8 +74,12 @@ class WithVersion:
             await answer_problem(Problem(500, "the service failed; its log says where"), send_with_version)
 
 
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""The buckets of a request's time: a row takes a quarter of a thousandth."""
+
+
 class Metrics(Collector):
-    """The service's own metrics; those of HTTP come from a library.
+    """What the service counts and tells; of HTTP under the names that a library's dashboards know.
 
     Args:
         live: what they are about.
@@ -93,7 +98,30 @@ class Metrics(Collector):
         self.failed_polls = Counter(
             "model_release_failed_polls", "Attempts to ask the store that failed.", registry=registry
         )
+        self._requests = Counter(
+            "http_requests",
+            "Requests, by the class of their status.",
+            ["handler", "method", "status"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "http_request_duration_seconds",
+            "Until the answer was sent.",
+            ["handler", "method"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._counted: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         registry.register(self)
+
+    def count(self, info: Info) -> None:
+        """Count a request that was answered."""
+        place = (info.modified_handler, info.method, info.modified_status)
+        counted = self._counted.get(place)
+        if counted is None:
+            counted = self._counted[place] = (self._requests.labels(*place), self._seconds.labels(*place[:2]))
+        counted[0].inc()
+        counted[1].observe(info.modified_duration)
 
     def collect(self) -> Iterator[Metric]:
         """Tell what is served at this moment."""

@@ -12,7 +12,7 @@ from mlflow.entities import ViewType
 from mlflow.store.fs2db import migrate
 
 from model_release.errors import Corrupt
-from model_release.tracking.address import local_folder
+from model_release.mirror.database import folder_of
 from model_release.tracking.connection import quiet
 
 
@@ -45,5 +45,5 @@ def import_file_store(mlruns: Path, database: Path) -> list[str]:
                 hint="mend what it names, or move it away",
             ) from error
         experiments = MlflowClient(uri).search_experiments(view_type=ViewType.ALL)
-    folders = {local_folder(each.artifact_location): each.experiment_id for each in experiments}
+    folders = {folder_of(each.artifact_location): each.experiment_id for each in experiments}
     return sorted({str(path.parent) for path, number in folders.items() if path is not None and path.name == number})

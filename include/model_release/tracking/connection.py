@@ -109,8 +109,8 @@ def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
 
 
 def _beside(uri: str) -> SqlAlchemyStore:
-    """Open a SQLite file by the class that MLflow opens it with, and with the place of artifacts, which no client has."""
-    return SqlAlchemyStore(uri, (database_file(uri).parent / "mlruns").as_uri())
+    """Open a SQLite file by the class that MLflow's client opens it with, but with a place for artifacts."""
+    return SqlAlchemyStore(uri, (database_file(uri).parent / "mlruns").as_uri())  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from interposed import Interposed, Request
+from local_mlruns import Local
 from memory_store import MemoryStore
 from model_release.errors import Contended, Corrupt, NotFound, Refused, UsageError
 from model_release.mirror import keys, pull, push
@@ -54,39 +55,6 @@ class Counted:
             return request.perform()
 
         return Interposed(self.inner, between)
-
-
-class Local:
-    """MLflow's data as far as the mirror looks at it: a small database with its tables, and files."""
-
-    def __init__(self, folder: Path, files: int = 0) -> None:
-        self.source = Source(folder / "mlflow.db", folder / "mlruns")
-        self.root = folder / "mlruns"
-        self.root.mkdir(parents=True)
-        self._do("CREATE TABLE alembic_version (version_num TEXT)", "INSERT INTO alembic_version VALUES ('abc')")
-        self._do(
-            "CREATE TABLE experiments (experiment_id INTEGER, artifact_location TEXT)",
-            f"INSERT INTO experiments VALUES (1, '{(self.root / '1').as_uri()}')",  # noqa: S608
-            "CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT)",
-        )
-        for number in range(files):
-            self.run(f"run{number:04d}")
-
-    def run(self, name: str, text: str = "") -> None:
-        """Log a run with one artifact."""
-        self.write(f"1/{name}/artifacts/model.pkl", text or name)
-        place = (self.root / "1" / name / "artifacts").as_uri()
-        self._do(f"INSERT INTO runs VALUES ('{name}', '{place}')")  # noqa: S608
-
-    def write(self, path: str, text: str) -> None:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-
-    def _do(self, *statements: str) -> None:
-        with closing(sqlite3.connect(self.source.database or "")) as opened, opened:
-            for each in statements:
-                opened.execute(each)
 
 
 @pytest.fixture(autouse=True)

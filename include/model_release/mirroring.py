@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 
+_OLD = "an old file store"
+
 
 def tracked_here(tracking: Tracking | None) -> Source:
     """Return the data of a spec's embedded MLflow: the SQLite file, and `mlruns` beside it.
@@ -54,10 +56,7 @@ def found_in(place: Path) -> Iterator[tuple[Source, str | None]]:
         hint = f"give the folder that holds {DATABASE} and {ARTIFACTS}, or the database itself"
         raise UsageError("there is no MLflow data here", where=str(place), hint=hint)
     elif find_spec("mlflow") is None:
-        yield (
-            Source(None, folder / ARTIFACTS),
-            "an old file store, mirrored as files, since MLflow is not here to import it",
-        )
+        yield Source(None, folder / ARTIFACTS), f"{_OLD}, mirrored as files, since MLflow is not here to import it"
     else:
         from model_release.tracking import import_file_store
 
@@ -66,11 +65,9 @@ def found_in(place: Path) -> Iterator[tuple[Source, str | None]]:
             try:
                 roots = import_file_store(folder / ARTIFACTS, database)
             except Corrupt as error:
-                source, told = (
-                    Source(None, folder / ARTIFACTS),
-                    f"an old file store, mirrored as files, since {error.what}",
-                )
+                source = Source(None, folder / ARTIFACTS)
+                told = f"{_OLD}, mirrored as files, since {error.what}"
             else:
                 source = Source(database, folder / ARTIFACTS, tuple(roots))
-                told = "an old file store, imported by MLflow's own migration: what is pulled is a SQLite history"
+                told = f"{_OLD}, imported by MLflow's own migration: what is pulled is a SQLite history"
             yield source, told

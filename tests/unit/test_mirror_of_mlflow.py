@@ -189,7 +189,8 @@ def test_while_runs_are_logged_what_the_database_names_is_there(tmp_path: Path) 
     folder, done = tmp_path / "here", tmp_path / "done"
     folder.mkdir()
     writer = python(LOG, folder, 15, done)
-    store, seen = LocalStore(tmp_path / "bucket"), []
+    store = LocalStore(tmp_path / "bucket")
+    seen: list[int] = []
     while writer.poll() is None:
         if done.exists():
             push(store, Source(folder / "mlflow.db", folder / "mlruns"))
@@ -226,9 +227,7 @@ def test_an_old_file_store_is_imported_by_mlflow(tmp_path: Path) -> None:
     assert len(there["predictions"]) == 4 and sorted(there["notes"]) == ["0", "1"]
 
     metric = next((moved / "mlruns").glob("*/*/metrics/accuracy"))
-    metric.write_text(
-        metric.read_text() * 2
-    )  # as MLflow itself writes what was logged before a model; it cannot read it
+    metric.write_text(metric.read_text() * 2)  # as MLflow writes what is logged before a model, and cannot import
     ran = CliRunner().invoke(app, ["mlruns", "push", (tmp_path / "other").as_uri(), "--from", str(moved)])
     assert ran.exit_code == 0 and "mirrored as files, since MLflow's migration" in ran.output, ran.output
 

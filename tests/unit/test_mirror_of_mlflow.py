@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mlflow_history import log, look, register
+from model_release import tracking
 from model_release.cli import app
 from model_release.mirror import database
 from model_release.mirror.local import Source
@@ -22,97 +24,16 @@ from model_release.mirror.push import push
 from model_release.stores.local import LocalStore
 from model_release.stores.reading import open_reader
 
-LOG = """
-import sys
-import warnings
-from pathlib import Path
-warnings.simplefilter("ignore")
-from model_release import tracking
-from model_release.spec import Tracking
-import mlflow, mlflow.sklearn
-from mlflow import MlflowClient
-from sklearn.dummy import DummyClassifier
-
-folder, count, done = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-uri = f"sqlite:///{folder}/mlflow.db"
-tracking.prepare(Tracking(uri=uri, experiment="hearts", registered_model="heart"))
-mlflow.set_tracking_uri(uri)
-mlflow.set_experiment("hearts")
-client = MlflowClient()
-model = DummyClassifier(strategy="constant", constant=1).fit([[0.0]], [1])
-for number in range(count):
-    with mlflow.start_run(run_name=str(number)) as run:
-        mlflow.log_param("number", number)
-        mlflow.log_text(str(number), "notes/of the run.txt")
-        logged = mlflow.sklearn.log_model(
-            model, name="model", serialization_format="cloudpickle", pip_requirements=["scikit-learn"]
-        )
-        mlflow.log_metric("accuracy", number / 10)
-    with (done.open("a")) as out:
-        out.write(run.info.run_id + chr(10))
-if "register" in sys.argv:
-    client.create_registered_model("heart")
-    for each in client.search_logged_models([run.info.experiment_id]):
-        named = {"run_id": each.source_run_id, "model_id": each.model_id}
-        version = client.create_model_version("heart", each.model_uri, **named)
-    client.set_registered_model_alias("heart", "champion", version.version)
-    client.delete_run(client.search_runs([run.info.experiment_id], "params.number = '0'")[0].info.run_id)
-"""
-
-LOOK = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-import mlflow, mlflow.pyfunc
-from mlflow import MlflowClient
-from mlflow.entities import ViewType
-mlflow.set_tracking_uri(sys.argv[1])
-client = MlflowClient()
-experiments = client.search_experiments(view_type=ViewType.ALL)
-numbers = [each.experiment_id for each in experiments]
-runs = client.search_runs(numbers, run_view_type=ViewType.ALL, order_by=["run_id"])
-models = client.search_logged_models(numbers)
-versions = client.search_model_versions()
-table = mlflow.search_runs(numbers)
-table = table[sorted({*table.columns} - {"artifact_uri"})]
-loaded = [f"runs:/{each.source_run_id}/model" for each in models] + [each.model_uri for each in models]
-loaded += [f"models:/{each.name}/{each.version}" for each in versions]
-loaded += ["models:/heart@champion"] if versions else []
-print(json.dumps({
-    "runs": [[each.info.run_id, each.info.lifecycle_stage, each.data.params, each.data.metrics] for each in runs],
-    "table": table.to_json(),
-    "aliases": {each.name: {**each.aliases} for each in client.search_registered_models()},
-    "predictions": {uri: mlflow.pyfunc.load_model(uri).predict([[1.0]]).tolist() for uri in loaded},
-    "notes": [mlflow.artifacts.load_text(each.info.artifact_uri + "/notes/of the run.txt") for each in runs],
-    "places": [each.info.artifact_uri for each in runs],
-}))
-"""
-
-
-def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ALLOW_FILE_STORE": "true", "GIT_PYTHON_REFRESH": "quiet"}
-    words = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def output_of(process: subprocess.Popen[str]) -> str:
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    return out
-
-
-def look(folder: Path) -> dict[str, Any]:
-    """What MLflow shows of a history, with every model loaded."""
-    found: dict[str, Any] = json.loads(output_of(python(LOOK, f"sqlite:///{folder}/mlflow.db")).splitlines()[-1])
-    return found
-
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs with models, all registered, the last one the champion, the first one deleted."""
     folder = tmp_path_factory.mktemp("logged") / "var" / "mlflow"
     folder.mkdir(parents=True)
-    output_of(python(LOG, folder, 3, folder / "done", "register"))
+    uri = f"sqlite:///{folder}/mlflow.db"
+    tracking.prepare(Tracking(uri=uri, experiment="hearts", registered_model="heart"))
+    log(uri, 3)
+    register(uri)
     return folder
 
 
@@ -187,8 +108,11 @@ def test_no_column_names_the_old_place(history: Path, tmp_path: Path) -> None:
 def test_while_runs_are_logged_what_the_database_names_is_there(tmp_path: Path) -> None:
     """Pushed again and again while another process logs; after each push, what a restore would have is complete."""
     folder, done = tmp_path / "here", tmp_path / "done"
-    folder.mkdir()
-    writer = python(LOG, folder, 15, done)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    tracking.prepare(Tracking(uri=uri, experiment="hearts", registered_model="heart"))
+    code = f"from pathlib import Path; from mlflow_history import log; log({uri!r}, 15, Path({str(done)!r}))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    writer = subprocess.Popen([sys.executable, "-c", code], env=env, stderr=subprocess.DEVNULL)
     store = LocalStore(tmp_path / "bucket")
     seen: list[int] = []
     while writer.poll() is None:
@@ -206,15 +130,14 @@ def test_while_runs_are_logged_what_the_database_names_is_there(tmp_path: Path) 
             for (place,) in finished:
                 assert (Path(place.removeprefix("file://")) / "notes" / "of the run.txt").exists()
             seen.append(len(ready))
-    output_of(writer)
+    assert writer.returncode == 0
     assert len(seen) >= 3 and 0 < seen[0] < seen[-1], seen
 
 
 def test_an_old_file_store_is_imported_by_mlflow(tmp_path: Path) -> None:
-    log = LOG.replace('f"sqlite:///{folder}/mlflow.db"', 'str(folder / "mlruns")').replace("tracking.prepare(", "str(")
     old = tmp_path / "old"
     old.mkdir()
-    output_of(python(log.replace("Tracking(uri=uri", "dict(uri=uri"), old, 2, tmp_path / "done"))
+    log(str(old / "mlruns"), 2)
     assert [*(old / "mlruns").glob("*/meta.yaml")]
     moved = old.rename(tmp_path / "moved")
     bucket = (tmp_path / "bucket" / "mlruns").as_uri()

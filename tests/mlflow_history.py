@@ -25,7 +25,7 @@ def mlflow_at(uri: str) -> Iterator[Any]:
         try:
             yield mlflow
         finally:
-            mlflow.set_tracking_uri(None)
+            mlflow.set_tracking_uri("")
             os.environ.clear()
             os.environ.update(before)
 

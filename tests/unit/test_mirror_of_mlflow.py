@@ -21,6 +21,7 @@ from model_release.mirror import database
 from model_release.mirror.local import Source
 from model_release.mirror.pull import pull
 from model_release.mirror.push import push
+from model_release.spec import Tracking
 from model_release.stores.local import LocalStore
 from model_release.stores.reading import open_reader
 

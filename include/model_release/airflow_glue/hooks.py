@@ -6,11 +6,14 @@ connection keep working. Time-outs and retries are the destination's own.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from model_release.stores import Store, open_store
-from model_release.stores.uris import SCHEMES, StoreUri, parse
 from model_release.transfer import TransferSettings
+
+if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
+    from model_release.stores import Store
+    from model_release.stores.uris import StoreUri
 
 
 def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
@@ -20,6 +23,9 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
         UsageError: not a URI that any store answers to.
         AirflowNotFoundException: there is no such connection.
     """
+    from model_release.stores import open_store
+    from model_release.stores.uris import SCHEMES, parse
+
     if urlsplit(uri).scheme not in SCHEMES:
         return open_store(uri, settings)
     parts = parse(uri)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from model_release.errors import UsageError
 from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
+    from model_release.signing import SigningKey
     from model_release.stores import Store
     from model_release.stores.uris import StoreUri
+
+_OF_A_KEY = {"private_key", "certificates"}
 
 
 def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
@@ -38,6 +42,31 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
             return _gcs(parts, parts.connection, settings)
         case _:
             return _azure(parts, parts.connection, settings)
+
+
+def key_of_connection(name: str) -> SigningKey:
+    """Return the key of a connection: `private_key` and `certificates` of its extra, the passphrase as its password.
+
+    Raises:
+        UsageError: the connection holds no signing key.
+        AirflowNotFoundException: there is no such connection.
+    """
+    from airflow.sdk import Connection
+
+    from model_release.signing import SigningKey
+
+    connection = Connection.get(name)
+    extra, where = connection.extra_dejson, f"connection {name}"
+    unknown = sorted(extra.keys() - _OF_A_KEY)
+    if unknown or not extra.get("private_key"):
+        what = f"its extra has {', '.join(unknown)}" if unknown else "its extra has no private_key"
+        raise UsageError(what, where=where, hint=f"known: {', '.join(sorted(_OF_A_KEY))}, each as PEM")
+    return SigningKey.read(
+        extra["private_key"].encode(),
+        passphrase=connection.password,
+        certificates=extra.get("certificates", "").encode(),
+        where=where,
+    )
 
 
 def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:

@@ -14,7 +14,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.forms import APPROVE
-from model_release.airflow_glue.hooks import open_through_hooks
+from model_release.airflow_glue.hooks import key_of_connection, open_through_hooks
 from model_release.errors import UsageError
 from model_release.layout import run_token
 from model_release.spec import Spec
@@ -33,7 +33,8 @@ def tonight(spec: Spec) -> Nightly:
     from model_release.nightly import Nightly
 
     context = get_current_context()
-    return Nightly(_as_asked(spec, context["params"]), run_facts(context), opener=open_through_hooks)
+    asked = _as_asked(spec, context["params"])
+    return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
 def by_hand(spec: Spec) -> Operation:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, XComArg
 
+from model_release.request import Action
 from model_release.spec import Spec
 from model_release.version import Bump
 
@@ -76,8 +77,6 @@ def retrain_params(spec: Spec) -> dict[str, Param]:
 
 def operate_params() -> dict[str, Param]:
     """Return the form of an act on the releases."""
-    from model_release.operating import Action  # with all that an act takes, which no other DAG needs
-
     return {
         "action": Param(
             type="string",

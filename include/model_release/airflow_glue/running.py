@@ -17,6 +17,7 @@ from model_release.airflow_glue.forms import APPROVE
 from model_release.airflow_glue.hooks import key_of_connection, open_through_hooks
 from model_release.errors import UsageError
 from model_release.layout import run_token
+from model_release.request import Action, Request
 from model_release.spec import Spec
 from model_release.version import Bump, Version
 
@@ -39,7 +40,7 @@ def tonight(spec: Spec) -> Nightly:
 
 def by_hand(spec: Spec) -> Operation:
     """Return what the person asked for whose run's task is running."""
-    from model_release.operating import Action, Operation, Request
+    from model_release.operating import Operation
     from model_release.places import Places
 
     context = get_current_context()

@@ -111,7 +111,7 @@ def tools(place: Place, installed: str | None) -> Mapping[str, Callable[[Path], 
     """Return by tool the command lines that bring the files into a folder, one after the other."""
     uri, there = f"{place.uri}/{MODEL}", f"s3://{place.uri.removeprefix('s3://')}/{MODEL}/v1.0.0"
     found: dict[str, Callable[[Path], list[list[str]]]] = {
-        OURS: lambda to: [[sys.executable, "-m", "model_release.cli", "pull", uri, "--to", str(to)]],
+        OURS: lambda to: [[sys.executable, "-m", "model_release", "pull", uri, "--to", str(to)]],
     }
     if installed:
         found[INSTALLED] = lambda to: [[installed, "pull", uri, "--to", str(to)]]

@@ -1,0 +1,21 @@
+"""The script `model-release`. What a consumer runs at every start of a container starts in a tenth of a second."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    from model_release.client.command import COMMANDS
+    from model_release.client.command import main as consume
+
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        consume(sys.argv[1:])
+    from model_release.cli import main as others
+
+    others()
+
+
+if __name__ == "__main__":
+    main()

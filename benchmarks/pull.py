@@ -1,7 +1,7 @@
 """How long a consumer takes to get a release of three files, as a whole process, beside what others use for that.
 
 `aws` and `s5cmd` read the same files from the same SeaweedFS. The Hugging Face hub client reads them from a local
-server that speaks its protocol. Each round runs every tool once, each round in another order; the table has the medians.
+server that speaks its protocol. Each round runs every tool once, in another order; the table has the medians.
 Then the requests are counted that a poll costs when nothing has changed.
 
     PYTHONPATH=include:tests python -m benchmarks.pull --runs 15

@@ -7,10 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command that the arguments name."""
-    from model_release.client.command import COMMANDS
-    from model_release.client.command import main as consume
+    if sys.argv[1:2] in (["pull"], ["watch"]):
+        from model_release.client.command import main as consume
 
-    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
         consume(sys.argv[1:])
     from model_release.cli import main as others
 

@@ -1,4 +1,4 @@
-"""The consumer's commands, `pull` and `watch`, by the standard library alone: a pull is over before typer is imported."""
+"""The consumer's commands, `pull` and `watch`, by the standard library: a pull ends before typer would be imported."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from typing import NoReturn
 from model_release import client
 from model_release.client import Pulled
 from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, UsageError
-
-COMMANDS = ("pull", "watch")
 
 PULL = """\
 Bring a release here: exactly the files of its manifest, each verified, swapped in as one.
@@ -67,7 +65,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="model-release", add_help=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, words in zip(COMMANDS, (PULL, WATCH), strict=True):
+    for name, words in (("pull", PULL), ("watch", WATCH)):
         command = commands.add_parser(
             name, description=words, epilog=STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter
         )
@@ -84,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="SECONDS",
                 type=_seconds,
                 default=30.0,
-                help="between polls, give or take a fifth: 30",
+                help="between polls, give or take a fifth",
             )
             add(
                 "--run",

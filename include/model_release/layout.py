@@ -56,6 +56,11 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([base.rstrip("/"), *parts]) + mark + query
 
 
+def folder_name(uri: str) -> str:
+    """Return the name of the folder that a URI ends in: `heart-disease-models`."""
+    return uri.rpartition("/")[2]
+
+
 def run_token(run_id: str) -> str:
     """Return a key segment for a run: readable, and different for different run ids.
 

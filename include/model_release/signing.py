@@ -199,6 +199,16 @@ def verify(folder: Path, trust: Path, *, model: str | None, version: Version | N
     return manifest
 
 
+def fits(signature: bytes, manifest: Manifest) -> bool:
+    """Whether a signature speaks of just these files and this manifest. By whom it is needs a key to tell: `check`."""
+    try:
+        statement, _ = _read_bundle(signature, where=layout.SIGNATURE)
+    except Corrupt:
+        return False
+    digests = {entry.path: entry.sha256 for entry in manifest.files}
+    return _digests(statement) == {**digests, layout.MANIFEST: manifest.sha256()}
+
+
 def check(
     folder: Path, signature: bytes, anchors: bytes, *, where: str, trusted: str = "the trusted key"
 ) -> tuple[Manifest, str]:

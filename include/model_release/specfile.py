@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from model_release.errors import SpecError
 from model_release.spec import Spec
+from model_release.tracking_uri import without_credentials
 
 SPECS_VARIABLE = "MODEL_RELEASE_SPECS"
 """Environment variable: a spec file, a folder of them, or several joined by the system's path separator."""
@@ -61,10 +62,10 @@ def load_spec(path: Path) -> Spec:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
     try:
-        tree = yaml.compose(text, Loader=_Loader)
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are the safe ones
+        loader = _Loader(text)
+        tree = loader.get_single_node()
         repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
-        document = json.dumps(value, default=str)
+        document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45; an anchor inside itself
         raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
     if not isinstance(tree, yaml.MappingNode):
@@ -118,7 +119,7 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
         case _:
             text = fault["msg"].removeprefix("Value error, ")
             if not isinstance(fault["input"], dict | list):
-                text += f" (it says {fault['input']!r})"
+                text += f" (it says {without_credentials(repr(fault['input']))})"
     return f"line {_line(tree, location)}: {key}: {text}"
 
 

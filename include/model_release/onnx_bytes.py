@@ -1,8 +1,8 @@
 """Whether an ONNX file has all of its data in itself, told from its bytes alone.
 
-A file may keep weights in other files, by a path, in any tensor of any graph inside it. Given bytes, onnxruntime refuses
-those of the outer graph, and reads those of a subgraph from the working directory. So the file is walked before it is
-opened: it is a message of Protocol Buffers, of which only the fields that lead to tensors are followed.
+A file may keep weights in other files, by a path, in any tensor of any graph inside it. Given bytes, onnxruntime
+refuses those of the outer graph, and reads those of a subgraph from the working directory. So the file is walked before
+it is opened: it is a message of Protocol Buffers, of which only the fields that lead to tensors are followed.
 """
 
 from __future__ import annotations

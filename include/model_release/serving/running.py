@@ -18,6 +18,8 @@ from model_release.client import Watcher
 from model_release.client.fetching import Progress
 from model_release.client.folder import CURRENT, Folder, checked_copy
 from model_release.client.pulling import Puller
+from model_release.metadata import Manifest
+from model_release.pointer import Pointer
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.logs import log_as_json
@@ -85,11 +87,13 @@ def is_release(folder: Path) -> bool:
 def _released(folder: Path, settings: Settings) -> Served:
     pulled = (folder / CURRENT).is_dir()
     copy = (folder / CURRENT).resolve() if pulled else folder
-    manifest = checked_copy(copy)
+    manifest = Manifest.read(checked_copy(copy).body, where=str(copy))
     if settings.trust is not None:
         signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
     known = Folder(folder).remembered() if pulled else None
-    pointer = known.pointer if known is not None and known.pointer.version == manifest.version else None
+    pointer = None
+    if known is not None and known.version == manifest.version:
+        pointer = Pointer.read(known.body, where=str(folder))
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)
 
 

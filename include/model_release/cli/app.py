@@ -27,6 +27,7 @@ _MODULES = {
     "acts": ("rollback", "promote", "hold", "unhold", "quarantine"),
     "publishing": ("publish", "adopt"),
     "comparing": ("diff", "reproduce"),
+    "serving": ("serve",),
     "checkup": ("doctor",),
     "upkeep": ("reconcile", "prune", "recover", "rehome"),
 }

@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 from model_release.errors import UsageError
 from model_release.signing import SigningKey
-
-
 from model_release.stores import Store, open_store
 from model_release.stores.uris import SCHEMES, StoreUri, parse
 from model_release.tracking_uri import Access

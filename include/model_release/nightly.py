@@ -28,6 +28,7 @@ from model_release.release.probe import check_conditions
 from model_release.release.promote import Promotion
 from model_release.release.publish import keep, place, recall, seal, stage
 from model_release.release.reconcile import Follower
+from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec import Spec
 from model_release.stores import Store, open_store
 from model_release.version import Bump, Version
@@ -101,12 +102,14 @@ class Nightly:
         spec: the model, as this run was asked to train it.
         run: the facts of the run.
         opener: from a URI and its settings to the store; Airflow's goes through the provider hooks.
+        keys: from the name in the spec to the key that signs; Airflow's reads the connection.
     """
 
-    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store) -> None:
+    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store, keys: KeySource = needed_key) -> None:
         self.spec = spec
         self.run = run
         self._open = opener
+        self._keys = keys
 
     @cached_property
     def chronicle(self) -> Chronicle:
@@ -124,7 +127,12 @@ class Nightly:
         return self.places.home
 
     def reconcile(self) -> Json:
-        """Check that every destination keeps to conditions, and make good whatever an earlier run left undone."""
+        """Check that every destination keeps to conditions, and make good whatever an earlier run left undone.
+
+        A key that is missing, or none, shows here as well, before anything is trained.
+        """
+        if self._key is not None:
+            log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
         for each in [Follower(self.home), *self.places.followers]:
             try:
                 check_conditions(each.store)
@@ -299,7 +307,13 @@ class Nightly:
         claim = self._claim(order["version"])
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
-            sent = place(claim, home=self.home, target=target, inspect=partial(loading.check, manifest=claim.metadata))
+            sent = place(
+                claim,
+                home=self.home,
+                target=target,
+                inspect=partial(loading.check, manifest=claim.metadata),
+                key=self._key,
+            )
         except ModelReleaseError as error:
             if destination.required:
                 raise
@@ -344,6 +358,10 @@ class Nightly:
     @cached_property
     def _data(self) -> Store:
         return self._open(self.spec.dataset_uri(), self.spec.home.transfer)
+
+    @cached_property
+    def _key(self) -> SigningKey | None:
+        return self._keys(self.spec.signing.connection) if self.spec.signing else None
 
     def _claim(self, version: str) -> Claim:
         claim = read_claim(self.home, Version.parse(version))

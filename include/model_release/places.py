@@ -14,7 +14,7 @@ from model_release.metadata import Manifest
 from model_release.release.catalog import live_manifest, read_pointer
 from model_release.release.reconcile import Follower, Reconciled, reconcile
 from model_release.retention import Retention
-from model_release.spec import Destination, Spec, Tracking
+from model_release.spec import Destination, Signing, Spec, Tracking
 from model_release.stores import Store, open_store
 from model_release.transfer import TransferSettings
 
@@ -34,6 +34,7 @@ class Places:
         followers: the same folder at the other destinations.
         tracking: where MLflow keeps the model's registry; None where nothing is tracked.
         retention: what pruning keeps.
+        signing: whose key signs the releases; None where the spec does not tell.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Places:
         *,
         tracking: Tracking | None = None,
         retention: Retention = KEEP,
+        signing: Signing | None = None,
     ) -> None:
         self.home = home
         self.followers = list(followers)
         self.tracking = tracking
         self.retention = retention
+        self.signing = signing
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Places:
@@ -57,7 +60,7 @@ class Places:
             return opener(spec.model_uri(destination), destination.transfer)
 
         followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
-        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention)
+        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention, signing=spec.signing)
 
     @property
     def others(self) -> list[Store]:

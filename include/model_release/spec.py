@@ -251,6 +251,12 @@ class Tracking(Strict):
         return found
 
 
+class Signing(Strict):
+    """Whose key signs the releases: that of an Airflow connection. The key itself has no place in a spec."""
+
+    connection: str = Field(pattern=r"^[\w.-]+$")
+
+
 class Approvers(Strict):
     """Who is asked before a version is made, where the spec says `approval: required`.
 
@@ -290,6 +296,7 @@ class Spec(Strict):
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         retention: how long releases are kept.
+        signing: whose key signs the releases; None: they are not signed.
         approval: whether a person is asked before an accepted candidate becomes a version that may go live.
     """
 
@@ -307,6 +314,7 @@ class Spec(Strict):
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
+    signing: Signing | None = None
     approval: Literal["required", "never"] = "never"
     approvers: Approvers = Approvers()
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")

@@ -9,10 +9,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from model_release.errors import UsageError
+from model_release.signing import SigningKey
 from model_release.stores import Store, open_store
 from model_release.stores.uris import SCHEMES, StoreUri, parse
 from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
+
+_OF_A_KEY = {"private_key", "certificates"}
 
 
 def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
@@ -47,9 +50,9 @@ def mlflow_at(connection_id: str) -> Access:
         UsageError: the connection has no host.
         AirflowNotFoundException: there is no such connection.
     """
-    from airflow.sdk import BaseHook
+    from airflow.sdk import Connection
 
-    found = BaseHook.get_connection(connection_id)
+    found = Connection.get(connection_id)
     where = f"connection {connection_id}"
     if not found.host:
         raise UsageError("has no host", where=where, hint="write MLflow's address there: https://mlflow.example.org")
@@ -62,6 +65,29 @@ def mlflow_at(connection_id: str) -> Access:
     if found.login:
         return Access(host, {"MLFLOW_TRACKING_USERNAME": found.login, "MLFLOW_TRACKING_PASSWORD": secret})
     return Access(host, {"MLFLOW_TRACKING_TOKEN": secret} if secret else {})
+
+
+def key_of_connection(name: str) -> SigningKey:
+    """Return the key of a connection: `private_key` and `certificates` of its extra, the passphrase as its password.
+
+    Raises:
+        UsageError: the connection holds no signing key.
+        AirflowNotFoundException: there is no such connection.
+    """
+    from airflow.sdk import Connection
+
+    connection = Connection.get(name)
+    extra, where = connection.extra_dejson, f"connection {name}"
+    unknown = sorted(extra.keys() - _OF_A_KEY)
+    if unknown or not extra.get("private_key"):
+        what = f"its extra has {', '.join(unknown)}" if unknown else "its extra has no private_key"
+        raise UsageError(what, where=where, hint=f"known: {', '.join(sorted(_OF_A_KEY))}, each as PEM")
+    return SigningKey.read(
+        extra["private_key"].encode(),
+        passphrase=connection.password,
+        certificates=extra.get("certificates", "").encode(),
+        where=where,
+    )
 
 
 def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:

@@ -12,7 +12,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.forms import APPROVE
-from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
+from model_release.airflow_glue.hooks import key_of_connection, mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import MlflowRun
 from model_release.errors import UsageError
 from model_release.housekeeping import Housekeeping
@@ -31,7 +31,7 @@ def tonight(spec: Spec) -> Nightly:
     """Return the chain of the run whose task is running."""
     context = get_current_context()
     asked = _as_asked(_with_connections(spec), context["params"])
-    return Nightly(asked, run_facts(context), opener=open_through_hooks)
+    return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
 def by_hand(spec: Spec) -> Operation:

@@ -25,14 +25,9 @@ def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
     parts = urlsplit(uri)
     match parts.scheme:
         case "file":
-            path = Path(unquote(parts.path))
-            if parts.netloc not in ("", "localhost") or not path.is_absolute():
-                raise UsageError(
-                    f"{uri} is not an absolute folder", hint="write it with three slashes: file:///srv/models"
-                )
-            return LocalStore(path, allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
+            return LocalStore(folder_of(uri), allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
         case "":
-            return LocalStore(Path(uri).expanduser())
+            return LocalStore(folder_of(uri))
         case "s3":
             from model_release.stores import s3
 
@@ -55,3 +50,18 @@ def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
                 where=uri,
                 hint="stores: file:///folder, s3://bucket, gs://bucket, wasb://container@account",
             )
+
+
+def folder_of(uri: str) -> Path:
+    """Return the folder that a `file://` URI or a path names.
+
+    Raises:
+        UsageError: a URI that names no absolute folder.
+    """
+    parts = urlsplit(uri)
+    if not parts.scheme:
+        return Path(uri).expanduser()
+    path = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not path.is_absolute():
+        raise UsageError(f"{uri} is not an absolute folder", hint="write it with three slashes: file:///srv/models")
+    return path

@@ -19,6 +19,7 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)  # before mlflow is imported, which reads them then
 
 from model_release.tracking.connection import prepare  # noqa: E402
+from model_release.tracking.filestore import import_file_store  # noqa: E402
 from model_release.tracking.registry import (  # noqa: E402
     Aliases,
     aliases,
@@ -40,6 +41,7 @@ __all__ = [
     "dismiss",
     "enrol",
     "follow_pointer",
+    "import_file_store",
     "log_candidate",
     "page",
     "prepare",

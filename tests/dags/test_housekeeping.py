@@ -25,9 +25,7 @@ def test_the_graph_is_one_sentence_and_weekly(specs: Callable[..., Path]) -> Non
     dag = load(DAG)
     assert [task.task_id for task in dag.topological_sort() if task.task_id != "mirror"] == CHAIN
     mirror = dag.get_task("mirror")
-    assert not mirror.upstream_list and not mirror.downstream_list, (
-        "what fails there stops nothing else"
-    )
+    assert not mirror.upstream_list and not mirror.downstream_list, "what fails there stops nothing else"
     assert (dag.timetable.expression, dag.catchup, dag.max_active_runs) == ("0 4 * * 0", False, 1)
     specs(housekeeping=None)
     assert not load(DAG).timetable.can_be_scheduled

@@ -11,8 +11,8 @@ import os
 for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the task's own retries do the rest; seven take minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for eight minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the task's own retries do the rest; seven take minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for long
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }.items():

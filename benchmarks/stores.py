@@ -37,7 +37,7 @@ IN_PROCESS = "ours, SDK loaded"
 _LEAVE_OUT = ("AWS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE")
 """No emulator speaks TLS and rclone fails over the first; modules that are compiled each time would measure that."""
 
-_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 """Where the local ends lie. A disk would be measured with the tools, and one tool's removed files slow down the next's:
 ext4 passes by the places of what was just removed, one after the other, at each new file."""
 
@@ -74,7 +74,7 @@ def measure(name: str, load: Load, progress: Progress) -> dict[tuple[str, str, s
     """
     results: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     failures: dict[tuple[str, str, str], str] = {}
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder:
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY) as folder:
         large, many = local_files(Path(folder), size=load.size, count=load.count, each=load.each)
         nowhere = Place(name, uri="", path="")
         tools = [ours(nowhere), *peers(nowhere)]
@@ -118,7 +118,7 @@ def memory(name: str, load: Load) -> dict[tuple[str, int], int]:
     """Return the peak resident memory of our process, in bytes, by way and by size of the file: a quarter and all."""
     peaks = {}
     with (
-        tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder,
+        tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY) as folder,
         PLACES[name]() as place,
         environment(place),
     ):

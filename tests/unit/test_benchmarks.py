@@ -52,3 +52,19 @@ def test_gates_are_asked_about_what_is_known(tmp_path: Path) -> None:
     assert found["same recipe"]["brier"] == found["same recipe"]["apart"] == 0
     assert found["much worse"]["brier"] == -found["much better"]["brier"] > 0.04
     assert found["much worse"]["promoted"]["ours"] == 0
+
+
+def test_a_pull_is_measured_beside_others(tmp_path: Path) -> None:
+    kept = tmp_path / "seconds.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.pull", "--runs", "1", "--polls", "--json", str(kept)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PATH": "", "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {"model-release pull", "huggingface_hub"} <= {*json.loads(kept.read_text())}
+    assert "not measured: s5cmd cp: " in ran.stdout

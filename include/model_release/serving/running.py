@@ -63,6 +63,7 @@ def serve_store(uri: str, to: Path, settings: Settings, progress: Progress | Non
     Raises:
         ModelReleaseError: what is live cannot be pulled, or cannot be served.
     """
+    log_as_json()
     puller = Puller(uri, to, trust=settings.trust, strict=settings.strict, progress=progress)
     pulled = puller.pull()
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=settings.allow_pickle)
@@ -76,6 +77,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
     Raises:
         ModelReleaseError: it does not verify, or cannot be served.
     """
+    log_as_json()
     _run(Live(_released(folder, settings)), settings, None)
 
 
@@ -87,18 +89,16 @@ def is_release(folder: Path) -> bool:
 def _released(folder: Path, settings: Settings) -> Served:
     pulled = (folder / CURRENT).is_dir()
     copy = (folder / CURRENT).resolve() if pulled else folder
-    manifest = Manifest.read(checked_copy(copy).body, where=str(copy))
+    manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
     known = Folder(folder).remembered() if pulled else None
-    pointer = None
-    if known is not None and known.version == manifest.version:
-        pointer = Pointer.read(known.body, where=str(folder))
+    follows = known is not None and known.version == manifest.version
+    pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)
 
 
 def _run(live: Live, settings: Settings, watcher: Watcher | None) -> None:
-    log_as_json()
     app = application(live, limit=settings.max_body)
     config = uvicorn.Config(
         app,

@@ -1,10 +1,10 @@
 """How many requests a second the service answers, beside `mlflow models serve` on the same release.
 
 MLflow serves it twice: the release's folder, which its `MLmodel` lets it open as ONNX, and the same pipeline as
-`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at `/invocations`;
-`/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request than the service
-for its answer. Each round runs every case once, in another order; the table has the medians. Then releases are swapped
-under full load.
+`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at
+`/invocations`; `/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request
+than the service for its answer. Each round runs every case once, in another order; the table has the medians. Then
+releases are swapped under full load.
 
     PYTHONPATH=include:tests python -m benchmarks.serving
 """
@@ -255,11 +255,13 @@ def swap(scratch: Path, *, swaps: int, seconds: float) -> dict[str, Any]:
         trained(strength)
     release(store, STRENGTHS[0])
     body = bodies(scratch, 1)[OURS]
-    with ours(store.as_uri(), "--to", str(scratch / "copies")) as server:
-        with wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found:
-            for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
-                time.sleep(seconds / (swaps + 1))
-                release(store, strength, since=number)
+    with (
+        ours(store.as_uri(), "--to", str(scratch / "copies")) as server,
+        wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found,
+    ):
+        for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
+            time.sleep(seconds / (swaps + 1))
+            release(store, strength, since=number)
     return found
 
 

@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from builders import Chain
+from model_release import client
 from model_release.stores import open_store
 from servable import ROW, golden, release, trained, version_folder
 
@@ -159,8 +160,7 @@ def test_a_store_that_is_away_leaves_what_is_served_and_it_is_called_stale(tmp_p
     release(store, 0.1)
     with web(tmp_path) as port:
         address = f"http://127.0.0.1:{port}/{store.name}"
-        with serving(tmp_path, address, "--to", copies) as service:
-            assert service.model()["stale"] is False
+        client.pull(address, to=copies)
     with serving(tmp_path, address, "--to", copies) as service:
         told = service.model()
         assert (told["version"], told["stale"], told["epoch"]) == ("v1.0.0", True, 1)
@@ -212,8 +212,7 @@ def test_sigterm_ends_it_after_what_runs_and_says_so_first(tmp_path: Path) -> No
 def test_a_folder_that_pull_filled_is_served_as_it_is(tmp_path: Path) -> None:
     store, copies = tmp_path / "heart-disease-models", tmp_path / "copies"
     release(store, 0.1)
-    with serving(tmp_path, store.as_uri(), "--to", str(copies)):
-        pass
+    client.pull(store.as_uri(), to=copies)
     shutil.rmtree(store)
     with serving(tmp_path, str(copies)) as service:
         told = service.model()

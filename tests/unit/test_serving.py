@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import OneHotEncoder
 
+from keys import pem_of, private_key, public_pem
 from model_release.documents import sha256_of
 from model_release.errors import Corrupt, Refused
+from model_release.metadata import FileEntry, InputColumn
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.logs import JsonLines
+from model_release.serving.running import Settings, released
 from model_release.serving.served import open_release
+from model_release.signing import SigningKey, sign
 from servable import ROW, golden, version_folder
 
 LIMIT = 100_000
@@ -261,3 +270,45 @@ def test_a_release_without_an_input_schema_is_not_served(tmp_path: Path) -> None
     folder, manifest = version_folder(tmp_path, 0.1)
     with pytest.raises(Refused, match="tells no input schema"):
         open_release(folder, manifest.model_copy(update={"input_schema": None}), None, allow_pickle=True)
+
+
+def test_a_column_of_text_is_served_by_its_pickle(tmp_path: Path) -> None:
+    table = pd.DataFrame({"site": ["va", "cleveland"] * 10, "age": [float(age) for age in range(40, 60)]})
+    preprocessor = ColumnTransformer([("site", OneHotEncoder(), ["site"]), ("age", "passthrough", ["age"])])
+    model = LogisticRegression().fit(preprocessor.fit_transform(table), [0, 1] * 10)
+    _, manifest = version_folder(tmp_path, 0.1)
+    columns = [
+        InputColumn(name="site", kind="categorical", nullable=False, values=["va", "cleveland"]),
+        InputColumn(name="age", kind="numeric", nullable=False, minimum=18),
+    ]
+    files = []
+    for name, part in (("preprocessor.pkl", preprocessor), ("best_model.pkl", model)):
+        body = pickle.dumps(part)
+        (tmp_path / name).write_bytes(body)
+        files.append(FileEntry(path=name, size=len(body), sha256=sha256_of(body)))
+    made = manifest.model_copy(update={"files": files, "input_schema": columns})
+    with TestClient(application(Live(open_release(tmp_path, made, None, allow_pickle=True)), limit=LIMIT)) as client:
+        rows = [{"age": 50, "site": "cleveland"}, {"age": 50, "site": "va"}]
+        found = client.post("/predict", json=rows).json()["predictions"]
+        assert [each["class"] for each in found] == [1, 0]
+        wrong = client.post("/predict", json={"age": 50, "site": "Va"}).json()
+        assert wrong["error"] == 'row 0, site: must be one of "va", "cleveland"'
+        csv = client.post("/invocations", content="site,age\nva,50\n", headers={"Content-Type": "text/csv"})
+        assert csv.json()["predictions"][0]["label"] == 0
+        inputs = client.get("/v2/models/heart-disease").json()["inputs"]
+        assert [each["datatype"] for each in inputs] == ["BYTES", "FP64"]
+
+
+def test_a_folder_is_served_only_if_somebody_trusted_has_signed_it(tmp_path: Path) -> None:
+    folder, _ = version_folder(tmp_path / "heart-disease-models" / "v1.0.0", 0.1)
+    key = private_key()
+    (tmp_path / "trust.pem").write_bytes(public_pem(key))
+    settings = Settings(trust=tmp_path / "trust.pem")
+    with pytest.raises(Refused, match="it is not signed"):
+        released(folder, settings)
+    signer = SigningKey(pem_of(key), (), public_pem(key))
+    (folder / "model.sig").write_bytes(sign(folder, signer))
+    assert released(folder, settings).version == "v1.0.0"
+    (tmp_path / "trust.pem").write_bytes(public_pem(private_key()))
+    with pytest.raises(Refused):
+        released(folder, settings)

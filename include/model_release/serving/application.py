@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -138,7 +139,7 @@ def _model(served: Served, live: Live) -> dict[str, Any]:
         "since": pointer.since if pointer else None,
         "lineage": pointer.lineage if pointer else None,
         "stale": live.stale,
-        "polled": live.polled,
+        "polled": datetime.fromtimestamp(live.polled, UTC).isoformat(timespec="seconds"),
         "trouble": live.trouble,
         "metrics": {name: figure.model_dump(mode="json") for name, figure in manifest.metrics.items()},
         "classes": {str(found): words for found, words in served.words.items()},

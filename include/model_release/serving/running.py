@@ -78,7 +78,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
         ModelReleaseError: it does not verify, or cannot be served.
     """
     log_as_json()
-    _run(Live(_released(folder, settings)), settings, None)
+    _run(Live(released(folder, settings)), settings, None)
 
 
 def is_release(folder: Path) -> bool:
@@ -86,12 +86,17 @@ def is_release(folder: Path) -> bool:
     return (folder / CURRENT / layout.MANIFEST).is_file() or (folder / layout.MANIFEST).is_file()
 
 
-def _released(folder: Path, settings: Settings) -> Served:
+def released(folder: Path, settings: Settings) -> Served:
+    """Verify and open the release in a folder.
+
+    Raises:
+        ModelReleaseError: it does not verify, or cannot be served.
+    """
     pulled = (folder / CURRENT).is_dir()
     copy = (folder / CURRENT).resolve() if pulled else folder
     manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)
     known = Folder(folder).remembered() if pulled else None
     follows = known is not None and known.version == manifest.version
     pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None
@@ -123,6 +128,7 @@ def _run(live: Live, settings: Settings, watcher: Watcher | None) -> None:
     finally:
         if following is not None:
             following.stop()
+            following.join(1.0)
 
 
 class _Server(uvicorn.Server):

@@ -78,7 +78,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
         ModelReleaseError: it does not verify, or cannot be served.
     """
     log_as_json()
-    _run(Live(released(folder, settings)), settings, None)
+    _run(Live(released(folder, settings), polled=None), settings, None)
 
 
 def is_release(folder: Path) -> bool:

@@ -149,7 +149,7 @@ def test_what_cannot_be_verified_replaces_nothing_and_what_is_mended_does(tmp_pa
         assert service.client.get("/readyz").status_code == 200
         assert "model_release_trouble 1.0" in service.client.get("/metrics").text
         loud = [line for line in service.lines() if line["level"] == "error"]
-        assert "the newest release is not served, and v1.0.0 is served on" in loud[0]["message"]
+        assert "latest cannot be followed, and v1.0.0 is served on" in loud[0]["message"]
         graph.write_bytes(good)
         service.until(lambda: service.model()["version"] == "v1.1.0")
         assert service.model()["trouble"] is None

@@ -115,6 +115,6 @@ def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
     if column is not None and column.values is not None and text in column.values:
         return text
     try:
-        return float(text)
+        return text if "_" in text else float(text)  # Python takes 1_000 for a number, and tables do not mean it
     except ValueError:
         return text

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -52,3 +55,23 @@ def test_gates_are_asked_about_what_is_known(tmp_path: Path) -> None:
     assert found["same recipe"]["brier"] == found["same recipe"]["apart"] == 0
     assert found["much worse"]["brier"] == -found["much better"]["brier"] > 0.04
     assert found["much worse"]["promoted"]["ours"] == 0
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="apt-get install wrk")
+def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: Path) -> None:
+    kept = tmp_path / "serving.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", "--quick", "--json", str(kept)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    measured = json.loads(kept.read_text())
+    assert set(measured["memory"]) == {"ours", "MLflow, ONNX", "MLflow, scikit-learn"}
+    assert all(each["requests"] > 0 for each in measured["requests"].values())
+    swapped = measured["swap"]
+    assert (swapped["failed"], swapped["mixed"], swapped["versions"]) == (0, 0, ["v1.0.0", "v1.1.0"])

@@ -21,7 +21,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
-from keys import pem_of, private_key, public_pem
 from model_release import client
 from model_release.client import Pulled, Watcher
 from model_release.documents import sha256_of
@@ -30,10 +29,8 @@ from model_release.metadata import FileEntry, InputColumn
 from model_release.serving.application import application
 from model_release.serving.live import Live, Metrics
 from model_release.serving.logs import JsonLines
-from model_release.serving.running import Settings, released
 from model_release.serving.served import open_release
 from model_release.serving.watching import Following
-from model_release.signing import SigningKey, sign
 from servable import ROW, golden, release, version_folder
 
 LIMIT = 100_000
@@ -302,21 +299,6 @@ def test_a_column_of_text_is_served_by_its_pickle(tmp_path: Path) -> None:
         assert csv.json()["predictions"][0]["label"] == 0
         inputs = asking.get("/v2/models/heart-disease").json()["inputs"]
         assert [each["datatype"] for each in inputs] == ["BYTES", "FP64"]
-
-
-def test_a_folder_is_served_only_if_somebody_trusted_has_signed_it(tmp_path: Path) -> None:
-    folder, _ = version_folder(tmp_path / "heart-disease-models" / "v1.0.0", 0.1)
-    key = private_key()
-    (tmp_path / "trust.pem").write_bytes(public_pem(key))
-    settings = Settings(trust=tmp_path / "trust.pem")
-    with pytest.raises(Refused, match="it is not signed"):
-        released(folder, settings)
-    signer = SigningKey(pem_of(key), (), public_pem(key))
-    (folder / "model.sig").write_bytes(sign(folder, signer))
-    assert released(folder, settings).version == "v1.0.0"
-    (tmp_path / "trust.pem").write_bytes(public_pem(private_key()))
-    with pytest.raises(Refused):
-        released(folder, settings)
 
 
 class Script(Watcher):

@@ -74,7 +74,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
         ModelReleaseError: it does not verify, or cannot be served.
     """
     log_as_json()
-    _run(Live(released(folder, settings), polled=None), settings, None)
+    _run(Live(_released(folder, settings), polled=None), settings, None)
 
 
 def is_release(folder: Path) -> bool:
@@ -82,17 +82,12 @@ def is_release(folder: Path) -> bool:
     return (folder / CURRENT / layout.MANIFEST).is_file() or (folder / layout.MANIFEST).is_file()
 
 
-def released(folder: Path, settings: Settings) -> Served:
-    """Verify and open the release in a folder.
-
-    Raises:
-        ModelReleaseError: it does not verify, or cannot be served.
-    """
+def _released(folder: Path, settings: Settings) -> Served:
     pulled = (folder / CURRENT).is_dir()
     copy = (folder / CURRENT).resolve() if pulled else folder
     manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=None, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
     known = Folder(folder).remembered() if pulled else None
     follows = known is not None and known.version == manifest.version
     pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None

@@ -39,6 +39,7 @@ from rich.table import Table
 from servable import ROW, release, trained, version_folder
 
 OURS, OURS_MLFLOW, MLFLOW, PIPELINE = "ours, /predict", "ours, /invocations", "MLflow, ONNX", "MLflow, scikit-learn"
+SERVERS = [OURS, OURS_MLFLOW, MLFLOW, PIPELINE]
 MODEL = "random_forest"
 STRENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Of the models that are swapped."""
@@ -291,7 +292,9 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     )
     for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "× ONNX", "× scikit-learn"):
         table.add_column(name, justify="left" if name == "server" else "right")
-    for case, told in sorted(medians.items(), key=lambda each: [int(part) for part in each[0].split(" | ")[1:]]):
+    cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
+    for case in cases:
+        told = medians[case]
         who, rows, clients = case.split(" | ")
         times = [told["requests"] / medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
         figures = (

@@ -1,10 +1,10 @@
 """How many requests a second the service answers, beside `mlflow models serve` on the same release.
 
 MLflow serves it twice: the release's folder, which its `MLmodel` lets it open as ONNX, and the same pipeline as
-`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at `/invocations`;
-`/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request than the service
-for its answer. Each round runs every case once, in another order; the table has the medians. Then releases are swapped
-under full load.
+`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at
+`/invocations`; `/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request
+than the service for its answer. Each round runs every case once, in another order; the table has the medians. Then
+releases are swapped under full load.
 
     PYTHONPATH=include:tests python -m benchmarks.serving
 """
@@ -39,6 +39,7 @@ from rich.table import Table
 from servable import ROW, release, trained, version_folder
 
 OURS, OURS_MLFLOW, MLFLOW, PIPELINE = "ours, /predict", "ours, /invocations", "MLflow, ONNX", "MLflow, scikit-learn"
+SERVERS = [OURS, OURS_MLFLOW, MLFLOW, PIPELINE]
 MODEL = "random_forest"
 STRENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Of the models that are swapped."""
@@ -255,11 +256,13 @@ def swap(scratch: Path, *, swaps: int, seconds: float) -> dict[str, Any]:
         trained(strength)
     release(store, STRENGTHS[0])
     body = bodies(scratch, 1)[OURS]
-    with ours(store.as_uri(), "--to", str(scratch / "copies")) as server:
-        with wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found:
-            for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
-                time.sleep(seconds / (swaps + 1))
-                release(store, strength, since=number)
+    with (
+        ours(store.as_uri(), "--to", str(scratch / "copies")) as server,
+        wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found,
+    ):
+        for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
+            time.sleep(seconds / (swaps + 1))
+            release(store, strength, since=number)
     return found
 
 
@@ -289,7 +292,9 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     )
     for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "× ONNX", "× scikit-learn"):
         table.add_column(name, justify="left" if name == "server" else "right")
-    for case, told in sorted(medians.items(), key=lambda each: [int(part) for part in each[0].split(" | ")[1:]]):
+    cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
+    for case in cases:
+        told = medians[case]
         who, rows, clients = case.split(" | ")
         times = [told["requests"] / medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
         figures = (
@@ -318,7 +323,7 @@ def main() -> None:
     if shutil.which("wrk") is None:
         parser.exit(2, "wrk is missing: apt-get install wrk\n")
     if options.quick:
-        options.rows, options.clients, options.seconds, options.rounds = [1, 100], [2], 1.0, 1
+        options.rows, options.clients, options.seconds, options.rounds = [1], [2], 1.0, 1
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -70,3 +72,23 @@ def test_a_pull_is_measured_beside_others(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert {"model-release pull", "huggingface_hub"} <= {*json.loads(kept.read_text())}
     assert "not measured: s5cmd cp: " in ran.stdout
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="apt-get install wrk")
+def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: Path) -> None:
+    kept = tmp_path / "serving.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", "--quick", "--json", str(kept)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    measured = json.loads(kept.read_text())
+    assert set(measured["memory"]) == {"ours", "MLflow, ONNX", "MLflow, scikit-learn"}
+    assert all(each["requests"] > 0 for each in measured["requests"].values())
+    swapped = measured["swap"]
+    assert (swapped["failed"], swapped["mixed"], swapped["versions"]) == (0, 0, ["v1.0.0", "v1.1.0"])

@@ -97,6 +97,10 @@ class Server:
         """Memory of its largest process, which is the one that answers."""
         return max(map(_resident, _family(self.process.pid)))
 
+    def processor_seconds(self) -> float:
+        """What its processes have used so far."""
+        return sum(map(_processor, _family(self.process.pid)))
+
 
 @contextmanager
 def serving(command: Sequence[str], ready: str, **environment: str) -> Iterator[Server]:
@@ -199,31 +203,30 @@ def compare(
         mlflow(as_pipeline(folder, scratch / "pipeline")) as pipeline,
         Progress(console=Console(stderr=True)) as progress,
     ):
-        urls = {
-            OURS: f"{here.url}/predict",
-            OURS_MLFLOW: f"{here.url}/invocations",
-            MLFLOW: f"{onnx.url}/invocations",
-            PIPELINE: f"{pipeline.url}/invocations",
-        }
+        servers = {OURS: here, OURS_MLFLOW: here, MLFLOW: onnx, PIPELINE: pipeline}
+        paths = {OURS: "/predict"}
+        urls = {who: server.url + paths.get(who, "/invocations") for who, server in servers.items()}
         cases = [(who, number, many) for who in urls for number in rows for many in clients]
         task = progress.add_task("measuring", total=len(cases) * (rounds + 1))
         for turn in range(rounds + 1):
             for who, number, many in order.sample(cases, len(cases)):
                 last = seconds if turn else min(1.0, seconds)  # the first round warms up
+                used = servers[who].processor_seconds()
                 with wrk(urls[who], requests[number][who], clients=many, seconds=last) as told:
                     pass
+                told["processor"] = (servers[who].processor_seconds() - used) * 1e3 / told["requests"]
                 if told["failed"]:
                     raise RuntimeError(f"{who} failed {told['failed']} of {told['requests']} requests")
                 if turn:
                     measured[f"{who} | {number} | {many}"].append(told)
                 progress.advance(task)
-        memory = {"ours": here, MLFLOW: onnx, PIPELINE: pipeline}
-        sizes = {who: server.resident_bytes() for who, server in memory.items()}
+        sizes = {who: servers[who].resident_bytes() for who in (OURS, MLFLOW, PIPELINE)}
     medians = {
         case: {
             "requests": median(each["requests"] / each["seconds"] for each in runs),
             "p50": median(each["p50"] for each in runs),
             "p99": median(each["p99"] for each in runs),
+            "processor": median(each["processor"] for each in runs),
         }
         for case, runs in measured.items()
     }
@@ -278,6 +281,11 @@ def _family(pid: int) -> list[int]:
     return [pid, *children]
 
 
+def _processor(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _resident(pid: int) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -290,7 +298,7 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     table = Table(
         title="one worker each, a random forest of 100 trees; × is requests/s over MLflow's", title_justify="left"
     )
-    for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "× ONNX", "× scikit-learn"):
+    for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× scikit-learn"):
         table.add_column(name, justify="left" if name == "server" else "right")
     cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
     for case in cases:
@@ -301,11 +309,12 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
             f"{told['requests']:,.1f}",
             f"{told['p50']:.2f}",
             f"{told['p99']:.2f}",
+            f"{told['processor']:.3f}",
             *(f"{each:,.1f}" for each in times),
         )
         table.add_row(f"{int(rows):,}", clients, who, *figures)
     for who, size in memory.items():
-        table.add_row("", "", f"{who}: memory", f"{size / 1e6:,.0f} MB")
+        table.add_row("", "", f"{who.partition(' /')[0].strip(',')}: memory", f"{size / 1e6:,.0f} MB")
     return table
 
 

@@ -88,7 +88,7 @@ def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: 
     )
     assert ran.returncode == 0, ran.stderr
     measured = json.loads(kept.read_text())
-    assert set(measured["memory"]) == {"ours", "MLflow, ONNX", "MLflow, scikit-learn"}
+    assert set(measured["memory"]) == {"ours, /predict", "MLflow, ONNX", "MLflow, scikit-learn"}
     assert all(each["requests"] > 0 for each in measured["requests"].values())
     swapped = measured["swap"]
     assert (swapped["failed"], swapped["mixed"], swapped["versions"]) == (0, 0, ["v1.0.0", "v1.1.0"])

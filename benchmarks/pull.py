@@ -1,7 +1,7 @@
 """How long a consumer takes to get a release of three files, as a whole process, beside what others use for that.
 
 `aws` and `s5cmd` read the same files from the same SeaweedFS. The Hugging Face hub client reads them from a local
-server that speaks its protocol. Each round runs every tool once, each round in another order; the table has the medians.
+server that speaks its protocol. Each round runs every tool once, in another order; the table has the medians.
 Then the requests are counted that a poll costs when nothing has changed.
 
     PYTHONPATH=include:tests python -m benchmarks.pull --runs 15
@@ -111,7 +111,7 @@ def tools(place: Place, installed: str | None) -> Mapping[str, Callable[[Path], 
     """Return by tool the command lines that bring the files into a folder, one after the other."""
     uri, there = f"{place.uri}/{MODEL}", f"s3://{place.uri.removeprefix('s3://')}/{MODEL}/v1.0.0"
     found: dict[str, Callable[[Path], list[list[str]]]] = {
-        OURS: lambda to: [[sys.executable, "-m", "model_release.cli", "pull", uri, "--to", str(to)]],
+        OURS: lambda to: [[sys.executable, "-m", "model_release", "pull", uri, "--to", str(to)]],
     }
     if installed:
         found[INSTALLED] = lambda to: [[installed, "pull", uri, "--to", str(to)]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, task
+from airflow.sdk.definitions.param import ParamsDict
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
     housekeeping_params,
     readable_specs,
     show,
+    show_or_skip,
     this_week,
     timetable,
 )
@@ -25,6 +27,7 @@ Press **Trigger** for a dry run: it says what would go, and removes nothing.
 |---|---|
 | Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
 | Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+| Mirror MLflow | brings `mlruns/` at home to the MLflow data of this machine; skipped where that lies on a server |
 | Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
 
 What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
@@ -45,6 +48,11 @@ def housekeeping(spec: Spec) -> None:
         """Remove what runs that died have left, at every destination."""
         show("outcome", this_week(spec).sweep())
 
+    @task(task_display_name="Mirror MLflow")
+    def mirror() -> None:
+        """Bring the mirror of the MLflow data at home to what lies here; nothing is removed there."""
+        show_or_skip("outcome", this_week(spec).mirror())
+
     @task(task_display_name="Doctor")
     def doctor() -> None:
         """Look for damage at every destination; fail if any is there."""
@@ -58,7 +66,6 @@ def housekeeping(spec: Spec) -> None:
         schedule=timetable(spec.housekeeping),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        params=housekeeping_params(),
         tags=["model-release", spec.name],
         default_args={
             "owner": spec.owner,
@@ -69,9 +76,12 @@ def housekeeping(spec: Spec) -> None:
         max_active_runs=1,
     )
     def weekly() -> None:
+        mirror()
         prune() >> sweep() >> doctor()
 
-    weekly()
+    made = weekly()
+    # After its tasks: each would get a copy of the form, to be validated at every parse.
+    made.params = ParamsDict(housekeeping_params())
 
 
 for each in readable_specs(__file__):

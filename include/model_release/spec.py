@@ -21,8 +21,8 @@ from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_valida
 from model_release import tracking_uri
 from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError, UsageError
-from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
+from model_release.policy import Choice, Fraction, GatePolicy
 from model_release.retention import Retention
 from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
@@ -383,6 +383,10 @@ class Spec(Strict):
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""
         return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
+
+    def mlruns_uri(self) -> str:
+        """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
+        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
 
     def source_uri(self) -> str:
         """Return where raw partitions come from; a plain path is taken from the spec's own folder."""

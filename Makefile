@@ -65,7 +65,7 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 .PHONY: bench
-bench: $(READY) azurite ## measure stores, requests, pull and airflow (all, or BENCH=stores; ARGS="--store s3" for a part of it); or BENCH=serving, BENCH=gate, BENCH=soak
+bench: $(READY) azurite ## measure stores, requests, pull and airflow (all, or BENCH=stores; ARGS="--store s3" for a part of it); or BENCH=serving, BENCH=mlruns, BENCH=gate, BENCH=soak
 	@for each in $(or $(BENCH),stores requests pull airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done

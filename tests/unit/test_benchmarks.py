@@ -39,6 +39,22 @@ def test_the_stores_are_measured(tmp_path: Path) -> None:
     assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in measured.values())
 
 
+def test_the_mirror_is_measured(tmp_path: Path) -> None:
+    kept = tmp_path / "seconds.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.mlruns", "--quick", "--tool", "ours", "--json", str(kept)],
+        cwd=CHECKOUT,
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    steps = ("first push", "nothing changed", "ten new runs", "pull")
+    assert set(json.loads(kept.read_text())) == {f"ours | {step}" for step in steps}
+
+
 def test_gates_are_asked_about_what_is_known(tmp_path: Path) -> None:
     kept = tmp_path / "shares.json"
     ran = subprocess.run(

@@ -107,7 +107,7 @@ def connections(writer: dict[str, str], azure_key: str) -> dict[str, dict[str, o
             "conn_type": "wasb",
             "login": AZURE_ACCOUNT,
             "password": azure_key,
-            "host": f"http://azurite.internal:10000/{AZURE_ACCOUNT}",
+            "host": f"http://{AZURE_ACCOUNT}.blob.core.internal:10000",
         },
     }
 

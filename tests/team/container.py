@@ -36,13 +36,15 @@ class Image:
         entrypoint: before the command, where the compose file has none.
         environment: variables.
         files: where what lies in the checkout lies in the image, by path.
-        folder: that commands start in.
+        folder: that commands start in, and may write to.
+        user: name of the user that the compose file has a number for.
     """
 
     entrypoint: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
+    user: str = ""
 
 
 class Container:
@@ -191,6 +193,10 @@ class Container:
         ]
         for path in (Path(sys.executable).resolve(), CHECKOUT):
             lines += [f"chmod a+x root{shlex.quote(str(each))}" for each in path.parents if each.stat().st_mode & 1 == 0]
+        if self.image.user:
+            lines += [f"echo {self.image.user}:x:{self.service.user}::/tmp:/bin/sh >> root/etc/passwd"]
+        if self.image.folder != "/":
+            lines += [f"mkdir -p root{self.image.folder}; chmod a+rwx root{self.image.folder}"]
         for target, source in self.image.files.items():
             lines += self._bind(CHECKOUT / source, target, read_only=True)
         for each in self.service.volumes:

@@ -29,6 +29,7 @@ def images() -> dict[str, Image]:
             environment={"AIRFLOW_HOME": "/opt/airflow", **package},
             files={f"/opt/airflow/{each}": each for each in ("dags", "include/models", "deploy/compose")},
             folder="/opt/airflow",
+            user="airflow",
         ),
         "model-release-service": Image(entrypoint=("model-release",), environment=package),
         "postgres": Image(

@@ -36,7 +36,8 @@ def peers(place: Place) -> list[Tool]:
     match place.name:
         case "folder":
             return [
-                _program("cp -r", "cp", lambda way, shape, local: ["cp", "-rT", *_ends("", place, way, shape, local)])
+                _program("cp -r", "cp", lambda way, shape, local: ["cp", "-rT", *_ends("", place, way, shape, local)]),
+                _program("rsync --fsync", "rsync", lambda *asked: _rsync(place, *asked)),
             ]
         case "s3":
             return [_aws(place), _s5cmd(place), _rclone(place), _sdk("boto3", place)]
@@ -57,6 +58,11 @@ def _absent(name: str) -> Tool:
 def _ends(scheme: str, place: Place, way: str, shape: str, local: Path) -> list[str]:
     remote = f"{scheme}{place.path}/{shape}"
     return [str(local), remote] if way == "up" else [remote, str(local)]
+
+
+def _rsync(place: Place, way: str, shape: str, local: Path) -> list[str]:
+    ends = _ends("", place, way, shape, local)
+    return ["rsync", "-r", "--mkpath", "--fsync", *(f"{end}/" if shape == "many" else end for end in ends)]
 
 
 def _rclone(place: Place) -> Tool:

@@ -14,6 +14,7 @@ from model_release.airflow_glue import (
     announcing,
     asked,
     latest_asset,
+    link_mlflow,
     readable_specs,
     retrain_params,
     said,
@@ -21,6 +22,7 @@ from model_release.airflow_glue import (
     timetable,
     told,
     tonight,
+    with_mlflow_link,
 )
 from model_release.spec import Spec
 
@@ -68,12 +70,15 @@ def retrain(spec: Spec) -> None:
         """Validate what has arrived and freeze it as a snapshot. What was found stands in the XCom `outcome`."""
         outcome, work = tonight(spec).ingest()
         show("outcome", outcome)
+        link_mlflow(outcome.get("mlflow"))
         return work
 
     @task(task_display_name="Train", map_index_template="{{ task.op_kwargs['work']['candidate'] }}")
     def train(work: dict[str, Any]) -> dict[str, Any]:
         """Fit one candidate on every fold and for release, and keep it in staging."""
-        return tonight(spec).train(work)
+        trained = tonight(spec).train(work)
+        link_mlflow(trained["mlflow"])
+        return trained
 
     @task(task_display_name="Evaluate")
     def evaluate(trained: list[dict[str, Any]]) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def retrain(spec: Spec) -> None:
         """Decide, and say why in the XCom `verdict`. What is accepted gets a version."""
         verdict, orders = tonight(spec).gate(evaluated)
         show("verdict", verdict)
+        link_mlflow(verdict["mlflow"])
         return orders
 
     @task(task_display_name="Propose")
@@ -115,7 +121,9 @@ def retrain(spec: Spec) -> None:
         """Publish the version, and move `latest` to it where the rules allow."""
         if not len(uploaded):  # the same, for a cleared run whose gate says no
             raise AirflowSkipException("nothing was uploaded")
-        return tonight(spec).update_latest(list(uploaded))
+        done = tonight(spec).update_latest(list(uploaded))
+        link_mlflow(done["mlflow"])
+        return done
 
     @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
@@ -153,11 +161,14 @@ def retrain(spec: Spec) -> None:
         max_active_runs=1,
     )
     def nightly() -> None:
-        trained = train.expand(work=ingest(reconcile()))
-        orders = gate(evaluate(trained))
+        work = ingest(reconcile())
+        trained = train.expand(work=work)
+        orders = gated = gate(evaluate(trained))
         if spec.approval == "required":
-            orders = consent(orders, asked(spec, propose(orders)))
-        report(announce(update_latest(upload.expand(order=orders))))
+            orders = consent(gated, asked(spec, propose(gated)))
+        released = update_latest(upload.expand(order=orders))
+        report(announce(released))
+        with_mlflow_link(spec, work, trained, gated, released)
 
     nightly()
 

@@ -20,6 +20,7 @@ from model_release.release.catalog import check_file, fetch, history, live_manif
 from model_release.release.numbers import take_number
 from model_release.release.promote import Promotion, follow, promote, refresh_latest
 from model_release.release.publish import place, seal, stage
+from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from model_release.version import FIRST, Bump
 
@@ -103,6 +104,7 @@ class Chain:
 
     home: Store
     followers: Sequence[Store] = field(default=())
+    key: SigningKey | None = None
 
     def claim(self, made: Made, *, bump: Bump | None = None) -> Claim:
         """Stage the files and take a number."""
@@ -113,7 +115,7 @@ class Chain:
         """Put the release in place everywhere; home's manifest comes last."""
         claim = self.claim(made, bump=bump)
         for target in [*self.followers, self.home]:
-            place(claim, home=self.home, target=target)
+            place(claim, home=self.home, target=target, key=self.key)
         return seal(self.home, claim)
 
     def promote(self, manifest: Manifest, *, since: int | None = None) -> Promotion:

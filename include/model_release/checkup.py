@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from model_release import layout
 from model_release.errors import ModelReleaseError
+from model_release.metadata import Manifest
 from model_release.places import Places
 from model_release.release.doctor import aside, disputed, examine
 from model_release.release.examine_history import RECONCILES, settling
@@ -71,7 +72,7 @@ def checkup(
     def look() -> list[Finding]:
         grace = timedelta(hours=places.retention.grace_hours)
         found = examine(places.home, places.others, read_data=read_data, grace=grace, tell=tell)
-        return [*found, *_alias(places, found)]
+        return [*found, *_aliases(places, found)]
 
     left = look()
     found, failures = dict.fromkeys(left), list[ModelReleaseError]()
@@ -118,27 +119,37 @@ def _mend(places: Places, found: Collection[Finding], by: str) -> list[ModelRele
     return failures
 
 
-def _alias(places: Places, found: Collection[Finding]) -> Iterator[Finding]:
-    """Compare MLflow's alias with what is live; a registry that does not answer keeps nothing else from being seen."""
+def _aliases(places: Places, found: Collection[Finding]) -> Iterator[Finding]:
+    """Compare MLflow's aliases with what is live; without an answer, everything else is seen all the same."""
     if places.tracking is None or disputed(found, places.home):
         return
     try:
         if settling(places.home.get(layout.POINTER), places.home.now()):
             return
-        _, live = places.registered_live()
+        _, live = places.live()
     except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already
         return
-    where = f"{places.tracking.registered_model}@champion"
+    model = places.tracking.registered_model
+    where = f"{model}@champion"
     try:
         from model_release import tracking
 
-        champion = tracking.champion(places.tracking)
+        named = tracking.aliases(places.tracking)
     except ImportError:
         remedy = "run doctor where model-release[mlflow] is installed"
         yield Finding(Damage.UNREADABLE, MLFLOW, where, "mlflow is not installed here", remedy)
+        return
     except ModelReleaseError as error:
         yield Finding(Damage.UNREADABLE, MLFLOW, where, error.what, error.hint or "look again when it answers")
-    else:
-        if champion != live:
-            what = f"it names {champion or 'nothing'}, and what is live is {live or 'not registered'}"
-            yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, where, what, RECONCILES, Cure.RECONCILE)
+        return
+    if named.champion_run != (live.mlflow.run_id if live.mlflow else None):
+        version = f"version {named.champion}" if named.champion else "nothing"
+        what = f"it names {version}, and what is live is {_in_mlflow(live)}"
+        yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, where, what, RECONCILES, Cure.RECONCILE)
+    if named.stale is not None:
+        what = f"it names version {named.stale}, which nobody judges any more"
+        yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, f"{model}@challenger", what, RECONCILES, Cure.RECONCILE)
+
+
+def _in_mlflow(live: Manifest) -> str:
+    return f"{live.version}, {f'MLflow run {live.mlflow.run_id}' if live.mlflow else 'which MLflow does not know'}"

@@ -26,7 +26,6 @@ from model_release.metadata import (
     GateVerdict,
     Manifest,
     RunFacts,
-    TrackedRun,
     model_bytes,
 )
 from model_release.pointer import Pointer, why_barred
@@ -40,6 +39,7 @@ from model_release.training import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Tra
 from model_release.version import FIRST
 
 if TYPE_CHECKING:
+    from model_release.chronicle import Chronicle
     from model_release.nightly import Run
     from model_release.stores import Store
 
@@ -150,12 +150,13 @@ class Judged:
     draft: Manifest | None = None
 
 
-def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> Judged:
+def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str, *, chronicle: Chronicle) -> Judged:
     """Judge a run's candidates, and draft the manifest of what is accepted.
 
     Args:
         bench: the candidates.
         run: the facts of the run.
+        chronicle: is told of what may become a release.
         fingerprint: of the run.
         evaluated: digest of the run's `Evaluation` in staging.
 
@@ -176,7 +177,7 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str) -> Judge
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
         return Judged(_in_words(verdict), verdict)
-    draft = _draft(bench, run, verdict, overruled)
+    draft = _draft(bench, run, verdict, overruled, chronicle)
     bench.check(draft)
     return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
 
@@ -260,12 +261,13 @@ def _check_reproduced(earlier: Manifest, bench: Bench) -> None:
             )
 
 
-def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
+def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None, chronicle: Chronicle) -> Manifest:
     """Return the manifest of the release to be; its number is settled by the claim."""
     spec, decision = bench.spec, verdict.decision
     chosen = bench.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
-    files = [*chosen.files, _card(bench, verdict, chosen)]
+    card = _card(bench, verdict, chosen)
+    files = [*chosen.files, _staged_card(bench, card)]
     packages = provenance.package_versions()
     return Manifest(
         model_name=spec.name,
@@ -303,14 +305,14 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         environment=packages,
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
-        mlflow=_registered(bench, chosen),
+        mlflow=chronicle.challenger(chosen, card),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
     )
 
 
-def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> FileEntry:
-    body = report.model_card(
+def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> bytes:
+    return report.model_card(
         bench.spec,
         evaluation=verdict.evaluation,
         decision=verdict.decision,
@@ -320,24 +322,14 @@ def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> FileEntry:
         snapshot_fingerprint=bench.snapshot.fingerprint,
         as_of=verdict.as_of,
     )
-    entry = FileEntry(path=CARD_FILE, size=len(body), sha256=sha256_of(body))
+
+
+def _staged_card(bench: Bench, card: bytes) -> FileEntry:
+    entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-        (Path(scratch) / CARD_FILE).write_bytes(body)
+        (Path(scratch) / CARD_FILE).write_bytes(card)
         stage(bench.home, bench.staging, Path(scratch), [entry])
-    if bench.spec.tracking is not None and chosen.mlflow is not None:
-        from model_release import tracking
-
-        plots = {f"figures/{name}": plot for name, plot in report.figures(body).items()}
-        tracking.attach(bench.spec.tracking, chosen.mlflow, {CARD_FILE: body, **plots})
     return entry
-
-
-def _registered(bench: Bench, chosen: Trained) -> TrackedRun | None:
-    if bench.spec.tracking is None or chosen.mlflow is None:
-        return None
-    from model_release import tracking
-
-    return tracking.register(bench.spec.tracking, chosen.mlflow, tags={"snapshot": bench.snapshot.fingerprint})
 
 
 def _reproduced(earlier: Manifest) -> dict[str, Any]:

@@ -19,6 +19,7 @@ DECISIONS = "decisions"
 
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
+SIGNATURE = "model.sig"
 BECAME = "version.json"
 ANSWERS = "answers"
 
@@ -55,6 +56,11 @@ def join(uri: str, *parts: str) -> str:
     return "/".join([base.rstrip("/"), *parts]) + mark + query
 
 
+def folder_name(uri: str) -> str:
+    """Return the name of the folder that a URI ends in: `heart-disease-models`."""
+    return uri.rpartition("/")[2]
+
+
 def run_token(run_id: str) -> str:
     """Return a key segment for a run: readable, and different for different run ids.
 
@@ -78,6 +84,11 @@ def claim(version: Version) -> str:
 def manifest(version: Version) -> str:
     """`v1.0.0/metadata.json`: decides the version, once, for ever."""
     return f"{version}/{MANIFEST}"
+
+
+def signature(version: Version) -> str:
+    """`v1.0.0/model.sig`: who made the version, where releases are signed."""
+    return f"{version}/{SIGNATURE}"
 
 
 def artifact(version: Version, path: str) -> str:

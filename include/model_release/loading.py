@@ -3,29 +3,23 @@
 For the nightly chain, which releases nothing of which a form does not open and answer as it did when it was trained,
 and for a person's acts, which go nowhere that does not load. The process that asks imports no machine learning; the one
 that loads has an interpreter of its own, the packages of a consumer, no secret of the environment, no network and a
-limited time, since a pickle runs what it says. ONNX is read from bytes alone: a graph whose weights lie in other files
-is refused.
+limited time, since a pickle runs what it says.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from model_release.errors import Refused
-from model_release.golden import GOLDEN_FILE, Cell, Golden, table
-from model_release.metadata import InputColumn, Manifest
-
-ONNX_FILE = "model.onnx"
-"""The form that runs no code of its own when it is loaded; every loader's first choice."""
+from model_release.metadata import Manifest
+from model_release.opening import Form, check_answers, forms, open_model
 
 SECONDS = 120.0
 """For one form. A forest of a gigabyte takes a tenth of it."""
@@ -88,25 +82,7 @@ def check(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def forms(manifest: Manifest) -> dict[str, list[str]]:
-    """Return the forms that a release has, in the order in which a loader should prefer them, with their files."""
-    pipeline = [name for name in (manifest.model_file, manifest.preprocessor_file) if name is not None]
-    known = {"onnx": [ONNX_FILE], "pickle": pipeline if manifest.model_file else []}
-    listed = {entry.path for entry in manifest.files}
-    return {form: files for form, files in known.items() if files and listed.issuperset(files)}
-
-
-def made_up_row(columns: list[InputColumn]) -> dict[str, list[Cell]]:
-    """Return a row that the model must have an answer for: the middle of each range, the first of each list."""
-    row: dict[str, list[Cell]] = {}
-    for column in columns:
-        bounds = [each for each in (column.minimum, column.maximum) if each is not None]
-        value = column.values[0] if column.values else sum(bounds) / len(bounds) if bounds else 0.0
-        row[column.name] = [value if isinstance(value, str) else float(value)]
-    return row
-
-
-def _why_not(form: str, folder: Path, manifest: Manifest) -> str | None:
+def _why_not(form: Form, folder: Path, manifest: Manifest) -> str | None:
     """Return why a form does not load, in words; None when it does."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), kept.get("PYTHONPATH")]))
@@ -147,63 +123,17 @@ class _NotInstalled(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r} where this form is served", name=name)
 
 
-Ask = Callable[[Mapping[str, Sequence[Cell]]], list[Any]]
-"""Rows by column in, the classes out, and the positive class's probabilities where a form tells them."""
-
-
-def _load_onnx(folder: Path, _: Manifest) -> Ask:
-    import numpy as np
-    import onnxruntime
-
-    body = (folder / ONNX_FILE).read_bytes()
-    session = onnxruntime.InferenceSession(body, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    return lambda rows: list(session.run(None, {given.name: np.array([*rows.values()], dtype=np.float64).T}))
-
-
-def _load_pickle(folder: Path, manifest: Manifest) -> Ask:
-    *steps, model = [
-        pickle.loads((folder / name).read_bytes())  # noqa: S301 - what this process is for; its bytes were verified
-        for name in (manifest.preprocessor_file, manifest.model_file)
-        if name is not None
-    ]
-
-    def ask(rows: Mapping[str, Sequence[Cell]]) -> list[Any]:
-        features: Any = table(rows)
-        for step in steps:
-            features = step.transform(features)
-        tells = hasattr(model, "predict_proba")
-        return [model.predict(features), *([model.predict_proba(features)[:, 1]] if tells else [])]
-
-    return ask
-
-
-_LOADERS: dict[str, Callable[[Path, Manifest], Ask]] = {"onnx": _load_onnx, "pickle": _load_pickle}
-
-
-def _ask(form: str, folder: Path, manifest: Manifest) -> None:
-    ask = _LOADERS[form](folder, manifest)
-    if any(entry.path == GOLDEN_FILE for entry in manifest.files):
-        golden = Golden.read((folder / GOLDEN_FILE).read_bytes(), where=GOLDEN_FILE)
-        classes, probabilities = ask(golden.rows)
-        wrong = golden.disagreement(classes, probabilities)
-        if wrong is not None:
-            raise ValueError(wrong)
-    elif manifest.input_schema and len(ask(made_up_row(manifest.input_schema))[0]) != 1:
-        raise ValueError("one row was asked about, and not one answer came")
-
-
-def _main(form: str, folder: str) -> None:
+def _main(form: Form, folder: str) -> None:
     """Load one form from a folder and ask it; the manifest comes from stdin."""
     manifest = Manifest.read(sys.stdin.buffer.read(), where="stdin")
     sys.meta_path.insert(0, _NotInstalled(_ABSENT[form]))
     sys.addaudithook(_refuse_network)
     try:
-        _ask(form, Path(folder), manifest)
+        check_answers(open_model(Path(folder), manifest, form), Path(folder), manifest)
     except Exception as error:  # noqa: BLE001 - a broken model raises anything; the asker tells a person
         lines = str(error).strip().splitlines()
         sys.exit(f"{type(error).__name__}: {lines[0] if lines else 'without a word'}")
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main(cast("Form", sys.argv[1]), sys.argv[2])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_release import layout, loading, provenance
+from model_release.chronicle import Chronicle
 from model_release.errors import Corrupt, ModelReleaseError
 from model_release.layout import run_token
 from model_release.metadata import Claim, Manifest
@@ -27,6 +28,7 @@ from model_release.release.probe import check_conditions
 from model_release.release.promote import Promotion
 from model_release.release.publish import keep, place, recall, seal, stage
 from model_release.release.reconcile import Follower
+from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec import Spec
 from model_release.stores import Store, open_store
 from model_release.version import Bump, Version
@@ -45,7 +47,8 @@ def report(found: Json | None, verdict: Json | None, answer: Json | None, done: 
         answer: of `Nightly.consent`; None where it was skipped or nobody is asked.
         done: what `Nightly.update_latest` did; None where it was skipped.
     """
-    facts: Json = {"version": None, "live": None, "reasons": (verdict or {}).get("reasons", [])}
+    lagging = [each for told in (verdict, answer, done) if told for each in told.get("lagging", [])]
+    facts: Json = {"version": None, "live": None, "reasons": (verdict or {}).get("reasons", []), "lagging": lagging}
     if done is not None:
         facts |= {"version": done["version"], "live": done["live"]}
         why = f" and not live: {done['reason']}" if not done["promoted"] else " and live"
@@ -69,6 +72,7 @@ class Run:
         run_id: unique among the model's runs; names the staging folder.
         as_of: only data that had arrived by this date is used.
         by: who or what started it.
+        url: of its page in Airflow.
         promote: whether the pointer may move: by the rules, not at all, or even against the gate's verdict.
         force: train although nothing is new.
         bump: which number of the version grows; None leaves it to the rules.
@@ -83,6 +87,7 @@ class Run:
     force: bool = False
     bump: Bump | None = None
     bundle_version: str | None = None
+    url: str | None = None
 
     @property
     def staging(self) -> str:
@@ -97,12 +102,19 @@ class Nightly:
         spec: the model, as this run was asked to train it.
         run: the facts of the run.
         opener: from a URI and its settings to the store; Airflow's goes through the provider hooks.
+        keys: from the name in the spec to the key that signs; Airflow's reads the connection.
     """
 
-    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store) -> None:
+    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store, keys: KeySource = needed_key) -> None:
         self.spec = spec
         self.run = run
         self._open = opener
+        self._keys = keys
+
+    @cached_property
+    def chronicle(self) -> Chronicle:
+        """What MLflow is told of this run."""
+        return Chronicle(self.spec, self.run)
 
     @cached_property
     def places(self) -> Places:
@@ -115,7 +127,12 @@ class Nightly:
         return self.places.home
 
     def reconcile(self) -> Json:
-        """Check that every destination keeps to conditions, and make good whatever an earlier run left undone."""
+        """Check that every destination keeps to conditions, and make good whatever an earlier run left undone.
+
+        A key that is missing, or none, shows here as well, before anything is trained.
+        """
+        if self._key is not None:
+            log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
         for each in [Follower(self.home), *self.places.followers]:
             try:
                 check_conditions(each.store)
@@ -154,7 +171,7 @@ class Nightly:
         )
         if repeats is not None:
             log.info("nothing is new: %s", repeats)
-        outcome = {
+        outcome: Json = {
             "new": repeats is None,
             "reason": repeats,
             "rows": snapshot.rows,
@@ -163,11 +180,9 @@ class Nightly:
             "fingerprint": fingerprint,
         }
         idle = repeats is not None and not self.run.force
-        if not idle and self.spec.tracking is not None:
-            from model_release import tracking
-
-            tracking.prepare(self.spec.tracking)  # before the candidates, which start at once and would race for it
         work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}
+        if not idle:
+            outcome["mlflow"] = self.chronicle.begin(**work)
         return outcome, [] if idle else [{"candidate": name, **work} for name in self.spec.candidates]
 
     def train(self, work: Json) -> Json:
@@ -181,19 +196,10 @@ class Nightly:
             folder = Path(scratch)
             trained = training.train(self.spec, name, self.spec.candidates[name], frame, folder)
             stage(self.home, self.run.staging, folder, trained.made)
-            if self.spec.tracking is not None:
-                from model_release import tracking
-
-                tracked = tracking.log_candidate(
-                    self.spec.tracking,
-                    run_tags=self._tags | {"fingerprint": work["fingerprint"]},
-                    trained=trained,
-                    folder=folder,
-                    frame=frame,
-                    snapshot=snapshot,
-                )
-                trained = trained.model_copy(update={"mlflow": tracked})
-        return {**work, "trained": keep(self.home, self.run.staging, trained)}
+            trained, page = self.chronicle.candidate(
+                trained, folder=folder, frame=frame, snapshot=snapshot, fingerprint=work["fingerprint"]
+            )
+        return {**work, "trained": keep(self.home, self.run.staging, trained), "mlflow": page}
 
     def evaluate(self, trained: Sequence[Json]) -> Json:
         """Measure the candidates and the live champion on the same rows and folds."""
@@ -226,11 +232,18 @@ class Nightly:
         from model_release.judging import Bench, judge_run
 
         bench = Bench(self.spec, home=self.home, data=self._data, **evaluated["bench"])
-        judged = judge_run(bench, self.run, evaluated["fingerprint"], evaluated["evaluation"])
+        fingerprint, evaluation = evaluated["fingerprint"], evaluated["evaluation"]
+        judged = judge_run(bench, self.run, fingerprint, evaluation, chronicle=self.chronicle)
         verdict = judged.words
         for line in verdict["reasons"]:
             log.info("%s", line)
         log.info("%s", verdict["summary"])
+        self.chronicle.verdict(verdict, bench.trained.values())
+        chosen = bench.trained.get(verdict.get("chosen", ""))
+        verdict |= {
+            "mlflow": self.chronicle.page(chosen.mlflow if chosen else None),
+            "lagging": [*self.chronicle.lagging],
+        }
         if judged.draft is None or judged.record is None:
             return verdict, []
         if not self._asks:
@@ -272,7 +285,9 @@ class Nightly:
         )
         answer = answered(self.home, answer)
         log.info("%s", answer.words)
-        told = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
+        self.chronicle.answer(draft, answer.words, approved=answer.approved)
+        told: Json = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
+        told |= {"lagging": [*self.chronicle.lagging]}
         live = read_pointer(self.home)
         if answer.approved and (live.pointer.since if live else None) != answer.since:
             told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}
@@ -292,7 +307,13 @@ class Nightly:
         claim = self._claim(order["version"])
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
-            sent = place(claim, home=self.home, target=target, inspect=partial(loading.check, manifest=claim.metadata))
+            sent = place(
+                claim,
+                home=self.home,
+                target=target,
+                inspect=partial(loading.check, manifest=claim.metadata),
+                key=self._key,
+            )
         except ModelReleaseError as error:
             if destination.required:
                 raise
@@ -319,11 +340,15 @@ class Nightly:
         settled = self.places.settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
+        folders = [each.uri for each in self.places.stores]
+        self.chronicle.released(manifest, folders=folders, refusal=promotion.refusal)
         return {
             "version": str(manifest.version),
             "promoted": promotion.refusal is None,
             "reason": promotion.refusal,
             **settled,
+            "lagging": [*settled["lagging"], *self.chronicle.lagging],
+            "mlflow": self.chronicle.page(manifest.mlflow),
         }
 
     def announcement(self, last: Json | None) -> Json | None:
@@ -334,14 +359,9 @@ class Nightly:
     def _data(self) -> Store:
         return self._open(self.spec.dataset_uri(), self.spec.home.transfer)
 
-    @property
-    def _tags(self) -> dict[str, str]:
-        facts = {
-            "airflow.dag_id": self.run.dag_id,
-            "airflow.run_id": self.run.run_id,
-            "airflow.run_type": self.run.run_type,
-        }
-        return {name: value for name, value in facts.items() if value is not None}
+    @cached_property
+    def _key(self) -> SigningKey | None:
+        return self._keys(self.spec.signing.connection) if self.spec.signing else None
 
     def _claim(self, version: str) -> Claim:
         claim = read_claim(self.home, Version.parse(version))

@@ -9,11 +9,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_release.errors import NotFound
+from model_release.errors import ModelReleaseError, NotFound
+from model_release.metadata import Manifest
 from model_release.release.catalog import live_manifest, read_pointer
-from model_release.release.reconcile import Follower, reconcile
+from model_release.release.reconcile import Follower, Reconciled, reconcile
 from model_release.retention import Retention
-from model_release.spec import Destination, Spec, Tracking
+from model_release.spec import Destination, Signing, Spec, Tracking
 from model_release.stores import Store, open_store
 from model_release.transfer import TransferSettings
 
@@ -33,6 +34,7 @@ class Places:
         followers: the same folder at the other destinations.
         tracking: where MLflow keeps the model's registry; None where nothing is tracked.
         retention: what pruning keeps.
+        signing: whose key signs the releases; None where the spec does not tell.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class Places:
         *,
         tracking: Tracking | None = None,
         retention: Retention = KEEP,
+        signing: Signing | None = None,
     ) -> None:
         self.home = home
         self.followers = list(followers)
         self.tracking = tracking
         self.retention = retention
+        self.signing = signing
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Places:
@@ -56,7 +60,7 @@ class Places:
             return opener(spec.model_uri(destination), destination.transfer)
 
         followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
-        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention)
+        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention, signing=spec.signing)
 
     @property
     def others(self) -> list[Store]:
@@ -72,11 +76,10 @@ class Places:
         """Bring every destination, and the registry, to home's current pointer; say what was done.
 
         Raises:
-            ModelReleaseError: the first failure of home, of a required follower, or of the registry.
+            ModelReleaseError: the first failure of home or of a required follower.
         """
         done = reconcile(self.home, self.followers)
-        if done.pointer is not None:
-            done.mended += self._follow_in_registry()
+        self._follow_in_registry(done)
         for each in done.mended:
             log.info("made good: %s", each)
         for each in done.lagging:
@@ -90,8 +93,8 @@ class Places:
             "lagging": done.lagging,
         }
 
-    def registered_live(self) -> tuple[int, str | None]:
-        """Return the pointer's epoch, and the number of the live version in the registry; None if it has none.
+    def live(self) -> tuple[int, Manifest]:
+        """Return the pointer's epoch, and the manifest of the live version.
 
         Raises:
             NotFound: nothing is live.
@@ -99,8 +102,7 @@ class Places:
         found = read_pointer(self.home)
         if found is None:
             raise NotFound("latest.json was there and is gone", where=self.home.uri)
-        tracked = live_manifest(self.home, found.pointer).mlflow
-        return found.pointer.epoch, tracked.registered_version if tracked else None
+        return found.pointer.epoch, live_manifest(self.home, found.pointer)
 
     def announcement(self, last: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return what consumers are to be told of the live version.
@@ -126,9 +128,16 @@ class Places:
             "home": pointer.home,
         }
 
-    def _follow_in_registry(self) -> list[str]:
-        if self.tracking is None:
-            return []
-        from model_release import tracking
+    def _follow_in_registry(self, done: Reconciled) -> None:
+        """Let the registry follow what is live; nobody waits for one that cannot."""
+        if self.tracking is None or done.pointer is None:
+            return
+        try:
+            from model_release import tracking
 
-        return tracking.follow_pointer(self.tracking, read_live=self.registered_live)
+            folders = [each.uri for each in self.stores]
+            done.mended += tracking.follow_pointer(self.tracking, folders=folders, read_live=self.live)
+        except ImportError:
+            done.lagging.append("MLflow lags behind: mlflow is not installed here")
+        except ModelReleaseError as error:
+            done.lagging.append(f"MLflow lags behind: {error}")

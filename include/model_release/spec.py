@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
 
+from model_release import tracking_uri
 from model_release.documents import Sha256, Strict
-from model_release.errors import SpecError
+from model_release.errors import SpecError, UsageError
 from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
 from model_release.retention import Retention
+from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
@@ -171,11 +174,87 @@ class Destination(Strict):
 
 
 class Tracking(Strict):
-    """Where MLflow keeps the history. Without `uri`, nothing is tracked."""
+    """Where MLflow keeps the history. Without this section, nothing is tracked.
+
+    Attributes:
+        uri: `sqlite:////folder/mlflow.db`, a database, a server's `https://…`, `databricks`, or `airflow://conn_id`,
+            what an Airflow connection leads to.
+        registry_uri: where registered models are, if not there: `databricks-uc`.
+        pages: where people see MLflow's pages, if tasks know the server by another address.
+    """
 
     uri: str
+    registry_uri: str | None = None
+    pages: str | None = None
     experiment: str
     registered_model: str
+
+    _look_up: Callable[[str], Access] | None = PrivateAttr(default=None)
+
+    @field_validator("uri")
+    @classmethod
+    def _known_address(cls, uri: str) -> str:
+        filled_in = Template(uri).safe_substitute(os.environ)
+        if "${" not in filled_in:  # a variable that this process lacks is missed where it is needed
+            tracking_uri.check(filled_in)
+        return uri
+
+    @field_validator("pages")
+    @classmethod
+    def _web_page(cls, pages: str | None) -> str | None:
+        if pages is not None and "${" not in pages and not pages.startswith(("https://", "http://")):
+            raise ValueError("begins with https:// or http://")
+        return pages
+
+    def reached_by(self, look_up: Callable[[str], Access]) -> Tracking:
+        """Return the same, with what finds address and credentials by the id of an Airflow connection."""
+        found = self.model_copy()
+        found._look_up = look_up
+        return found
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether people can open a run's page, as far as can be told without looking anything up."""
+        uri = Template(self.uri).safe_substitute(os.environ)
+        return self.pages is not None or uri.startswith(("http", "airflow:"))
+
+    def pages_address(self) -> str | None:
+        """Return where people see MLflow's pages; None where MLflow is a database and the spec names no pages."""
+        if self.pages is not None:
+            return expand(self.pages, where="tracking.pages").rstrip("/")
+        uri = self.access().uri
+        return tracking_uri.without_credentials(uri).rstrip("/") if uri.startswith("http") else None
+
+    def access(self) -> Access:
+        """Return how MLflow is reached; the environment's values are filled in, a connection is looked up.
+
+        Raises:
+            SpecError: the environment lacks a variable.
+            UsageError: MLflow cannot keep its history there, or only Airflow knows where that is.
+        """
+        where = "tracking.uri"
+        found = Access(expand(self.uri, where=where))
+        connection = tracking_uri.connection_id(found.uri)
+        if connection is not None:
+            if self._look_up is None:
+                raise UsageError(
+                    f"only Airflow's tasks know the connection {connection}",
+                    where=where,
+                    hint="write ${MLFLOW_TRACKING_URI} into the spec: airflow://… in Airflow, and in a terminal the "
+                    "server's own address, with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD beside it",
+                )
+            found = self._look_up(connection)
+        try:
+            tracking_uri.check(found.uri)
+        except ValueError as error:
+            raise UsageError(str(error), where=where) from error
+        return found
+
+
+class Signing(Strict):
+    """Whose key signs the releases: that of an Airflow connection. The key itself has no place in a spec."""
+
+    connection: str = Field(pattern=r"^[\w.-]+$")
 
 
 class Approvers(Strict):
@@ -217,6 +296,7 @@ class Spec(Strict):
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         retention: how long releases are kept.
+        signing: whose key signs the releases; None: they are not signed.
         approval: whether a person is asked before an accepted candidate becomes a version that may go live.
     """
 
@@ -234,6 +314,7 @@ class Spec(Strict):
     gate: GatePolicy
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
+    signing: Signing | None = None
     approval: Literal["required", "never"] = "never"
     approvers: Approvers = Approvers()
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")

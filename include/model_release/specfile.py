@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from model_release.errors import SpecError
 from model_release.spec import Spec
+from model_release.tracking_uri import without_credentials
 
 SPECS_VARIABLE = "MODEL_RELEASE_SPECS"
 """Environment variable: a spec file, a folder of them, or several joined by the system's path separator."""
@@ -118,7 +119,7 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
         case _:
             text = fault["msg"].removeprefix("Value error, ")
             if not isinstance(fault["input"], dict | list):
-                text += f" (it says {fault['input']!r})"
+                text += f" (it says {without_credentials(repr(fault['input']))})"
     return f"line {_line(tree, location)}: {key}: {text}"
 
 

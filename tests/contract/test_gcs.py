@@ -7,11 +7,14 @@ import socket
 import time
 import tracemalloc
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError
 from google.cloud import storage
@@ -34,7 +37,8 @@ from model_release.errors import (
 from model_release.release.once import create_once
 from model_release.stores.base import NO_STORE, Lost, Won
 from model_release.stores.gcs import PART, GcsStore, open_default
-from model_release.stores.gcs_errors import unauthenticated
+from model_release.stores.gcs_errors import fault_of, unauthenticated
+from model_release.stores.gcs_large import send
 from model_release.transfer import TransferSettings
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
@@ -199,6 +203,58 @@ def test_memory_does_not_grow_with_the_file(any_store: GcsStore, tmp_path: Path)
     finally:
         tracemalloc.stop()
     assert target.stat().st_size == 8 * PART
+
+
+class Session(BaseHTTPRequestHandler):
+    """A resumable upload as the service documents it, cut off twice; fake-gcs-server takes a question for the end."""
+
+    arrived = bytearray()
+    requests: ClassVar[list[str]] = []
+    cuts: ClassVar[list[int]] = []
+
+    def do_PUT(self) -> None:  # noqa: N802 - the base class's name
+        asked = self.headers["Content-Range"]
+        self.requests.append(asked)
+        if not asked.startswith("bytes */"):
+            assert asked.startswith(f"bytes {len(self.arrived)}-")
+            length = int(self.headers["Content-Length"])
+            self.arrived += self.rfile.read(self.cuts.pop(0) if self.cuts else length)
+            if asked.endswith(f"/{len(self.arrived)}") and not self.cuts:
+                self.answer(200, b'{"crc32c": "told"}')
+            else:
+                self.connection.close()
+        else:
+            self.answer(308, b"", {"Range": f"bytes=0-{len(self.arrived) - 1}"} if self.arrived else {})
+
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_large_upload_goes_on_from_where_it_was_cut_off(any_store: GcsStore, big: Path) -> None:
+    Session.cuts = [0, PART, PART // 2]
+    with ThreadingHTTPServer((HOST, 0), Session) as service, big.open("rb") as file:
+        Thread(target=service.serve_forever, daemon=True).start()
+        tries = Retry(predicate=lambda error: fault_of(error) is not None, initial=0.01, timeout=3)
+        told = send(
+            any_store._session,
+            f"http://{HOST}:{service.server_port}/session",
+            file,
+            big.stat().st_size,
+            {},
+            timeouts=(1, 1),
+            patient=tries,
+        )
+        service.shutdown()
+    assert told == {"crc32c": "told"}
+    assert bytes(Session.arrived) == big.read_bytes()
+    assert len([each for each in Session.requests if each.startswith("bytes */")]) == 3
 
 
 def test_a_damaged_or_cut_download(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 
 from dag_runs import load, run, states, xcom
+from keys import pem_of, private_key, public_pem
+from model_release.errors import UsageError
+from model_release.signing import verify
+from model_release.version import FIRST
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"
@@ -89,6 +94,63 @@ def test_an_unknown_key_in_the_conf_fails_at_once(specs: Callable[..., Path], tm
     assert str(done.state) == "failed"
     assert states(done)["reconcile"] == ["failed"]
     assert not (tmp_path / "store/heart-disease-models/latest.json").exists()
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_night_signs_with_the_key_of_a_connection(
+    specs: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The key shows nowhere: not in logs, not in XCom, not in the error about a wrong passphrase."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    key = private_key()
+    extra = {"private_key": pem_of(key, passphrase="open sesame").decode()}
+    connection = {"conn_type": "generic", "password": "wrong sesame", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps(connection))
+    candidate = {"logistic_regression": {"estimator": "LogisticRegression"}}
+    specs(signing={"connection": "model_signing"}, candidates=candidate, tracking=None)
+    caplog.set_level(logging.DEBUG)
+    assert states(run(DAG))["reconcile"] == ["failed"]
+    monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps(connection | {"password": "open sesame"}))
+    done = run(DAG)
+    assert states(done)["update_latest"] == ["success"]
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(public_pem(key))
+    folder = tmp_path / "store/heart-disease-models/v1.0.0"
+    assert verify(folder, trust, model="heart-disease-models", version=FIRST).model_name == "heart-disease"
+
+    with create_session() as session:
+        handed_on = "".join(str(value) for value in session.scalars(select(XComModel.value)))
+    assert "logistic_regression" in handed_on
+    said = "".join([caplog.text, *capfd.readouterr(), handed_on])
+    assert "holds no private key in PEM that opens with this passphrase" in said
+    for secret in (*pem_of(key).splitlines()[1:-1], *extra["private_key"].encode().splitlines()[1:-1]):
+        assert secret.decode() not in said
+    assert "open sesame" not in said
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({}, "connection model_signing: its extra has no private_key"),
+        ({"private_key": "x", "certificate": "y"}, "its extra has certificate\n.*known: certificates, private_key"),
+        ({"private_key": "not PEM"}, "holds no private key"),
+    ],
+)
+def test_a_connection_without_a_key_is_refused(
+    extra: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model_release.airflow_glue.hooks import key_of_connection
+
+    monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps({"conn_type": "generic", "extra": extra}))
+    with pytest.raises(UsageError, match=words):
+        key_of_connection("model_signing")
 
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from memory_store import MemoryStore, _Object
 from model_release import layout
 from model_release.checkup import MLFLOW, Checkup, checkup
 from model_release.errors import StoreUnavailable
-from model_release.metadata import TrackedRun
+from model_release.metadata import Manifest, TrackedRun
 from model_release.places import Places
 from model_release.release.findings import Damage
 from model_release.release.sweep import sweep
@@ -25,40 +25,45 @@ from model_release.spec import Tracking
 pytestmark = pytest.mark.usefixtures("at_once")
 
 ALIAS = "heart-disease@champion"
+RUN = "0" * 32
 TRACKING = Tracking(uri="sqlite:////nowhere/mlflow.db", experiment="heart-disease", registered_model="heart-disease")
 
 
 class Registry(SimpleNamespace):
-    """Stands for `model_release.tracking`: one alias, and whether it answers."""
+    """Stands for `model_release.tracking`: which run is champion, and whether it answers."""
 
-    alias: str | None = None
+    champion: str | None = None
+    stale: str | None = None
     down = False
 
-    def champion(self, where: Tracking) -> str | None:
+    def aliases(self, where: Tracking) -> SimpleNamespace:
         assert where == TRACKING
         if self.down:
             raise StoreUnavailable("connection refused", where="MLflow, experiment heart-disease")
-        return self.alias
+        return SimpleNamespace(champion=self.champion and "3", champion_run=self.champion, stale=self.stale)
 
-    def follow_pointer(self, where: Tracking, *, read_live: Callable[[], tuple[int, str | None]]) -> list[str]:
-        self.champion(where)
-        self.alias = read_live()[1]
+    def follow_pointer(
+        self, where: Tracking, *, folders: list[str], read_live: Callable[[], tuple[int, Manifest]]
+    ) -> list[str]:
+        self.aliases(where)
+        live = read_live()[1].mlflow
+        self.champion, self.stale = live.run_id if live else None, None
         return ["moved"]
 
 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     """A registry that says what it is told to."""
-    made = Registry(alias="7")
+    made = Registry(champion=RUN)
     monkeypatch.setattr(model_release, "tracking", made, raising=False)
     return made
 
 
 @pytest.fixture
 def places(memory: MemoryStore, tmp_path: Path) -> Places:
-    """One release of some days ago, which is version 7 in the registry."""
+    """One release of some days ago, which the registry knows."""
     made = make(tmp_path, "a")
-    tracked = TrackedRun(run_id="0" * 32, registered_model="heart-disease", registered_version="7")
+    tracked = TrackedRun(run_id=RUN, registered_model="heart-disease", registered_version="7")
     Chain(memory).release(Made(made.folder, made.draft.model_copy(update={"mlflow": tracked}), made.run))
     for key, each in memory._objects.items():
         memory._objects[key] = _Object(each.body, each.token, each.modified - timedelta(days=3))
@@ -74,20 +79,27 @@ def test_an_alias_that_names_what_is_live_is_right(places: Places, registry: Reg
     assert told(checkup(places)) == []
 
 
-@pytest.mark.parametrize("alias", [None, "3"])
-def test_an_alias_that_does_not_is_made_to(places: Places, registry: Registry, alias: str | None) -> None:
-    registry.alias = alias
+@pytest.mark.parametrize("champion", [None, "another run"])
+def test_an_alias_that_does_not_is_made_to(places: Places, registry: Registry, champion: str | None) -> None:
+    registry.champion = champion
     assert told(checkup(places)) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
-    assert registry.alias == alias, "looking changes nothing"
+    assert registry.champion == champion, "looking changes nothing"
     done = checkup(places, repair=True)
     assert [each.kind for each in done.mended] == [Damage.ALIAS_DIFFERS]
-    assert (done.left, done.failures, registry.alias) == ([], [], "7")
+    assert (done.left, done.failures, registry.champion) == ([], [], RUN)
+
+
+def test_a_challenger_that_nobody_judges_is_one_no_longer(places: Places, registry: Registry) -> None:
+    registry.stale = "9"
+    assert told(checkup(places)) == [(Damage.ALIAS_DIFFERS, "heart-disease@challenger", True)]
+    assert checkup(places, repair=True).left == []
+    assert registry.stale is None
 
 
 def test_a_version_that_the_registry_has_lost_is_told_again(
     places: Places, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.alias = "3"
+    registry.champion = "another run"
     monkeypatch.setattr(Registry, "follow_pointer", lambda *_arguments, **_options: [])
     done = checkup(places, repair=True)
     assert told(done) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
@@ -114,7 +126,7 @@ def test_without_mlflow_the_alias_is_unreadable(places: Places, monkeypatch: pyt
 def test_while_a_run_moves_the_pointer_or_nothing_is_live_the_alias_is_nobody_s_fault(
     places: Places, registry: Registry
 ) -> None:
-    registry.alias = "3"
+    registry.champion = "another run"
     home = places.home
     assert isinstance(home, MemoryStore)
     found = home._objects[layout.POINTER]

@@ -14,7 +14,8 @@ import pytest
 
 from builders import make
 from cleveland import rows, spec
-from model_release import dataset, loading, training
+from model_release import dataset, loading, opening, training
+from model_release.documents import sha256_of
 from model_release.errors import Refused
 from model_release.golden import Golden
 from model_release.metadata import FileEntry, InputColumn, Manifest
@@ -41,8 +42,14 @@ def release(folder: Path, manifest: Manifest, **bodies: bytes | None) -> tuple[P
         body: bytes | None = bodies.get(entry.path.replace(".", "_"), b"")
         if body is not None:
             (folder / entry.path).write_bytes(body)
-    left = [entry for entry in manifest.files if (folder / entry.path).exists()]
+    left = [promised(folder / entry.path) for entry in manifest.files if (folder / entry.path).exists()]
     return folder, manifest.model_copy(update={"files": left})
+
+
+def promised(path: Path) -> FileEntry:
+    """What a manifest says of this file."""
+    body = path.read_bytes()
+    return FileEntry(path=path.name, size=len(body), sha256=sha256_of(body))
 
 
 class Says:
@@ -77,14 +84,14 @@ def test_the_pickled_pipeline_is_tried_where_there_is_no_onnx_or_a_broken_one(
     trained: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
     folder, manifest = trained
-    assert list(loading.forms(manifest)) == ["onnx", "pickle"]
+    assert list(opening.forms(manifest)) == ["onnx", "pickle"]
     good = {name.replace(".", "_"): (folder / name).read_bytes() for name in PICKLES}
     broken, without = tmp_path / "broken", tmp_path / "without"
     for each in (broken, without):
         each.mkdir()
     loading.tries(*release(broken, manifest, model_onnx=b"no graph", **good))
     pair = release(without, manifest, model_onnx=None, **good)
-    assert list(loading.forms(pair[1])) == ["pickle"]
+    assert list(opening.forms(pair[1])) == ["pickle"]
     loading.tries(*pair)
 
 
@@ -160,11 +167,10 @@ def test_what_a_consumer_of_onnx_has_not_installed_is_not_there(package: str) ->
 
 
 def test_a_graph_with_weights_in_other_files_is_refused(tmp_path: Path, trained: tuple[Path, Manifest]) -> None:
-    graph = onnx.load(str(trained[0] / loading.ONNX_FILE))
-    path = str(tmp_path / loading.ONNX_FILE)
-    onnx.save(graph, path, save_as_external_data=True, location="weights", size_threshold=0)
-    entry = FileEntry(path=loading.ONNX_FILE, size=0, sha256="0" * 64)
-    manifest = trained[1].model_copy(update={"files": [entry]})
+    graph = onnx.load(str(trained[0] / opening.ONNX_FILE))
+    path = tmp_path / opening.ONNX_FILE
+    onnx.save(graph, str(path), save_as_external_data=True, location="weights", size_threshold=0)
+    manifest = trained[1].model_copy(update={"files": [promised(path)]})
     with pytest.raises(Refused, match=r"model\.onnx: Fail: .*[Ee]xternal data"):
         loading.tries(tmp_path, manifest)
 
@@ -177,7 +183,7 @@ def test_the_made_up_row_lies_within_what_the_model_knows() -> None:
         InputColumn(name="sex", kind="categorical", nullable=False, values=[0, 1]),
         InputColumn(name="site", kind="categorical", nullable=False, values=["va", "cleveland"]),
     ]
-    assert loading.made_up_row(columns) == {
+    assert opening.made_up_row(columns) == {
         "age": [64.0],
         "low": [3.0],
         "free": [0.0],

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 import cleveland
+from builders import make
 from model_release import tracking, training
-from model_release.errors import Contended, NotFound, Refused, Stop, StoreUnavailable, UsageError
+from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, StoreUnavailable, UsageError
 from model_release.gate import Metric
-from model_release.metadata import TrackedRun
+from model_release.metadata import Manifest, TrackedRun
 from model_release.spec import Tracking, Validation
-from model_release.tracking.address import without_credentials
+from model_release.tracking_uri import Access, without_credentials
 from model_release.training import Trained
+from model_release.version import Version
 
-TAGS = {
+FACTS = {
     "airflow.dag_id": "retrain_heart_disease",
     "airflow.run_id": "manual__2026-11-21T02:00:00+00:00 o'clock",
 }
@@ -59,16 +64,30 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
     return training.train(spec, "forest", recipe, cleveland.rows()[0], folder), folder
 
 
-def log(where: Tracking, made: tuple[Trained, Path], **tags: str) -> TrackedRun:
+def log(where: Tracking, made: tuple[Trained, Path], **facts: str) -> TrackedRun:
     frame, snapshot = cleveland.rows()
     trained, folder = made
     return tracking.log_candidate(
-        where, run_tags={**TAGS, **tags}, trained=trained, folder=folder, frame=frame, snapshot=snapshot
+        where,
+        facts={**FACTS, **facts},
+        tags={"fingerprint": "f"},
+        trained=trained,
+        folds=2,
+        folder=folder,
+        frame=frame,
+        snapshot=snapshot,
+        files={"figures/roc.svg": b"<svg/>"},
     )
 
 
 def client(where: Tracking) -> MlflowClient:
     return MlflowClient(where.uri)
+
+
+def children(where: Tracking) -> list[Run]:
+    experiment = client(where).get_experiment_by_name(where.experiment)
+    assert experiment is not None
+    return list(client(where).search_runs([experiment.experiment_id], "tags.candidate != ''"))
 
 
 def runs(where: Tracking) -> list[str]:
@@ -88,15 +107,28 @@ def runs(where: Tracking) -> list[str]:
         ("/srv/mlruns", "sqlite:////folder/mlflow.db"),
         ("file:///srv/mlruns", "sqlite:////folder/mlflow.db"),
         ("sqlite:///mlflow.db", "four slashes"),
+        ("airflow://user:hunter2@mlflow", "airflow://mlflow_server"),
+        ("ftp://user:hunter2@host/mlruns", "sqlite:////folder/mlflow.db"),
         ("", "sqlite:////folder/mlflow.db"),
     ],
 )
-def test_an_address_that_mlflow_only_seems_to_take_is_refused(uri: str, hint: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        tracking.check_uri(uri)
+def test_an_address_that_mlflow_only_seems_to_take_is_refused(
+    uri: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="MLflow|absolute|connection") as caught:
+        Tracking(uri=uri, experiment="e", registered_model="m")
+    assert hint in str(caught.value)
+    assert "hunter2" not in str(caught.value).partition("input_value")[0]
 
-    assert caught.value.where == "tracking.uri"
-    assert hint in (caught.value.hint or "")
+    monkeypatch.delenv("TRACKING", raising=False)
+    late = Tracking(uri="${TRACKING}", experiment="e", registered_model="m")
+    with pytest.raises(SpecError, match="TRACKING"):
+        late.access()
+    monkeypatch.setenv("TRACKING", uri)
+    with pytest.raises(UsageError) as refused:
+        late.access()
+    assert refused.value.where == "tracking.uri"
+    assert hint in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +145,61 @@ def test_an_address_that_mlflow_only_seems_to_take_is_refused(uri: str, hint: st
     ],
 )
 def test_databases_and_servers_are_taken(uri: str) -> None:
-    tracking.check_uri(uri)
+    assert Tracking(uri=uri, experiment="e", registered_model="m").access() == Access(uri)
 
 
-def test_a_refused_address_shows_no_password() -> None:
-    with pytest.raises(UsageError) as caught:
-        tracking.check_uri("ftp://user:hunter2@host/mlruns")
-
-    assert "hunter2" not in str(caught.value)
+def test_addresses_are_told_without_passwords() -> None:
     assert without_credentials("x http://a:b@host/p y") == "x http://host/p y"
+    assert "hunter2" not in repr(Access("http://host", {"MLFLOW_TRACKING_PASSWORD": "hunter2"}))
+
+
+def test_only_airflow_knows_its_connections() -> None:
+    where = Tracking(uri="airflow://mlflow", experiment="e", registered_model="m")
+
+    with pytest.raises(UsageError, match="only Airflow"):
+        where.access()
+
+    assert where.reached_by(lambda name: Access(f"http://{name}")).access() == Access("http://mlflow")
+    with pytest.raises(UsageError, match="bucket"):
+        where.reached_by(lambda _: Access("s3://mlflow")).access()
+
+
+def test_credentials_of_a_connection_are_there_while_mlflow_is_asked_and_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from model_release.tracking.connection import connected
+
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "ambient")
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "airflow://mlflow")
+    own = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "hunter2"}
+    where = Tracking(uri="airflow://mlflow", experiment="e", registered_model="m")
+
+    def named() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_TRACKING_")}
+
+    before = named()
+    with pytest.raises(ZeroDivisionError), connected(where.reached_by(lambda _: Access("http://host", own))):
+        assert named() == {**own, "MLFLOW_TRACKING_URI": "http://host"}
+        raise ZeroDivisionError
+    assert named() == before
+
+
+@pytest.mark.parametrize(
+    ("uri", "pages", "address"),
+    [
+        ("sqlite:////srv/mlflow.db", None, None),
+        ("sqlite:////srv/mlflow.db", "http://localhost:5000/", "http://localhost:5000"),
+        ("https://ann:hunter2@mlflow.example.org/", None, "https://mlflow.example.org"),
+        ("http://mlflow:5000", "https://mlflow.example.org", "https://mlflow.example.org"),
+    ],
+)
+def test_people_see_the_server_or_the_pages_that_are_named(uri: str, pages: str | None, address: str | None) -> None:
+    where = Tracking(uri=uri, pages=pages, experiment="e", registered_model="m")
+
+    assert where.pages_address() == address
+    assert where.has_pages == (address is not None)
 
 
 def test_preparing_twice_makes_one_experiment_beside_its_database(there: Tracking, tmp_path: Path) -> None:
@@ -146,8 +224,10 @@ def test_three_processes_prepare_and_log_at_once(
         "frame, snapshot = cleveland.rows()\n"
         "tracking.prepare(where)\n"
         "for number in range(3):\n"
-        "    tracking.log_candidate(where, run_tags={'airflow.run_id': f'{sys.argv[3]} {number}'},\n"
-        "        trained=trained, folder=folder, frame=frame, snapshot=snapshot)\n"
+        "    facts = {'airflow.run_id': f'night {number}'}\n"
+        "    tracking.begin(where, name='night', facts=facts, tags={})\n"
+        "    tracking.log_candidate(where, facts=facts, tags={}, folds=2, files={}, snapshot=snapshot, frame=frame,\n"
+        "        trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
     )
     trained, folder = made
     (folder / "trained.json").write_bytes(trained.to_bytes())
@@ -165,10 +245,14 @@ def test_three_processes_prepare_and_log_at_once(
 
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert said == ["", "", ""]
-    assert len(runs(where)) == 9
+    candidates = children(where)
+    assert len(candidates) == 9
+    assert len({each.data.tags["mlflow.parentRunId"] for each in candidates}) == 3
 
 
-def test_a_run_tells_recipe_figures_snapshot_and_model(there: Tracking, made: tuple[Trained, Path]) -> None:
+def test_a_run_tells_recipe_figures_snapshot_and_model(
+    there: Tracking, made: tuple[Trained, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained, _ = made
     frame, snapshot = cleveland.rows()
 
@@ -184,13 +268,20 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(there: Tracking, made: tu
     assert {"accuracy", "precision", "recall", "f1", "roc_auc", "brier"} <= run.data.metrics.keys()
     assert run.data.metrics["artifact_bytes"] == sum(entry.size for entry in trained.files)
     assert run.data.metrics["latency_p95_ms_onnx"] > 0
-    assert run.data.tags["airflow.run_id"] == TAGS["airflow.run_id"]
+    assert run.data.metrics["brier_low"] < run.data.metrics["brier"] < run.data.metrics["brier_high"]
+    assert run.data.metrics["holdout_accuracy_low"] < run.data.metrics["holdout_accuracy"]
+    folds = client(there).get_metric_history(tracked.run_id, "fold/accuracy")
+    assert [each.value for each in sorted(folds, key=lambda each: each.step)] == trained.scores.folds[Metric.ACCURACY]
+    kept = {each.path for each in client(there).list_artifacts(tracked.run_id)}
+    assert kept == {"figures", "environment.txt"}
+    assert run.data.tags["airflow.run_id"] == FACTS["airflow.run_id"]
     assert run.data.tags["snapshot"] == snapshot.fingerprint
     assert run.inputs is not None
     [seen] = run.inputs.dataset_inputs
     assert snapshot.fingerprint.startswith(seen.dataset.digest)
     import mlflow.sklearn
 
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", there.uri)
     pipeline = mlflow.sklearn.load_model(tracked.model_uri)
     assert (pipeline.predict(frame) == frame["target"]).mean() > 0.9
 
@@ -218,7 +309,7 @@ def test_another_run_or_other_figures_are_logged_apart(there: Tracking, made: tu
 
     found = {
         log(there, made).run_id,
-        log(there, made, fingerprint="b").run_id,
+        log(there, made, night="b").run_id,
         log(there, (other, folder)).run_id,
     }
 
@@ -251,93 +342,182 @@ def test_a_deleted_experiment_is_not_revived_in_silence(there: Tracking) -> None
         tracking.prepare(there)
 
 
+def release(tmp_path: Path, tracked: TrackedRun | None, number: int = 1) -> Manifest:
+    draft = make(tmp_path, f"release-{tracked.run_id if tracked else 'unknown'}-{number}").draft
+    return draft.model_copy(update={"mlflow": tracked, "version": Version(1, number, 0)})
+
+
+@pytest.fixture
+def two(there: Tracking, made: tuple[Trained, Path], tmp_path: Path) -> tuple[Tracking, Manifest, Manifest]:
+    """Two releases that are versions 1 and 2 in the registry."""
+    tracked = [log(there, made, night=each) for each in ("a", "b")]
+    first, second = [tracking.challenge(there, each, tags={}, judged=False) for each in tracked]
+    return there, release(tmp_path, first), release(tmp_path, second, 2)
+
+
+def follow(where: Tracking, *live: tuple[int, Manifest]) -> list[str]:
+    """Let the registry follow a pointer that is read as `live` says, and then always as at last."""
+    answers = iter(live)
+    last = live[-1]
+    return tracking.follow_pointer(where, folders=["s3://b/m", "gs://b/m"], read_live=lambda: next(answers, last))
+
+
+def alias(where: Tracking, name: str = "champion") -> str | None:
+    version = client(where).get_registered_model("heart-disease").aliases.get(name)
+    return None if version is None else str(version)
+
+
 def test_registering_twice_makes_one_version(there: Tracking, made: tuple[Trained, Path]) -> None:
     tracked = log(there, made)
 
-    first = tracking.register(there, tracked, tags={"snapshot": "abc"})
-    second = tracking.register(there, tracked, tags={"snapshot": "abc"})
-    third = tracking.register(there, log(there, made, fingerprint="b"), tags={})
+    first = tracking.challenge(there, tracked, tags={"snapshot": "abc"}, judged=False)
+    second = tracking.challenge(there, tracked, tags={"snapshot": "abc"}, judged=False)
+    third = tracking.challenge(there, log(there, made, night="b"), tags={}, judged=False)
 
     assert first == second
     assert (first.registered_model, first.registered_version) == ("heart-disease", "1")
     assert third.registered_version == "2"
     version = client(there).get_model_version("heart-disease", "1")
     assert (version.run_id, version.tags) == (tracked.run_id, {"snapshot": "abc"})
+    assert alias(there, "challenger") is None
 
 
 def test_a_run_without_a_model_cannot_be_registered(there: Tracking) -> None:
     with pytest.raises(Stop, match="logged no model"):
-        tracking.register(there, TrackedRun(run_id="0" * 32), tags={})
+        tracking.challenge(there, TrackedRun(run_id="0" * 32), tags={}, judged=True)
 
 
-@pytest.fixture
-def two_versions(there: Tracking, made: tuple[Trained, Path]) -> Tracking:
-    for fingerprint in ("a", "b"):
-        tracking.register(there, log(there, made, fingerprint=fingerprint), tags={})
-    return there
+def test_the_alias_follows_the_pointer_and_leads_to_the_release(two: tuple[Tracking, Manifest, Manifest]) -> None:
+    where, first, second = two
+
+    assert follow(where, (1, first)) == ["MLflow's champion of heart-disease: none → 1"]
+    assert follow(where, (1, first)) == []
+    assert follow(where, (2, second)) == ["MLflow's champion of heart-disease: 1 → 2"]
+
+    assert second.mlflow
+    assert tracking.aliases(where) == tracking.Aliases("2", second.mlflow.run_id, None)
+    tags = client(where).get_model_version("heart-disease", "2").tags
+    assert tags["release.version"] == "v1.2.0"
+    assert tags["release.uris"] == "s3://b/m/v1.2.0 gs://b/m/v1.2.0"
+    assert tags["release.metadata_sha256"] == second.sha256()
+    assert json.loads(tags["release.sha256"])["best_model.pkl"] == second.file("best_model.pkl").sha256
 
 
-def champion(where: Tracking) -> str:
-    return str(client(where).get_model_version_by_alias("heart-disease", "champion").version)
+def test_whoever_is_judged_is_challenger_until_that_is_decided(two: tuple[Tracking, Manifest, Manifest]) -> None:
+    where, first, second = two
+    assert first.mlflow
+    assert second.mlflow
+    follow(where, (1, first))
+
+    tracking.challenge(where, second.mlflow, tags={}, judged=True)
+    assert alias(where, "challenger") == "2"
+    assert follow(where, (1, first)) == [], "it may still be judged"
+    tracking.dismiss(where, first.mlflow)
+    assert alias(where, "challenger") == "2", "another one's end is not its own"
+    tracking.dismiss(where, second.mlflow)
+    assert alias(where, "challenger") is None
+
+    tracking.challenge(where, second.mlflow, tags={}, judged=True)
+    assert len(follow(where, (2, second))) == 2
+    assert (alias(where), alias(where, "challenger")) == ("2", None)
 
 
-def test_the_alias_follows_the_pointer(two_versions: Tracking) -> None:
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (1, "1")) == [
-        "MLflow's champion of heart-disease: none → 1"
-    ]
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (1, "1")) == []
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (2, "2")) == [
-        "MLflow's champion of heart-disease: 1 → 2"
-    ]
-    assert champion(two_versions) == "2"
-    assert tracking.champion(two_versions) == "2"
+def test_a_challenger_of_yesterday_is_none(
+    two: tuple[Tracking, Manifest, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, first, second = two
+    assert second.mlflow
+    tracking.challenge(where, second.mlflow, tags={}, judged=True)
+    assert tracking.aliases(where).stale is None
+
+    monkeypatch.setattr("model_release.tracking.registry.JUDGED_FOR", timedelta())
+    assert tracking.aliases(where).stale == "2"
+    assert "MLflow's challenger of heart-disease: 2 → none" in follow(where, (1, first))
+    assert tracking.aliases(where).stale is None
 
 
 def test_where_nothing_was_registered_nobody_is_champion(there: Tracking) -> None:
-    assert tracking.champion(there) is None
+    assert tracking.aliases(there) == tracking.Aliases()
 
 
-def test_the_alias_is_set_again_where_the_pointer_moved_meanwhile(two_versions: Tracking) -> None:
-    answers = iter([(5, "1"), (6, "2"), (6, "2"), (6, "2")])
+def test_the_alias_is_set_again_where_the_pointer_moved_meanwhile(two: tuple[Tracking, Manifest, Manifest]) -> None:
+    where, first, second = two
 
-    changed = tracking.follow_pointer(two_versions, read_live=lambda: next(answers))
-
-    assert champion(two_versions) == "2"
-    assert len(changed) == 2
+    assert len(follow(where, (5, first), (6, second))) == 2
+    assert alias(where) == "2"
 
 
-def test_a_pointer_that_never_rests_is_left_to_the_next_run(two_versions: Tracking) -> None:
-    epochs = iter(range(1000))
+def test_a_pointer_that_never_rests_is_left_to_the_next_run(two: tuple[Tracking, Manifest, Manifest]) -> None:
+    where, first, _ = two
 
     with pytest.raises(Contended):
-        tracking.follow_pointer(two_versions, read_live=lambda: (next(epochs), "1"))
+        follow(where, *((epoch, first) for epoch in range(100)))
 
 
-def test_what_is_live_without_a_registered_version_has_no_champion(two_versions: Tracking) -> None:
-    tracking.follow_pointer(two_versions, read_live=lambda: (1, "1"))
+def test_what_mlflow_does_not_know_has_no_champion(two: tuple[Tracking, Manifest, Manifest], tmp_path: Path) -> None:
+    where, first, _ = two
+    by_hand = release(tmp_path, None, 3)
+    follow(where, (1, first))
 
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (2, None)) == [
-        "MLflow's champion of heart-disease: 1 → none"
-    ]
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (2, None)) == []
+    assert follow(where, (2, by_hand)) == ["MLflow's champion of heart-disease: 1 → none"]
+    assert follow(where, (2, by_hand)) == []
 
 
-def test_a_version_that_somebody_deleted_is_told_and_nothing_is_lost(
-    two_versions: Tracking, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("lost", [False, True], ids=["never registered", "deleted by somebody"])
+def test_what_is_live_and_not_registered_is_registered(
+    two: tuple[Tracking, Manifest, Manifest], made: tuple[Trained, Path], tmp_path: Path, lost: bool
 ) -> None:
-    tracking.follow_pointer(two_versions, read_live=lambda: (1, "1"))
+    where, first, second = two
+    follow(where, (1, first))
+    live = second if lost else release(tmp_path, log(where, made, night="c"), 3)
+    if lost:
+        client(where).delete_model_version("heart-disease", "2")
 
-    assert tracking.follow_pointer(two_versions, read_live=lambda: (2, "9")) == []
-    assert champion(two_versions) == "1"
-    assert "no longer has version 9" in caplog.text
+    assert follow(where, (2, live)) == ["MLflow's champion of heart-disease: 1 → 3"]
+    assert live.mlflow
+    assert tracking.aliases(where).champion_run == live.mlflow.run_id
 
 
-def test_a_look_up_of_the_pointer_that_fails_changes_nothing(two_versions: Tracking) -> None:
-    def gone() -> tuple[int, str | None]:
+def test_a_look_up_of_the_pointer_that_fails_changes_nothing(two: tuple[Tracking, Manifest, Manifest]) -> None:
+    where, _, _ = two
+
+    def gone() -> tuple[int, Manifest]:
         raise NotFound("latest.json was there and is gone")
 
     with pytest.raises(NotFound):
-        tracking.follow_pointer(two_versions, read_live=gone)
+        tracking.follow_pointer(where, folders=[], read_live=gone)
+
+
+def test_a_night_is_begun_once_and_ended_with_its_verdict(there: Tracking, made: tuple[Trained, Path]) -> None:
+    def begin() -> str:
+        return tracking.begin(there, name="night 1", facts=FACTS, tags={"as_of": "2026-11-21"})
+
+    night = begin()
+    assert begin() == night
+    tracked = log(there, made)
+    assert client(there).get_run(tracked.run_id).data.tags["mlflow.parentRunId"] == night
+    assert client(there).get_run(night).info.status == "RUNNING"
+
+    verdict = {"verdict": "rejected", "verdict.reasons": "x" * 9000}
+    for _ in range(2):
+        tracking.conclude(there, facts=FACTS, tags=verdict, candidates={tracked.run_id: verdict})
+
+    for run_id in (night, tracked.run_id):
+        run = client(there).get_run(run_id)
+        assert (run.info.status, run.data.tags["verdict"]) == ("FINISHED", "rejected")
+        assert len(run.data.tags["verdict.reasons"]) == 5000
+    assert begin() == night, "a run that is cleared goes on with its night"
+
+
+def test_a_night_that_died_is_ended_by_the_next(there: Tracking, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tracking.begin(there, name="1", facts={"run": "1"}, tags={})
+    second = tracking.begin(there, name="2", facts={"run": "2"}, tags={})
+    assert client(there).get_run(first).info.status == "RUNNING"
+
+    monkeypatch.setattr("model_release.tracking.runs.DEAD", timedelta())
+    tracking.begin(there, name="3", facts={"run": "3"}, tags={})
+
+    assert [client(there).get_run(each).info.status for each in (first, second)] == ["FAILED", "FAILED"]
 
 
 def test_a_server_that_does_not_answer_is_a_reason_to_retry(

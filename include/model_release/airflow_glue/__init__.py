@@ -1,6 +1,6 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
-`declaring` and `forms` are for DAG files, `running` for their tasks, `hooks` makes stores from connections.
+`declaring`, `forms` and `links` are for DAG files, `running` for their tasks, `hooks` follows connections.
 """
 
 from model_release.airflow_glue.declaring import (
@@ -11,10 +11,12 @@ from model_release.airflow_glue.declaring import (
     timetable,
 )
 from model_release.airflow_glue.forms import asked, housekeeping_params, operate_params, retrain_params
-from model_release.airflow_glue.hooks import open_through_hooks
+from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
+from model_release.airflow_glue.links import with_mlflow_link
 from model_release.airflow_glue.running import (
     announcing,
     by_hand,
+    link_mlflow,
     run_facts,
     said,
     show,
@@ -30,6 +32,8 @@ __all__ = [
     "by_hand",
     "housekeeping_params",
     "latest_asset",
+    "link_mlflow",
+    "mlflow_at",
     "open_through_hooks",
     "operate_params",
     "readable_specs",
@@ -42,4 +46,5 @@ __all__ = [
     "timetable",
     "told",
     "tonight",
+    "with_mlflow_link",
 ]

@@ -1,16 +1,21 @@
-"""Provider hook to SDK client to `Store`: a URI's connection id becomes a store with all that the connection knows.
+"""From a connection id to what the connection leads to: a store, or MLflow.
 
-The hook makes the client, so endpoints, assumed roles, impersonation, SAS, managed identities and proxies of a
-connection keep working. Time-outs and retries are the destination's own.
+A store's client is made by the provider's hook, so endpoints, assumed roles, impersonation, SAS, managed identities and
+proxies of a connection keep working. Time-outs and retries are the destination's own.
 """
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from model_release.errors import UsageError
+from model_release.signing import SigningKey
 from model_release.stores import Store, open_store
 from model_release.stores.uris import SCHEMES, StoreUri, parse
+from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
+
+_OF_A_KEY = {"private_key", "certificates"}
 
 
 def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
@@ -32,6 +37,57 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
             return _gcs(parts, parts.connection, settings)
         case _:
             return _azure(parts, parts.connection, settings)
+
+
+def key_of_connection(name: str) -> SigningKey:
+    """Return the key of a connection: `private_key` and `certificates` of its extra, the passphrase as its password.
+
+    Raises:
+        UsageError: the connection holds no signing key.
+        AirflowNotFoundException: there is no such connection.
+    """
+    from airflow.sdk import Connection
+
+    connection = Connection.get(name)
+    extra, where = connection.extra_dejson, f"connection {name}"
+    unknown = sorted(extra.keys() - _OF_A_KEY)
+    if unknown or not extra.get("private_key"):
+        what = f"its extra has {', '.join(unknown)}" if unknown else "its extra has no private_key"
+        raise UsageError(what, where=where, hint=f"known: {', '.join(sorted(_OF_A_KEY))}, each as PEM")
+    return SigningKey.read(
+        extra["private_key"].encode(),
+        passphrase=connection.password,
+        certificates=extra.get("certificates", "").encode(),
+        where=where,
+    )
+
+
+def mlflow_at(connection_id: str) -> Access:
+    """Return how to reach the MLflow of a connection.
+
+    Host and port are its address, or the host is an address of its own, `https://…`; the schema may say https. A login
+    goes with the password to MLflow's basic authentication; a password alone is a token. Of a Databricks connection
+    the password is the token.
+
+    Raises:
+        UsageError: the connection has no host.
+        AirflowNotFoundException: there is no such connection.
+    """
+    from airflow.sdk import BaseHook
+
+    found = BaseHook.get_connection(connection_id)
+    where = f"connection {connection_id}"
+    if not found.host:
+        raise UsageError("has no host", where=where, hint="write MLflow's address there: https://mlflow.example.org")
+    host = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
+    if found.port and urlsplit(host).port is None:
+        host = f"{host.rstrip('/')}:{found.port}"
+    secret = found.password or ""
+    if found.conn_type == "databricks":
+        return Access("databricks", {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": secret})
+    if found.login:
+        return Access(host, {"MLFLOW_TRACKING_USERNAME": found.login, "MLFLOW_TRACKING_PASSWORD": secret})
+    return Access(host, {"MLFLOW_TRACKING_TOKEN": secret} if secret else {})
 
 
 def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from airflow.sdk import Metadata, get_current_context
+from airflow.sdk import Metadata, conf, get_current_context
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.forms import APPROVE
-from model_release.airflow_glue.hooks import open_through_hooks
+from model_release.airflow_glue.hooks import key_of_connection, mlflow_at, open_through_hooks
+from model_release.airflow_glue.links import MlflowRun
 from model_release.errors import UsageError
 from model_release.housekeeping import Housekeeping
 from model_release.layout import run_token
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 def tonight(spec: Spec) -> Nightly:
     """Return the chain of the run whose task is running."""
     context = get_current_context()
-    return Nightly(_as_asked(spec, context["params"]), run_facts(context), opener=open_through_hooks)
+    asked = _as_asked(_with_connections(spec), context["params"])
+    return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
 def by_hand(spec: Spec) -> Operation:
@@ -46,7 +49,7 @@ def by_hand(spec: Spec) -> Operation:
         epoch=params["epoch"],
         overrule=params["overrule"],
     )
-    return Operation(Places.of(spec, open_through_hooks), request)
+    return Operation(Places.of(_with_connections(spec), open_through_hooks), request)
 
 
 def this_week(spec: Spec) -> Housekeeping:
@@ -54,16 +57,22 @@ def this_week(spec: Spec) -> Housekeeping:
     context = get_current_context()
     run = _known(context)
     return Housekeeping(
-        Places.of(spec, open_through_hooks),
+        Places.of(_with_connections(spec), open_through_hooks),
         by=run.dag_id,
         operation=run_token(run.run_id),
         **{name: context["params"][name] for name in ("dry_run", "repair", "read_data")},
     )
 
 
-def show(key: str, value: Json) -> None:
+def show(key: str, value: Json | str) -> None:
     """Put a value on the running task's page, under XCom."""
     get_current_context()["ti"].xcom_push(key=key, value=value)
+
+
+def link_mlflow(page: str | None) -> None:
+    """Let the button *MLflow run* on the running task's page lead there."""
+    if page is not None:
+        show(MlflowRun.xcom_key, page)
 
 
 def told() -> Json:
@@ -125,6 +134,7 @@ def run_facts(context: Context) -> Run:
         force=params["force"],
         bump=None if bump == "auto" else Bump(bump),
         bundle_version=_bundle_version(context["ti"]),
+        url=_run_url(run),
     )
 
 
@@ -145,6 +155,12 @@ def _by(run: Any) -> str:
     return run.triggering_user_name or "airflow"
 
 
+def _run_url(run: Any) -> str | None:
+    """The run's page, where Airflow's address is configured."""
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return f"{base}/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}" if base else None
+
+
 def _bundle_version(ti: Any) -> str | None:
     version: str | None = getattr(getattr(ti, "bundle_instance", None), "version", None)  # `dag.test()` has no bundle
     return version
@@ -156,6 +172,12 @@ def _as_of(run: Any, asked: str | None) -> date:
         return date.fromisoformat(asked)
     moment: datetime = run.data_interval_end or run.run_after
     return moment.astimezone(UTC).date()
+
+
+def _with_connections(spec: Spec) -> Spec:
+    if spec.tracking is None:
+        return spec
+    return spec.model_copy(update={"tracking": spec.tracking.reached_by(mlflow_at)})
 
 
 def _as_asked(spec: Spec, params: Any) -> Spec:

@@ -11,7 +11,15 @@ from datetime import UTC, date, datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -74,6 +82,15 @@ class Output:
 
             yield set_out
             progress.update(task, advance=under_way)
+
+
+@contextlib.contextmanager
+def bar() -> Iterator[Callable[[int, int], None]]:
+    """Show one bar of bytes, moved by calls with how many are here and how many there will be."""
+    columns = (SpinnerColumn(), BarColumn(bar_width=40), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda here, total: progress.update(task, completed=here, total=total)
 
 
 def tell_error(error: ModelReleaseError, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 from model_release.errors import UsageError
 from model_release.places import Places
 from model_release.release.reconcile import Follower
+from model_release.signing import SigningKey, key_of_environment, needed_key
 from model_release.specfile import load_spec
 from model_release.stores import Store, open_store
 from model_release.stores.uris import without_connection
@@ -45,6 +46,15 @@ def open_places(model: str, also: list[str] | None = None) -> Places:
             raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
         return Places.of(load_spec(Path(model)), _open_without_airflow)
     return Places(open_store(model), [Follower(open_store(uri)) for uri in also or []])
+
+
+def signing_key(places: Places) -> SigningKey | None:
+    """Return the key of this machine's environment; None where it has none and none is needed.
+
+    Raises:
+        UsageError: the model's releases are signed, and there is no key here.
+    """
+    return needed_key(places.signing.connection) if places.signing else key_of_environment()
 
 
 def _open_without_airflow(uri: str, settings: TransferSettings) -> Store:

@@ -10,10 +10,11 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
+from model_release import layout
 from model_release.cli import output as out
 from model_release.cli.acts import By, whoever
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import Also, Model, open_places
+from model_release.cli.places import Also, Model, open_places, signing_key
 from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
 from model_release.metadata import Manifest
 from model_release.places import Places
@@ -55,7 +56,8 @@ def publish(
     Facts come from a metadata.json in the folder, which may have the fields model_name, trained_date, accuracy,
     model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. What
     nobody told is left open. The number is the next one, whatever `version` says there. The same folder published
-    again finds its own version. Exit status 3 if a rule keeps latest where it is.
+    again finds its own version. It is signed where MODEL_RELEASE_SIGNING_KEY is the path of a private key, or where the
+    spec says so. Exit status 3 if a rule keeps latest where it is.
 
     The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
     rejected until a person starts one that overrules the gate.
@@ -64,13 +66,16 @@ def publish(
     why = reason or f"published from {folder.resolve().name}"
     intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
     places = open_places(model, also)
+    key = signing_key(places)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
         gathered = gathering.from_folder(folder, Path(scratch))
         draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
         with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.publish(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+            done = delivery.publish(
+                gathered, draft, intent, home=places.home, followers=places.followers, watch=watch, key=key
+            )
     _tell(output, done, gathered, places, asked=intent.promote)
 
 
@@ -96,6 +101,7 @@ def adopt(
     origin = open_store(source)
     intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
     places = open_places(model, also)
+    key = signing_key(places)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")
         with output.travel(None) as set_out:
@@ -105,7 +111,9 @@ def adopt(
         draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
         with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.adopt(gathered, draft, intent, home=places.home, followers=places.followers, watch=watch)
+            done = delivery.adopt(
+                gathered, draft, intent, home=places.home, followers=places.followers, watch=watch, key=key
+            )
     _tell(output, done, gathered, places, asked=True)
 
 
@@ -173,7 +181,7 @@ def _facts(told: list[str] | None) -> dict[str, str]:
 
 def _called(home: Store) -> str:
     """Return the model's name as its folder has it."""
-    return home.uri.rpartition("/")[2].removesuffix("-models")
+    return layout.folder_name(home.uri).removesuffix("-models")
 
 
 def _bytes(manifest: Manifest) -> int:

@@ -100,6 +100,10 @@ def verify(
     uri: Uri,
     version: Number = None,
     every: Annotated[bool, typer.Option("--all", help="Every published version.")] = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="PEM", help="Public key, or root certificate, of whoever must have signed each version."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -109,7 +113,7 @@ def verify(
     output = out.Output(json, quiet)
     store = open_store(uri)
     checked = []
-    for each in check(store, Version.parse(version) if version else None, every=every):
+    for each in check(store, Version.parse(version) if version else None, every=every, trust=trust):
         checked.append(each)
         output.say(f"{each.key}  {each.fault or out.size(each.size)}", style=out.BAD if each.fault else out.CALM)
     faults = [each for each in checked if each.fault is not None]

@@ -15,7 +15,7 @@ from model_release.documents import sha256_of
 from model_release.errors import Corrupt, NotFound
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest, read_manifest
 from model_release.pointer import Candidate, Kind, Pointer
-from model_release.stores.base import Store
+from model_release.stores.base import Readable, Store
 from model_release.version import Version
 
 
@@ -28,7 +28,7 @@ class Live:
     body: bytes
 
 
-def read_pointer(store: Store) -> Live | None:
+def read_pointer(store: Readable) -> Live | None:
     """Read `latest.json`; None where there is none."""
     stored = store.get(layout.POINTER)
     if stored is None:
@@ -60,7 +60,7 @@ def read_version(store: Store, version: Version) -> Manifest | AbandonedManifest
     return None if stored is None else read_manifest(stored.body, where=f"{store.uri}/{key}")
 
 
-def published(store: Store, version: Version, *, sha256: str | None = None) -> Manifest:
+def published(store: Readable, version: Version, *, sha256: str | None = None) -> Manifest:
     """Read the manifest of a published version.
 
     Args:

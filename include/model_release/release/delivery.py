@@ -28,6 +28,7 @@ from model_release.release.promote import (
 )
 from model_release.release.publish import Watch, place, seal, stage, unwatched
 from model_release.release.reconcile import Follower
+from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from model_release.version import FIRST, Bump
 
@@ -76,6 +77,7 @@ def publish(
     home: Store,
     followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
+    key: SigningKey | None = None,
 ) -> Delivered:
     """Make the files a version everywhere, and make it live if the rules allow it.
 
@@ -89,12 +91,13 @@ def publish(
         home: the model's folder at home.
         followers: the model's folder at other destinations.
         watch: told of each file that travels.
+        key: what the version is signed with, if it is.
 
     Raises:
         BaselineMoved: another version became live meanwhile; this one is published.
         Refused: a rule says no, before anything is sent.
     """
-    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, spared=())
+    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=())
 
 
 def adopt(
@@ -105,6 +108,7 @@ def adopt(
     home: Store,
     followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
+    key: SigningKey | None = None,
 ) -> Delivered:
     """Make the files of a hand-made layout the first release, as `publish` does.
 
@@ -123,7 +127,7 @@ def adopt(
             hint="`model-release list` shows what; `model-release publish` adds a version",
         )
     spared = [layout.latest_copy(path) for path in [*(entry.path for entry in gathered.files), layout.MANIFEST]]
-    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, spared=spared)
+    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=spared)
 
 
 def _deliver(
@@ -134,6 +138,7 @@ def _deliver(
     home: Store,
     followers: Sequence[Follower],
     watch: Watch,
+    key: SigningKey | None,
     spared: Collection[str],
 ) -> Delivered:
     run, lagging = run_token(draft.run.run_id), list[str]()
@@ -148,9 +153,9 @@ def _deliver(
 
     def give(store: Store) -> None:
         if read_version(store, claim.metadata.version) is None:
-            place(claim, home=home, target=store, watch=watch)
+            place(claim, home=home, target=store, watch=watch, key=key)
 
-    _check_names([home, *(each.store for each in followers)])
+    _check_names([home, *(each.store for each in followers)], signed=key is not None)
     check(home)
     ready = _at_each(followers, check, lagging)
     if not before:
@@ -205,8 +210,12 @@ def _make_live(
         ) from error
 
 
-def _check_names(stores: Sequence[Store]) -> None:
+def _check_names(stores: Sequence[Store], *, signed: bool) -> None:
     uris = [store.uri for store in stores]
+    names = {layout.folder_name(uri) for uri in uris}
+    if signed and len(names) > 1:
+        hint = "name the model's folder the same at every destination"
+        raise UsageError(f"a signature holds for one name, not for {' and '.join(sorted(names))}", hint=hint)
     twice = next((uri for uri in uris if uris.count(uri) > 1), None)
     if twice is not None:
         raise UsageError("is named twice", where=twice, hint="name each destination once")

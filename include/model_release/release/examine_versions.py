@@ -13,6 +13,7 @@ from model_release.pointer import Kind
 from model_release.release.findings import Cure, Damage, Finding, Part
 from model_release.release.proven import Proven
 from model_release.release.shelf import Shelf, Unread
+from model_release.signing import fits
 from model_release.version import Version
 
 RESTORES = "`--repair` puts the right bytes back"
@@ -60,6 +61,7 @@ def _published(proven: Proven, shelf: Shelf, version: Version, *, with_files: bo
     manifest = proven.manifests[version]
     files = manifest.files if with_files else []
     keys = {layout.claim(version), layout.manifest(version), *(layout.artifact(version, each.path) for each in files)}
+    keys |= {layout.signature(version)} if files and version in proven.signatures else set()
     if not keys <= shelf.entries.keys():
         try:
             shelf.look_again(version)
@@ -91,6 +93,24 @@ def _published(proven: Proven, shelf: Shelf, version: Version, *, with_files: bo
     for entry in files:
         with suppress(Unread):
             yield from _file(proven, shelf, version, entry)
+    if with_files:
+        with suppress(Unread):
+            yield from _signature(proven, shelf, version)
+
+
+def _signature(proven: Proven, shelf: Shelf, version: Version) -> Iterator[Finding]:
+    key, right = layout.signature(version), proven.signatures.get(version)
+    found = shelf.get(key)
+    if found == right:
+        return
+    if found is None:
+        yield _document(Damage.SIGNATURE_MISSING, shelf, version, key, "it is missing, and another place has it", right)
+    elif right is not None or not fits(found, proven.manifests[version]):
+        yield _document(Damage.SIGNATURE_WRONG, shelf, version, key, "it signs something else", right)
+    else:
+        what = "it fits the files, and so does another one at another place"
+        remedy = "`model-release verify --trust` tells which one to keep; remove the other, and repair"
+        yield _finding(Damage.SIGNATURE_WRONG, shelf, version, key, what, remedy)
 
 
 def _file(proven: Proven, shelf: Shelf, version: Version, entry: FileEntry) -> Iterator[Finding]:
@@ -115,6 +135,9 @@ def _whole_folder(proven: Proven, shelf: Shelf, version: Version, files: list[Fi
         if copies is not None:
             parts.append(Part(layout.artifact(version, entry.path), copies))
     there = len(parts) == len(files) + bool(claim)
+    signature = proven.signatures.get(version)
+    if files and signature is not None:
+        parts.append(Part(layout.signature(version), signature))
     parts.append(Part(layout.manifest(version), proven.manifests[version].to_bytes()))
     what = "it was released, and nothing of it is here"
     return _finding(

@@ -34,6 +34,8 @@ class Damage(StrEnum):
     CLAIM_WRONG = "claim wrong"
     FILE_MISSING = "file missing"
     FILE_WRONG = "file wrong"
+    SIGNATURE_MISSING = "signature missing"
+    SIGNATURE_WRONG = "signature wrong"
     RETIRED_FILES = "files of a retired version"
     COPY_MISSING = "copy missing"
     COPY_WRONG = "copy wrong"

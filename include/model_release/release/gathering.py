@@ -23,6 +23,8 @@ from model_release.version import FIRST
 _Told = dict[str, tuple[int, int]]
 """By path, what a look at a file tells of its content: size and time of the last write."""
 
+_OURS = (layout.CLAIM, layout.SIGNATURE)
+
 _UNKNOWN = -1
 """Size in a listing of the web, which tells digests instead and has checked them."""
 
@@ -163,14 +165,15 @@ def _checked(names: Collection[str], *, where: str) -> list[str]:
             hint="rename: letters, digits and ._=+@- between single slashes, no part that begins with a dash",
         )
     folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-    both = sorted(folders & {*names, layout.MANIFEST, layout.CLAIM})
+    both = sorted(folders & {*names, layout.MANIFEST, *_OURS})
     if both:
         raise UnsafeKey(f"{both[0]!r} is a folder here and a file in a release", where=where, hint="rename it")
-    if layout.CLAIM in names:
+    ours = [name for name in _OURS if name in names]
+    if ours:
         raise Refused(
-            f"holds {layout.CLAIM}, so it is a version that model-release has made",
+            f"holds {' and '.join(ours)}, so it is a version that model-release has made",
             where=where,
-            hint="to release its files once more, copy them without it",
+            hint="to release its files once more, copy them without",
         )
     return sorted(names)
 

@@ -18,6 +18,7 @@ from model_release.release.catalog import Live
 from model_release.release.findings import Copies
 from model_release.release.promote import check_history
 from model_release.release.shelf import Shelf, Unread
+from model_release.signing import fits
 from model_release.version import Version
 
 
@@ -38,6 +39,7 @@ class Proven:
         given_up: the numbers that were given up.
         manifests: of published versions.
         claims: the bytes of their claims.
+        signatures: the bytes of their signatures, where all that fit are the same. Whose they are, nothing here tells.
     """
 
     def __init__(self, home: Shelf, followers: Sequence[Shelf]) -> None:
@@ -55,6 +57,7 @@ class Proven:
         self.given_up: set[Version] = set()
         self.manifests: dict[Version, Manifest] = {}
         self.claims: dict[Version, bytes] = {}
+        self.signatures: dict[Version, bytes] = {}
         for version in sorted(home.versions() | self.digests.keys()):
             self._prove(version)
 
@@ -156,6 +159,9 @@ class Proven:
                 for claimed, claim in _claims(shelf, version):
                     if claimed == body:
                         self.claims.setdefault(version, claim)
+            signed = {each for shelf in self.shelves for each in _signatures(shelf, manifest)}
+            if len(signed) == 1:
+                self.signatures[version] = signed.pop()
 
 
 def _digests(pointers: Iterable[Pointer]) -> dict[Version, str]:
@@ -182,6 +188,13 @@ def _claims(shelf: Shelf, version: Version) -> Iterator[tuple[bytes, bytes]]:
         claim, body = shelf.read(Claim, key), shelf.get(key)
         if claim is not None and body is not None:
             yield claim.metadata.to_bytes(), body
+
+
+def _signatures(shelf: Shelf, manifest: Manifest) -> Iterator[bytes]:
+    with suppress(Unread):
+        body = shelf.get(layout.signature(manifest.version))
+        if body is not None and fits(body, manifest):
+            yield body
 
 
 def _right(shelf: Shelf, key: str, entry: FileEntry) -> bool:

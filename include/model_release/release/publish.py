@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from model_release import layout
+from model_release import layout, signing
 from model_release.documents import Document, sha256_of
 from model_release.errors import Corrupt, NotFound, Refused
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
 from model_release.release.catalog import check_file, fetch, read_version
-from model_release.release.once import create_exactly
+from model_release.release.once import create_exactly, create_once
+from model_release.signing import SigningKey
 from model_release.stores.base import OCTETS, Store
 from model_release.version import Version
 
@@ -76,11 +77,13 @@ def place(
     target: Store,
     watch: Watch = unwatched,
     inspect: Callable[[Path], object] = lambda _folder: None,
+    key: SigningKey | None = None,
 ) -> list[str]:
     """Put a version's files at one destination and read them back. Only what is missing is sent.
 
     At home the claim stands already and the manifest comes last of all, by `seal`. A follower gets both here, so that
-    home decides the version only when every follower holds it.
+    home decides the version only when every follower holds it. What is signed is what was read back; whoever comes
+    first creates the signature at home, and every destination gets that one.
 
     Args:
         claim: of the version.
@@ -89,12 +92,13 @@ def place(
         watch: told of each file before it is sent.
         inspect: called with a folder of the files as they came back, before a follower gets the manifest; what it
             raises is raised.
+        key: what the version is signed with; without one, a signature that home has is handed on all the same.
 
     Returns:
         The paths that had to be sent.
 
     Raises:
-        Corrupt: the bytes that came back are not those that were sent.
+        Corrupt: the bytes that came back are not those that were sent; or home has a signature by another key.
         Refused: the number was given up in the meantime.
     """
     version = claim.metadata.version
@@ -104,7 +108,7 @@ def place(
     there = {entry.key: entry.size for entry in target.list(f"{version}/")}
     sent = []
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-        folder = Path(scratch)
+        folder = Path(scratch) / layout.folder_name(home.uri)
         for entry in claim.metadata.files:
             back = folder / entry.path
             back.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,7 @@ def place(
                 raise
             sent.append(entry.path)
         inspect(folder)
+        _sign(claim.metadata, folder, key, home=home, target=target)
     if target.uri != home.uri:
         create_exactly(target, layout.manifest(version), claim.metadata.to_bytes())
     return sent
@@ -138,6 +143,29 @@ def seal(home: Store, claim: Claim) -> Manifest:
         _refuse_abandoned(home, version)
         raise
     return claim.metadata
+
+
+def _sign(manifest: Manifest, folder: Path, key: SigningKey | None, *, home: Store, target: Store) -> None:
+    """Put the signature beside the files: the one that home has, or else a new one, which home gets first.
+
+    Raises:
+        Corrupt: what home has is no signature of these files by this key.
+    """
+    if key is None and target.uri == home.uri:
+        return
+    name = layout.signature(manifest.version)
+    found = home.get(name)
+    signature = found.body if found else None
+    if key is not None:
+        (folder / layout.MANIFEST).write_bytes(manifest.to_bytes())
+        signature = signature or create_once(home, name, signing.sign(folder, key))
+        try:
+            signing.check(folder, signature, key.trust, where=f"{home.uri}/{manifest.version}", trusted="this run")
+        except (Corrupt, Refused) as error:
+            hint = "a signature is written once: if the key is a new one, remove this object, and run again"
+            raise Corrupt(error.what, where=f"{home.uri}/{name}", hint=hint) from None
+    if signature is not None and target.uri != home.uri:
+        create_exactly(target, name, signature)
 
 
 def _refuse_abandoned(home: Store, version: Version) -> None:

@@ -154,7 +154,7 @@ def copy_missing(source: Store, target: Store) -> int:
     """Copy what lies in versions, log and decisions and is not at the target; return how many objects.
 
     Manifests come last, so that a version that has one is there whole. What is there already is compared: documents
-    byte for byte, files by size, since whoever makes a version live reads its files anyway.
+    and signatures byte for byte, files by size, since whoever makes a version live reads its files anyway.
 
     Raises:
         Corrupt: the target has another object under the same key; it is left as it is.
@@ -179,7 +179,7 @@ def copy_missing(source: Store, target: Store) -> int:
 
 
 def _same(source: Store, target: Store, entry: Entry, size: int) -> bool:
-    if entry.size != size or not entry.key.endswith(".json"):
+    if entry.size != size or not entry.key.endswith((".json", f"/{layout.SIGNATURE}")):
         return entry.size == size
     ours, theirs = source.get(entry.key), target.get(entry.key)
     return ours is not None and theirs is not None and ours.body == theirs.body

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from model_release import layout
-from model_release.errors import Contended, Corrupt, NotFound
+from model_release import layout, signing
+from model_release.errors import Contended, Corrupt, NotFound, Refused
 from model_release.metadata import FileEntry, Manifest
 from model_release.pointer import Pointer
 from model_release.release.catalog import fetch, history, live_manifest, live_pointer, published, read_version, versions
@@ -29,7 +31,9 @@ class Checked:
     fault: str | None
 
 
-def check(store: Store, version: Version | None = None, *, every: bool = False) -> Iterator[Checked]:
+def check(
+    store: Store, version: Version | None = None, *, every: bool = False, trust: Path | None = None
+) -> Iterator[Checked]:
     """Check one version, or what is live with its copies, or everything that is published.
 
     A manifest is compared with the SHA-256 that `latest.json` has of it, or the log, where it was live before.
@@ -38,20 +42,22 @@ def check(store: Store, version: Version | None = None, *, every: bool = False) 
         store: the model's folder.
         version: only this one.
         every: every published version that is not retired, beside the live one.
+        trust: a PEM file of whoever must have signed each version; None: signatures are not looked at.
 
     Raises:
         NotFound: there is no such version, or nothing is live.
+        UsageError: nobody can be trusted by what `trust` holds.
         Contended: the pointer moved while its copies were read.
     """
     digests = {pointer.version: pointer.metadata_sha256 for pointer in history(store)}
     if version is not None:
         published(store, version)
-        yield from check_version(store, version, sha256=digests.get(version))
+        yield from _check_version(store, version, digests.get(version), trust)
         return
     pointer = live_pointer(store)
     digests[pointer.version] = pointer.metadata_sha256
     for each in _there(store, pointer) if every else [pointer.version]:
-        yield from check_version(store, each, sha256=digests.get(each))
+        yield from _check_version(store, each, digests.get(each), trust)
     yield from _check_copies(store, pointer)
 
 
@@ -70,6 +76,31 @@ def check_version(store: Store, version: Version, *, sha256: str | None) -> Iter
         return
     yield Checked(layout.manifest(version), len(manifest.to_bytes()), None)
     yield from _check(store, manifest.files, lambda path: layout.artifact(version, path))
+
+
+def _check_version(store: Store, version: Version, sha256: str | None, trust: Path | None) -> Iterator[Checked]:
+    yield from check_version(store, version, sha256=sha256)
+    if trust is not None:
+        yield _check_signature(store, version, trust)
+
+
+def _check_signature(store: Store, version: Version, trust: Path) -> Checked:
+    key, fault = layout.signature(version), None
+    signature, manifest = store.get(key), store.get(layout.manifest(version))
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        folder = Path(scratch)
+        try:
+            for entry in published(store, version).files:
+                path = folder / entry.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                store.download(layout.artifact(version, entry.path), path)
+            for name, stored in ((layout.MANIFEST, manifest), (layout.SIGNATURE, signature)):
+                if stored is not None:
+                    (folder / name).write_bytes(stored.body)
+            signing.verify(folder, trust, model=layout.folder_name(store.uri), version=version)
+        except (NotFound, Corrupt, Refused) as error:
+            fault = error.what
+    return Checked(key, len(signature.body) if signature else 0, fault)
 
 
 def live_faults(store: Store, pointer: Pointer) -> list[Checked]:

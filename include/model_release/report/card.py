@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from model_release.dataset import TARGET
 from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
 from model_release.report import effect_plots, plots, sections, slice_plots
+from model_release.report.svg import figures
 from model_release.spec import Spec
 from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained, onnx_export
 
@@ -50,13 +51,11 @@ def model_card(
         as_of: the day up to which data was taken.
     """
     target = np.array(frame[TARGET].iloc[predictions.index], dtype=np.float64)
-    pooled = predictions.to_numpy(dtype=np.float64).ravel(order="F")
-    truth = np.tile(target, predictions.shape[1])
+    curves = plots.curves(target, predictions)
     table = {name: _intervals(scores, evaluation) for name, scores in evaluation.candidates.items()}
     if evaluation.champion is not None:
         table[f"live {evaluation.champion.version}"] = _intervals(evaluation.champion.scores, evaluation)
     brier = {name: each[Metric.BRIER] for name, each in table.items() if Metric.BRIER in each}
-    sound = len(pooled) > 0 and bool(np.isfinite(pooled).all())
     groups = sections.groups(evaluation.candidates[decision.chosen], spec.gate)
     page = _environment().get_template(_TEMPLATE)
     return page.render(
@@ -71,16 +70,10 @@ def model_card(
         columns=[_column(name, spec, frame) for name in spec.dataset.columns],
         rows=len(frame),
         share=float(frame[TARGET].mean()),
-        confusion=_confusion(target, predictions) if sound else None,
+        confusion=_confusion(target, predictions) if curves else None,
         difference_plot=plots.difference(decision.comparison) if decision.comparison else None,
         candidates_plot=plots.candidates(brier, chosen=decision.chosen) if brier else None,
-        curves=[
-            ("Receiver operating characteristic", plots.roc(truth, pooled)),
-            ("Precision and recall", plots.precision_recall(truth, pooled)),
-            ("Calibration", plots.calibration(truth, pooled)),
-        ]
-        if sound
-        else [],
+        curves=list(curves.items()),
         slices=groups,
         slice_metrics=sections.measured(groups),
         slice_plots=slice_plots.slices(groups),
@@ -92,6 +85,21 @@ def model_card(
         onnx={"input": onnx_export.INPUT, "label": onnx_export.LABEL, "probability": onnx_export.PROBABILITY},
         scikit_learn=version("scikit-learn"),
     ).encode()
+
+
+def candidate_figures(trained: Trained, predictions: pd.DataFrame, frame: pd.DataFrame) -> dict[str, bytes]:
+    """Return the card's plots of one candidate, which need no verdict, as files of their own by name.
+
+    Args:
+        trained: the candidate.
+        predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
+        frame: the snapshot's rows.
+    """
+    target = np.array(frame[TARGET].iloc[predictions.index], dtype=np.float64)
+    drawn = [*plots.curves(target, predictions).values()]
+    if trained.effects:
+        drawn.append(effect_plots.importance(trained.effects))
+    return figures("".join(drawn).encode())
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -45,6 +46,23 @@ def candidates(intervals: dict[str, Interval], *, chosen: str) -> Markup:
             whisker(plot.axes, place, interval, ACCENT if name == chosen else MUTED)
         lying(plot.axes, list(intervals), "Brier score (less is better)")
         return plot.svg()
+
+
+def curves(target: Floats, predictions: pd.DataFrame) -> dict[str, Markup]:
+    """Draw the curves of out-of-fold probabilities, all repeats pooled, by their titles.
+
+    Returns:
+        Nothing where there are no probabilities, or one is not finite.
+    """
+    pooled = predictions.to_numpy(dtype=np.float64).ravel(order="F")
+    if not len(pooled) or not np.isfinite(pooled).all():
+        return {}
+    truth = np.tile(target, predictions.shape[1])
+    return {
+        "Receiver operating characteristic": roc(truth, pooled),
+        "Precision and recall": precision_recall(truth, pooled),
+        "Calibration": calibration(truth, pooled),
+    }
 
 
 def roc(target: Floats, probability: Floats) -> Markup:

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from model_release.errors import UsageError
 from model_release.stores.base import Store
-from model_release.stores.local import LocalStore
-from model_release.transfer import TransferSettings
 
-__all__ = ["Store", "open_store"]
+if TYPE_CHECKING:
+    from model_release.transfer import TransferSettings
 
-DEFAULTS = TransferSettings()
+__all__ = ["Store", "folder_of", "open_store"]
 
 
-def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
+def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
     """Open the store at `uri` with the credentials of this process.
 
     Raises:
         UsageError: not a URI that any store answers to.
         Refused: the store cannot keep the promises of `Store`.
     """
+    from model_release.stores.local import LocalStore
+    from model_release.transfer import TransferSettings
+
+    settings = settings or TransferSettings()
     parts = urlsplit(uri)
     match parts.scheme:
         case "file":
-            path = Path(unquote(parts.path))
-            if parts.netloc not in ("", "localhost") or not path.is_absolute():
-                raise UsageError(
-                    f"{uri} is not an absolute folder", hint="write it with three slashes: file:///srv/models"
-                )
-            return LocalStore(path, allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
+            return LocalStore(folder_of(uri), allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
         case "":
-            return LocalStore(Path(uri).expanduser())
+            return LocalStore(folder_of(uri))
         case "s3":
             from model_release.stores import s3
 
@@ -55,3 +54,18 @@ def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
                 where=uri,
                 hint="stores: file:///folder, s3://bucket, gs://bucket, wasb://container@account",
             )
+
+
+def folder_of(uri: str) -> Path:
+    """Return the folder that a `file://` URI or a path names.
+
+    Raises:
+        UsageError: a URI that names no absolute folder.
+    """
+    parts = urlsplit(uri)
+    if not parts.scheme:
+        return Path(uri).expanduser()
+    path = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not path.is_absolute():
+        raise UsageError(f"{uri} is not an absolute folder", hint="write it with three slashes: file:///srv/models")
+    return path

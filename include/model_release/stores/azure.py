@@ -18,7 +18,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from io import BufferedRandom
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
@@ -48,6 +48,9 @@ from model_release.stores.faults import Asked, attempts, corrupt, may_repeat
 from model_release.stores.parts import hashed, new_file, side_by_side
 from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 T = TypeVar("T")
 
@@ -107,6 +110,11 @@ class AzureStore:
         self.uri = f"wasb://{container.container_name}@{self._account}/{self._prefix}".rstrip("/")
         self._written = self._writing()
         self._fast = AzureFast(container, self._settings)
+
+    @property
+    def quick(self) -> ObjectStore | None:
+        """Give obstore's client of the container, with this store's credentials; None where there is none."""
+        return self._fast.client
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""

@@ -56,12 +56,8 @@ class Lost:
 Outcome = Won | Lost
 
 
-class Store(Protocol):
-    """One folder of one object store.
-
-    Every method may raise `StoreUnavailable` (retry), `CredentialsRefused`, `UnsafeKey`, or `NotFound` for a bucket or
-    container that does not exist; the message names the store and the key.
-    """
+class Readable(Protocol):
+    """What small objects are read from: a store, or one that is opened only to read."""
 
     uri: str
     """Where it is, without connection id, query or credentials: what the pointer calls `home`."""
@@ -69,6 +65,14 @@ class Store(Protocol):
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""
         ...
+
+
+class Store(Readable, Protocol):
+    """One folder of one object store.
+
+    Every method may raise `StoreUnavailable` (retry), `CredentialsRefused`, `UnsafeKey`, or `NotFound` for a bucket or
+    container that does not exist; the message names the store and the key.
+    """
 
     def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
         """Write an object that must not exist yet.

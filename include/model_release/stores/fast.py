@@ -45,6 +45,11 @@ class Fast(ABC):
     def _promised(self, found: GetResult) -> tuple[str, str] | None:
         """Return a hash's name and the digest that a whole object must have; None where its answer tells none."""
 
+    @property
+    def client(self) -> ObjectStore | None:
+        """Give obstore's client, for whoever reads in a way of its own; None where there is none."""
+        return self._requests
+
     @cached_property
     def _requests(self) -> ObjectStore | None:
         return self._mirror()

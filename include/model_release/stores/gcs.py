@@ -1,4 +1,4 @@
-"""Google Cloud Storage: `gs://bucket[/prefix]`. With `gcs_errors` the only importer of Google's SDK.
+"""Google Cloud Storage: `gs://bucket[/prefix]`. With its neighbours `gcs_…` the only importer of Google's SDK.
 
 Conditions are generations: every write makes a new one, so a token never comes back. A conditional write is
 one request. No ACL is ever sent, so buckets with uniform bucket-level access work. The SDK's downloads do not
@@ -26,12 +26,15 @@ from google.api_core import exceptions as api
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption
 
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.layout import check_key
+from model_release.stores import gcs_large
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 from model_release.stores.faults import Asked, corrupt, may_repeat
 from model_release.stores.gcs_errors import FAILURES, fault_of, status_of, translate, unauthenticated
+from model_release.stores.gcs_fast import Answer, FastReads
 from model_release.stores.parts import hashed, new_file, side_by_side
 from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
@@ -40,10 +43,9 @@ if TYPE_CHECKING:
     from google.cloud.storage import Blob, Client
 
 PART = 8 * 1024 * 1024
-"""Bytes. A larger file is read in ranges of this size, side by side."""
+"""Bytes. A larger file is sent by a resumable upload, and read in ranges of this size, side by side."""
 
-CHUNK = 2 * PART
-"""Bytes. A file that is larger than `PART` is sent in chunks of this size, one after the other."""
+_BLOCK = 1024 * 1024
 
 _READ, _WRITE, _LIST = "storage.objects.get", "storage.objects.create", "storage.objects.list"
 _REPLACE, _DELETE = "storage.objects.create and storage.objects.delete", "storage.objects.delete"
@@ -101,6 +103,7 @@ class GcsStore:
                 hint="always encrypted; kms_key takes a key of your own",
             )
         self._timeout = self._settings.timeouts
+        self._fast = FastReads(client._http, client.api_endpoint, self._timeout, workers=self._settings.workers)
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""
@@ -111,11 +114,11 @@ class GcsStore:
                 self._require_bucket(key)
                 return None
         promised = _promised_crc32c(answer)
-        actual = _crc32c(answer.content).digest()
+        actual = _crc32c(answer.body).digest()
         if promised not in (None, base64.b64encode(actual).decode()):
             raise self._corrupt(key, "its bytes do not have the checksum that the store has for them")
         headers = answer.headers
-        return Stored(answer.content, headers["X-Goog-Generation"], parsedate_to_datetime(headers["Last-Modified"]))
+        return Stored(answer.body, headers["X-Goog-Generation"], parsedate_to_datetime(headers["Last-Modified"]))
 
     def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
         """Write an object that must not exist yet."""
@@ -138,15 +141,15 @@ class GcsStore:
         """
         blob = self._new(key, cache_control)
         large = path.stat().st_size > PART
-        if large:
-            blob.chunk_size = CHUNK
-        # each chunk of a large file has the whole deadline for itself, and as many attempts as fit
         condition = {"if_generation_match": 0} if new else {}
         permission = _WRITE if new else _REPLACE
         with self._errors(key, permission, attempts=math.inf if large else None) as tries, _left_as_it_is(new=new):
-            blob.upload_from_filename(
-                str(path), content_type=content_type, checksum="crc32c", **condition, **self._bounds(tries)
-            )
+            if large:
+                self._send(blob, path, content_type, condition, tries)
+            else:
+                blob.upload_from_filename(
+                    str(path), content_type=content_type, checksum="crc32c", **condition, **self._bounds(tries)
+                )
 
     def download(self, key: str, path: Path) -> None:
         """Read an object of any size into a new file, removed again if that fails; one generation, whole.
@@ -226,8 +229,8 @@ class GcsStore:
                 first = self._read(key, tries, start=0)
             except api.RequestRangeNotSatisfiable:
                 return  # nothing is the only thing without a first byte
-        size = int(first.headers.get("Content-Range", f"/{len(first.content)}").rpartition("/")[2])
-        os.pwrite(file.fileno(), first.content, 0)
+        size = int(first.headers.get("Content-Range", f"/{len(first.body)}").rpartition("/")[2])
+        os.pwrite(file.fileno(), first.body, 0)
 
         def read(start: int) -> None:
             if start:
@@ -240,6 +243,22 @@ class GcsStore:
             raise self._corrupt(key, f"{arrived} bytes arrived of {size}")
         if _promised_crc32c(first) not in (None, base64.b64encode(crc32c).decode()):
             raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
+
+    def _send(self, blob: Blob, path: Path, content_type: str, condition: dict[str, int], tries: _Tries) -> None:
+        with path.open("rb") as file:
+            digest = _crc32c()
+            for part in iter(lambda: file.read(_BLOCK), b""):
+                digest.update(part)
+            crc32c, size = base64.b64encode(digest.digest()).decode(), file.tell()
+            session = blob.create_resumable_upload_session(
+                content_type=content_type, size=size, checksum=None, **condition, **self._bounds(tries)
+            )
+            headers = {"Content-Type": content_type, "X-Goog-Hash": f"crc32c={crc32c}"}
+            told = gcs_large.send(
+                self._session, session, file, size, headers, timeouts=self._timeout, patient=self._retry(tries)
+            )
+        if told.get("crc32c") != crc32c:
+            raise DataCorruption(None)
 
     def _put(
         self, key: str, body: bytes, generation: int, permission: str, content_type: str, cache_control: str
@@ -258,22 +277,24 @@ class GcsStore:
                 return Lost()
         return Won(str(blob.generation))
 
-    def _read(
-        self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None
-    ) -> requests.Response:
+    def _read(self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None) -> Answer:
         """Read the object, or one part of one generation of it."""
         name = quote(self._name(key), safe="")
-        url = f"{self._client.api_endpoint}/download/storage/v1/b/{self._bucket.name}/o/{name}"
-        params = {"alt": "media"} | ({} if generation is None else {"generation": generation})
+        url = f"{self._client.api_endpoint}/download/storage/v1/b/{self._bucket.name}/o/{name}?alt=media"
+        if generation is not None:
+            url += f"&generation={generation}"
         headers = {} if start is None else {"Range": f"bytes={start}-{start + PART - 1}"}
 
-        def ask() -> requests.Response:
-            answer: requests.Response = self._session.get(url, params=params, headers=headers, timeout=self._timeout)
-            if answer.status_code >= 400:
-                raise api.from_http_response(answer)  # type: ignore[no-untyped-call]
-            return answer
+        def ask() -> Answer:
+            answer = self._fast.get(url, headers)
+            if answer is not None:
+                return answer
+            told: requests.Response = self._session.get(url, headers=headers, timeout=self._timeout)
+            if told.status_code >= 400:
+                raise api.from_http_response(told)  # type: ignore[no-untyped-call]
+            return Answer(told.headers, told.content)
 
-        answer: requests.Response = self._retry(tries)(ask)()
+        answer: Answer = self._retry(tries)(ask)()
         return answer
 
     def _read_more(self, key: str, generation: str, start: int, file: int) -> None:
@@ -285,7 +306,7 @@ class GcsStore:
                 raise StoreUnavailable(
                     "it was replaced while it was read", where=f"{self.uri}/{key}", hint="read it again"
                 ) from None
-        os.pwrite(file, part.content, start)
+        os.pwrite(file, part.body, start)
 
     def _new(self, key: str, cache_control: str) -> Blob:
         blob = self._bucket.blob(self._name(key), kms_key_name=self._settings.kms_key)
@@ -372,7 +393,7 @@ def open_default(uri: str, settings: TransferSettings | None = None) -> GcsStore
     return GcsStore(client, parts.container, parts.prefix, settings=settings)
 
 
-def _promised_crc32c(answer: requests.Response) -> str | None:
+def _promised_crc32c(answer: Answer) -> str | None:
     """The CRC32C of the whole object, as the store has it, of a range too."""
     for part in answer.headers.get("X-Goog-Hash", "").split(","):
         kind, _, digest = part.strip().partition("=")

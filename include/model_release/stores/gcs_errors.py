@@ -33,6 +33,11 @@ FAILURES = (
 )
 """All that the SDK raises; it lets its transports' own errors through."""
 
+_UNREACHED = (
+    requests.ConnectTimeout,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.NewConnectionError,
+)
 _THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _PROTECTED = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold"})
 
@@ -50,7 +55,7 @@ def fault_of(error: BaseException) -> Fault | None:
     if isinstance(error, GoogleAuthError):
         return Fault.UNREACHED if isinstance(error, TransportError) or error.retryable else None
     inner = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, requests.ConnectTimeout) or isinstance(inner, urllib3.exceptions.NewConnectionError):
+    if isinstance(error, _UNREACHED) or isinstance(inner, _UNREACHED):
         return Fault.UNREACHED
     return Fault.UNANSWERED if isinstance(error, FAILURES) else None
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from botocore.config import Config
@@ -43,7 +43,10 @@ from model_release.stores.s3_fast import S3Fast
 from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
 
-_OPTIONS = ("endpoint_url", "region")
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+OPTIONS = ("endpoint_url", "region")
 
 T = TypeVar("T")
 
@@ -73,7 +76,7 @@ def open_default(uri: str, settings: TransferSettings) -> S3Store:
     Raises:
         UsageError: not such a URI.
     """
-    parts = parse_here(uri, known=_OPTIONS)
+    parts = parse_here(uri, known=OPTIONS)
     endpoint, region = parts.options.get("endpoint_url"), parts.options.get("region")
     session = get_session()  # boto3 makes the same client, and loads much besides
 
@@ -110,6 +113,11 @@ class S3Store:
             raise UsageError("encryption_scope is a setting of Azure", where=self.uri, hint="S3 has sse and kms_key")
         self._fast = S3Fast(client, bucket, self.settings)
         self._bodies = Bodies(client, bucket, self.uri, self.settings.workers, self._ask, self._fast)
+
+    @property
+    def quick(self) -> ObjectStore | None:
+        """Give obstore's client of the bucket, with this endpoint and credentials; None where there is none."""
+        return self._fast.client
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None where there is none."""

@@ -1,4 +1,4 @@
-"""The history of all candidates in MLflow, and its alias `champion`. The only importer of mlflow.
+"""The history of all candidates in MLflow, and its registry. The only importer of mlflow.
 
 Called by the nightly chain. MLflow is a follower: what is live is decided by the pointer, and the alias is
 made to agree with it afterwards.
@@ -12,14 +12,36 @@ for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the task's own retries do the rest; seven take minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for eight minutes
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }.items():
     os.environ.setdefault(_name, _value)  # before mlflow is imported, which reads them then
 
-from model_release.tracking.address import check_uri  # noqa: E402
 from model_release.tracking.connection import prepare  # noqa: E402
-from model_release.tracking.registry import champion, follow_pointer, register  # noqa: E402
-from model_release.tracking.runs import attach, log_candidate  # noqa: E402
+from model_release.tracking.registry import (  # noqa: E402
+    Aliases,
+    aliases,
+    challenge,
+    dismiss,
+    enrol,
+    follow_pointer,
+    release_tags,
+)
+from model_release.tracking.runs import attach, begin, conclude, log_candidate, page  # noqa: E402
 
-__all__ = ["attach", "champion", "check_uri", "follow_pointer", "log_candidate", "prepare", "register"]
+__all__ = [
+    "Aliases",
+    "aliases",
+    "attach",
+    "begin",
+    "challenge",
+    "conclude",
+    "dismiss",
+    "enrol",
+    "follow_pointer",
+    "log_candidate",
+    "page",
+    "prepare",
+    "release_tags",
+]

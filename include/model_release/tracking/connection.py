@@ -1,9 +1,10 @@
-"""Database migrated, experiment there, errors mapped: what the rest of `tracking` stands on."""
+"""MLflow reached, its database migrated, the experiment there, errors mapped: what the rest of `tracking` stands on."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 
 import mlflow.db
@@ -13,7 +14,31 @@ from mlflow.exceptions import MlflowException
 
 from model_release.errors import CredentialsRefused, ModelReleaseError, Refused, Stop, StoreUnavailable
 from model_release.spec import Tracking
-from model_release.tracking.address import database_file, is_file, resolve, without_credentials
+from model_release.tracking_uri import Access, database_file, is_file, without_credentials
+
+_CREDENTIALS = (
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "DATABRICKS_HOST",
+    "DATABRICKS_TOKEN",
+)
+
+
+@contextlib.contextmanager
+def connected(tracking: Tracking) -> Iterator[MlflowClient]:
+    """Reach MLflow, with its errors mapped into the tree, until the block ends.
+
+    MLflow reads credentials from the environment, anew with each request, and some of its functions the address too,
+    whatever their client says. Both stand there for the length of the block alone, and beside an Airflow connection's
+    credentials no others. No two threads may be inside at once.
+
+    Raises:
+        SpecError, UsageError: the spec's address is none.
+    """
+    access = tracking.access()
+    with _environment(access), mapped_errors(tracking):
+        yield MlflowClient(access.uri, registry_uri=tracking.registry_uri)
 
 
 def prepare(tracking: Tracking) -> None:
@@ -26,14 +51,14 @@ def prepare(tracking: Tracking) -> None:
         UsageError: MLflow cannot keep its history at the spec's address.
         Refused: the experiment was deleted in MLflow.
     """
-    uri = resolve(tracking)
+    uri = tracking.access().uri
     if is_file(uri):
         database = database_file(uri)
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock"), mapped_errors(tracking), quiet("alembic", "mlflow.store.db.utils"):
             mlflow.db.upgrade.main([uri], standalone_mode=False)
-    with mapped_errors(tracking):
-        experiment_id(MlflowClient(uri), tracking, uri)
+    with connected(tracking) as client:
+        experiment_id(client, tracking)
 
 
 @contextlib.contextmanager
@@ -44,15 +69,19 @@ def mapped_errors(tracking: Tracking) -> Iterator[None]:
     except MlflowException as error:
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]
         kind: type[ModelReleaseError] = Stop
+        hint = None
         if status in (401, 403):
             kind = CredentialsRefused
+            hint = "check login and password, or the token, and on a server of your own MLFLOW_SERVER_ALLOWED_HOSTS"
         elif status == 429 or status >= 500:
             kind = StoreUnavailable
         said = without_credentials(str(error).partition("\n")[0])[:300]
-        raise kind(said, where=f"MLflow, experiment {tracking.experiment}") from error
+        if " failed with exception " in said:  # no answer at all; what follows is the HTTP library's own talk
+            said = f"no answer: {said.partition(' failed with exception ')[0]} failed"
+        raise kind(said, where=f"MLflow, experiment {tracking.experiment}", hint=hint) from error
 
 
-def experiment_id(client: MlflowClient, tracking: Tracking, uri: str) -> str:
+def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
     """Return the experiment's id, and make it if it is not there.
 
     Beside a SQLite file its artifacts lie in `mlruns`. MLflow's own default is a folder below wherever the
@@ -60,6 +89,7 @@ def experiment_id(client: MlflowClient, tracking: Tracking, uri: str) -> str:
     """
     found = client.get_experiment_by_name(tracking.experiment)
     if found is None:
+        uri = client.tracking_uri
         place = (database_file(uri).parent / "mlruns").as_uri() if is_file(uri) else None
         try:
             return str(client.create_experiment(tracking.experiment, artifact_location=place))
@@ -88,3 +118,17 @@ def quiet(*names: str) -> Iterator[None]:
     finally:
         for each, level in zip(loggers, before, strict=True):
             each.setLevel(level)
+
+
+@contextlib.contextmanager
+def _environment(access: Access) -> Iterator[None]:
+    own = {"MLFLOW_TRACKING_URI": access.uri, **access.environment}
+    names = {*own, *(_CREDENTIALS if access.environment else ())}
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)

@@ -1,65 +1,104 @@
-"""The registered model's versions, and the alias `champion`, which follows the pointer. For the chain."""
+"""The registered model: a version per release, and the aliases `challenger` and `champion`. For the chain and doctor.
+
+A release and its registered version are one by the MLflow run that both name, whatever number MLflow gave it.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from model_release.errors import Contended, Stop
-from model_release.metadata import TrackedRun
+from model_release.metadata import Manifest, TrackedRun
 from model_release.spec import Tracking
-from model_release.tracking.address import resolve
-from model_release.tracking.connection import mapped_errors
+from model_release.tracking.connection import connected
 
-log = logging.getLogger(__name__)
+CHAMPION = "champion"
+CHALLENGER = "challenger"
 
-ALIAS = "champion"
+JUDGED_FOR = timedelta(hours=23)
+"""No run judges for longer: a person has 22 hours to answer."""
 
 _ATTEMPTS = 10
 
 
-def register(tracking: Tracking, tracked: TrackedRun, *, tags: Mapping[str, str]) -> TrackedRun:
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """What the aliases name, where they name anything.
+
+    Attributes:
+        champion: number of the version.
+        champion_run: the MLflow run that made it.
+        stale: number of the version that is still called challenger, and is judged by nobody any more.
+    """
+
+    champion: str | None = None
+    champion_run: str | None = None
+    stale: str | None = None
+
+
+def challenge(tracking: Tracking, tracked: TrackedRun, *, tags: Mapping[str, str], judged: bool) -> TrackedRun:
     """Register a logged candidate as a version of the spec's registered model; once, however often called.
+
+    Args:
+        tracking: where.
+        tracked: the candidate's run.
+        tags: of the version.
+        judged: whether it may become live, and is called challenger until that is decided.
 
     Raises:
         Stop: the run logged no model.
     """
     name = tracking.registered_model
-    if tracked.model_uri is None:
-        raise Stop("this run logged no model", where=f"MLflow run {tracked.run_id}", hint="clear its train task")
-    client = MlflowClient(resolve(tracking))
-    with mapped_errors(tracking):
-        try:
-            client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        numbers = [int(each.version) for each in client.search_model_versions(f"run_id = '{tracked.run_id}'")]
-        if not numbers:
-            created = client.create_model_version(
-                name,
-                tracked.model_uri,
-                run_id=tracked.run_id,
-                tags=dict(tags),
-                model_id=tracked.model_uri.removeprefix("models:/"),
-            )
-            numbers = [int(created.version)]
-    return tracked.model_copy(update={"registered_model": name, "registered_version": str(min(numbers))})
+    with connected(tracking) as client:
+        version = _found(client, name, tracked) or _register(client, name, tracked, tags)
+        if judged:
+            client.set_registered_model_alias(name, CHALLENGER, version)
+    return tracked.model_copy(update={"registered_model": name, "registered_version": version})
 
 
-def follow_pointer(tracking: Tracking, *, read_live: Callable[[], tuple[int, str | None]]) -> list[str]:
-    """Make the alias `champion` name the live version.
+def dismiss(tracking: Tracking, tracked: TrackedRun) -> None:
+    """Let this candidate be challenger no longer; another one stays."""
+    with connected(tracking) as client:
+        challenger = _named(client, tracking.registered_model, CHALLENGER)
+        if challenger is not None and challenger.run_id == tracked.run_id:
+            client.delete_registered_model_alias(tracking.registered_model, CHALLENGER)
+
+
+def enrol(tracking: Tracking, manifest: Manifest, *, folders: Sequence[str]) -> str | None:
+    """Tag a release's registered version with the release; register it first if that was missed.
+
+    Args:
+        tracking: where.
+        manifest: of the release.
+        folders: the model's, at every destination.
+
+    Returns:
+        The version's number in the registry; None for a release of which MLflow knows nothing.
+    """
+    with connected(tracking) as client:
+        return _enrol(client, tracking.registered_model, manifest, folders)
+
+
+def follow_pointer(
+    tracking: Tracking, *, folders: Sequence[str], read_live: Callable[[], tuple[int, Manifest]]
+) -> list[str]:
+    """Make the alias `champion` name the live version, and take `challenger` from what is judged no longer.
 
     MLflow has no compare-and-swap, so the pointer is read again afterwards, and all begins anew if it has
     moved.
 
     Args:
         tracking: where.
-        read_live: returns the pointer's epoch and the live version's number in the registry, None if it has
-            none.
+        folders: the model's, at every destination.
+        read_live: returns the pointer's epoch and the live version's manifest.
 
     Returns:
         What was changed, in words; empty where nothing was.
@@ -68,53 +107,111 @@ def follow_pointer(tracking: Tracking, *, read_live: Callable[[], tuple[int, str
         Contended: the pointer moved each time.
     """
     name = tracking.registered_model
-    client = MlflowClient(resolve(tracking))
     changed: list[str] = []
-    for _ in range(_ATTEMPTS):
-        epoch, version = read_live()
-        with mapped_errors(tracking):
-            current = _alias(client, name)
-            if version != current and _set_alias(client, name, version):
-                changed.append(f"MLflow's {ALIAS} of {name}: {current or 'none'} → {version or 'none'}")
-        if read_live()[0] == epoch:
-            return changed
+    with connected(tracking) as client:
+        for _ in range(_ATTEMPTS):
+            epoch, manifest = read_live()
+            changed += _follow(client, name, manifest, folders)
+            if read_live()[0] == epoch:
+                return changed
     raise Contended(
         f"latest moved {_ATTEMPTS} times while MLflow's alias was being set",
-        where=f"{name}@{ALIAS}",
+        where=f"{name}@{CHAMPION}",
         hint="the next run sets it",
     )
 
 
-def champion(tracking: Tracking) -> str | None:
-    """Return the version that the alias `champion` names; None where there is no such alias or no such model.
+def aliases(tracking: Tracking) -> Aliases:
+    """Return what the aliases name.
 
     Raises:
         StoreUnavailable, CredentialsRefused: MLflow does not say.
     """
-    with mapped_errors(tracking):
-        return _alias(MlflowClient(resolve(tracking)), tracking.registered_model)
+    with connected(tracking) as client:
+        found = _named(client, tracking.registered_model, CHAMPION)
+        champion = str(found.version) if found else None
+        return Aliases(champion, found.run_id if found else None, _stale(client, tracking.registered_model, champion))
 
 
-def _alias(client: MlflowClient, name: str) -> str | None:
-    """The version that the alias names; None where there is no such alias or no such model."""
+def _follow(client: MlflowClient, name: str, live: Manifest, folders: Sequence[str]) -> list[str]:
+    changed = []
+    champion = _named(client, name, CHAMPION)
+    before = str(champion.version) if champion else None
+    if (champion.run_id if champion else None) != (live.mlflow.run_id if live.mlflow else None):
+        version = _enrol(client, name, live, folders)
+        if version is not None:  # in one step: at no time is nobody champion
+            client.set_registered_model_alias(name, CHAMPION, version)
+        elif before is not None:
+            client.delete_registered_model_alias(name, CHAMPION)
+        if version != before:
+            changed.append(f"MLflow's {CHAMPION} of {name}: {before or 'none'} → {version or 'none'}")
+        before = version
+    stale = _stale(client, name, before)
+    if stale is not None:
+        client.delete_registered_model_alias(name, CHALLENGER)
+        changed.append(f"MLflow's {CHALLENGER} of {name}: {stale} → none")
+    return changed
+
+
+def _stale(client: MlflowClient, name: str, champion: str | None) -> str | None:
+    challenger = _named(client, name, CHALLENGER)
+    if challenger is None:
+        return None
+    age = timedelta(seconds=time.time() - challenger.creation_timestamp / 1000)
+    version = str(challenger.version)
+    return version if version == champion or age > JUDGED_FOR else None
+
+
+def _enrol(client: MlflowClient, name: str, manifest: Manifest, folders: Sequence[str]) -> str | None:
+    tracked = manifest.mlflow
+    if tracked is None or tracked.model_uri is None:
+        return None
+    tags = release_tags(manifest, folders)
+    version = _found(client, name, tracked)
+    if version is None:
+        return _register(client, name, tracked, tags)
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, value)
+    return version
+
+
+def release_tags(manifest: Manifest, folders: Sequence[str]) -> dict[str, str]:
+    """Return what leads from MLflow to a release: its number, its places, and the digests of what lies there."""
+    return {
+        "release.version": str(manifest.version),
+        "release.uris": " ".join(f"{folder}/{manifest.version}" for folder in folders),
+        "release.metadata_sha256": manifest.sha256(),
+        "release.sha256": json.dumps({each.path: each.sha256 for each in manifest.files}),
+    }
+
+
+def _found(client: MlflowClient, name: str, tracked: TrackedRun) -> str | None:
+    """The number of the version that a run became; the first, if somebody registered it again."""
+    found = client.search_model_versions(f"run_id = '{tracked.run_id}'")
+    numbers = [int(each.version) for each in found if each.name == name]
+    return str(min(numbers)) if numbers else None
+
+
+def _register(client: MlflowClient, name: str, tracked: TrackedRun, tags: Mapping[str, str]) -> str:
+    if tracked.model_uri is None:
+        raise Stop("this run logged no model", where=f"MLflow run {tracked.run_id}", hint="clear its train task")
     try:
-        return str(client.get_model_version_by_alias(name, ALIAS).version)
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    model_id = tracked.model_uri.removeprefix("models:/")
+    made = client.create_model_version(
+        name, tracked.model_uri, run_id=tracked.run_id, tags=dict(tags), model_id=model_id
+    )
+    return str(made.version)
+
+
+def _named(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """The version that an alias names; None where there is no such alias or no such model."""
+    try:
+        return client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
             return None
         raise
-
-
-def _set_alias(client: MlflowClient, name: str, version: str | None) -> bool:
-    """Set the alias in one step; delete it only where what is live has no version in the registry at all."""
-    try:
-        if version is None:
-            client.delete_registered_model_alias(name, ALIAS)
-        else:
-            client.set_registered_model_alias(name, ALIAS, version)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        log.warning("MLflow no longer has version %s of %s; its %s stays as it is", version, name, ALIAS)
-        return False
-    return True

@@ -1,4 +1,7 @@
-"""One MLflow run per candidate: its making, its figures and the fitted pipeline. For the `train` task."""
+"""The MLflow runs of one night: a parent, and below it a run per candidate with its making, figures and pipeline.
+
+Runs are found by what they are tagged with, so that retries, and tasks on other machines, meet the same ones.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,36 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-import mlflow
+import mlflow.models
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+)
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
 from sklearn.pipeline import Pipeline
 
+from model_release import provenance
 from model_release.dataset import Snapshot
 from model_release.documents import canonical_json, sha256_of
+from model_release.gate import corrected_interval
 from model_release.metadata import TrackedRun
 from model_release.spec import Tracking
-from model_release.tracking.address import resolve
-from model_release.tracking.connection import experiment_id, mapped_errors, quiet
+from model_release.tracking.connection import connected, experiment_id, quiet
 from model_release.training import MODEL_FILE, PREPROCESSOR_FILE, Trained
 
 with warnings.catch_warnings():
@@ -37,22 +51,80 @@ with warnings.catch_warnings():
     import mlflow.sklearn
 
 KEY = "model_release.key"
-"""Tag: digest over the run's facts and the candidate's name, so that a retry finds what it logged before."""
+"""Tag: digest over what a run is identified by, so that a retry finds what it logged before."""
 
 CONTENT = "model_release.content"
 """Tag: digest over the candidate's files and figures."""
 
+DEAD = timedelta(days=1)
+"""A night that is still running after so long was given up, like what it has staged."""
+
 _NEEDED_TO_LOAD = ("scikit-learn", "numpy", "scipy", "pandas", "cloudpickle")
+_PARENT = "mlflow.parentRunId"
+_TAG_LENGTH = 5000
+_METRICS_AT_ONCE = 1000
+
+
+def begin(tracking: Tracking, *, name: str, facts: Mapping[str, str], tags: Mapping[str, str]) -> str:
+    """Begin a night's parent run, or go on with the one that is there; end those of nights that died.
+
+    Args:
+        tracking: where, and prepared.
+        name: of the run, for people.
+        facts: what tells nights apart.
+        tags: what else is to be known of it.
+
+    Returns:
+        The id of the one parent that every process finds from now on.
+    """
+    with connected(tracking) as client:
+        experiment = experiment_id(client, tracking)
+        _end_the_dead(client, experiment)
+        night = _night(client, experiment, facts)
+        if night is None:
+            made = client.create_run(experiment, run_name=name, tags={**facts, **tags, KEY: _night_key(facts)})
+            night = _night(client, experiment, facts) or made  # of two that begin at once, the older one
+        if night.info.status != "RUNNING":
+            client.update_run(night.info.run_id, status="RUNNING")
+        return str(night.info.run_id)
+
+
+def conclude(
+    tracking: Tracking,
+    *,
+    facts: Mapping[str, str],
+    tags: Mapping[str, str],
+    candidates: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Tag a night's parent run and its candidates, by run id, with what became of them, and end the parent."""
+    with connected(tracking) as client:
+        night = _night(client, experiment_id(client, tracking), facts)
+        for run_id, words in [*candidates.items(), *([(night.info.run_id, tags)] if night else [])]:
+            client.log_batch(run_id, tags=[RunTag(key, value[:_TAG_LENGTH]) for key, value in words.items()])
+        if night and night.info.status == "RUNNING":
+            client.set_terminated(night.info.run_id)
+
+
+def page(tracking: Tracking, run_id: str) -> str | None:
+    """Return the address of a run's page, for people; None where MLflow is a database, and no pages are named."""
+    uri = tracking.pages_address()
+    if uri is None:
+        return None
+    with connected(tracking) as client:
+        return f"{uri}/#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}"
 
 
 def log_candidate(
     tracking: Tracking,
     *,
-    run_tags: Mapping[str, str],
+    facts: Mapping[str, str],
+    tags: Mapping[str, str],
     trained: Trained,
+    folds: int,
     folder: Path,
     frame: pd.DataFrame,
     snapshot: Snapshot,
+    files: Mapping[str, bytes],
 ) -> TrackedRun:
     """Log a candidate as one MLflow run: parameters, figures, the snapshot that it saw, the fitted pipeline.
 
@@ -60,29 +132,32 @@ def log_candidate(
 
     Args:
         tracking: where.
-        run_tags: facts of the run; together with the candidate's name they tell runs apart.
+        facts: what tells nights apart; together with the candidate's name they tell runs apart.
+        tags: what else is to be known of the run.
         trained: what training gave.
+        folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
         snapshot: the snapshot's record.
+        files: kept with the run, by their path among its artifacts.
     """
-    uri = resolve(tracking)
-    key = sha256_of(canonical_json({**run_tags, "candidate": trained.name}))
+    key = sha256_of(canonical_json({**facts, "candidate": trained.name, "snapshot": snapshot.fingerprint}))
     content = sha256_of(
         canonical_json([trained.scores.model_dump(mode="json"), *(each.sha256 for each in trained.files)])
     )
-    tags = {
-        **run_tags,
+    told = {
+        **facts,
+        **tags,
         KEY: key,
         CONTENT: content,
         "candidate": trained.name,
         "snapshot": snapshot.fingerprint,
         "onnx": trained.onnx,
+        "python": provenance.python_version(),
     }
     pipeline = _pipeline(folder)
-    with mapped_errors(tracking):
-        client = MlflowClient(uri)
-        experiment = experiment_id(client, tracking, uri)
+    with connected(tracking) as client:
+        experiment = experiment_id(client, tracking)
         for earlier in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'"):
             models = _logged_models(client, earlier)
             if earlier.info.status != "FINISHED":
@@ -91,21 +166,60 @@ def log_candidate(
                 client.delete_run(earlier.info.run_id)
             elif models and earlier.data.tags.get(CONTENT) == content:
                 return TrackedRun(run_id=earlier.info.run_id, model_uri=models[0].model_uri)
-        run = client.create_run(experiment, tags=tags, run_name=trained.name)
-        client.log_batch(run.info.run_id, metrics=_metrics(trained), params=_parameters(trained, pipeline))
-        client.log_inputs(run.info.run_id, [_dataset(tracking, frame, snapshot)])
-        model_uri = _log_model(uri, run, pipeline, frame)
-    return TrackedRun(run_id=run.info.run_id, model_uri=model_uri)
+        night = _night(client, experiment, facts)
+        parent = {_PARENT: night.info.run_id} if night else {}
+        run = client.create_run(experiment, tags={**told, **parent}, run_name=trained.name)
+        run_id = run.info.run_id
+        parameters = _parameters(trained, pipeline)
+        seen = _dataset(tracking, frame, snapshot)
+        client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
+        client.log_inputs(run_id, [seen])
+        model = _log_model(client, run, pipeline, frame, parameters)
+        metrics = _metrics(trained, folds, model, seen.dataset)
+        for start in range(0, len(metrics), _METRICS_AT_ONCE):
+            client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
+        _keep(client, run_id, {**files, "environment.txt": _environment()})
+        client.set_terminated(run_id)
+    return TrackedRun(run_id=run_id, model_uri=model.model_uri)
 
 
 def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) -> None:
     """Keep files with a run that was logged before, by their path among its artifacts; again is the same."""
-    with mapped_errors(tracking), tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+    with connected(tracking) as client:
+        _keep(client, tracked.run_id, files)
+
+
+def _night_key(facts: Mapping[str, str]) -> str:
+    return sha256_of(canonical_json(dict(facts)))
+
+
+def _night(client: MlflowClient, experiment: str, facts: Mapping[str, str]) -> Run | None:
+    """The night's parent run; the oldest, if two processes have made one each."""
+    wanted = f"tags.`{KEY}` = '{_night_key(facts)}'"
+    found = client.search_runs([experiment], wanted, max_results=1, order_by=["attributes.start_time ASC"])
+    return found[0] if found else None
+
+
+def _end_the_dead(client: MlflowClient, experiment: str) -> None:
+    since = int((time.time() - DEAD.total_seconds()) * 1000)
+    dead = f"tags.`{KEY}` != '' AND attributes.status = 'RUNNING' AND attributes.start_time < {since}"
+    for each in client.search_runs([experiment], dead):
+        client.set_terminated(each.info.run_id, status="FAILED")
+
+
+def _keep(client: MlflowClient, run_id: str, files: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         for path, body in files.items():
             place = Path(scratch) / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(body)
-        MlflowClient(resolve(tracking)).log_artifacts(tracked.run_id, scratch)
+        client.log_artifacts(run_id, scratch)
+
+
+def _environment() -> bytes:
+    """The packages that training ran with, as pip reads them."""
+    packages = "".join(f"{name}=={version}\n" for name, version in provenance.package_versions().items())
+    return f"# Python {provenance.python_version()}\n{packages}".encode()
 
 
 def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
@@ -124,31 +238,48 @@ def _pipeline(folder: Path) -> Pipeline:
     )
 
 
-def _metrics(trained: Trained) -> list[Metric]:
-    """Means over cross-validation by their plain names, the holdout's with a prefix, as in the manifest."""
+def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) -> list[Metric]:
+    """Figures by their plain names, as in the manifest, with the bounds of their 95 % intervals; and fold by fold.
+
+    A fold's number is the step.
+    """
     figures: dict[str, float] = {"training_seconds": trained.seconds}
+    steps: list[tuple[str, int, float]] = []
     for metric, values in trained.scores.folds.items():
         measured = [value for value in values if value is not None]
         if measured and len(measured) == len(values):
-            figures[str(metric)] = fmean(measured)
-    for metric, value in trained.scores.holdout.items():
-        if value is not None:
-            figures[f"holdout_{metric}"] = value
+            figures |= _spread(str(metric), measured, folds)
+        steps += [(f"fold/{metric}", step, value) for step, value in enumerate(values) if value is not None]
+    for metric, holdout in trained.scores.holdout.items():
+        if holdout is not None:
+            figures[f"holdout_{metric}"] = holdout
+    for metric, interval in trained.scores.holdout_intervals.items():
+        if interval is not None:
+            figures |= {f"holdout_{metric}_low": interval.low, f"holdout_{metric}_high": interval.high}
     if trained.costs is not None:
         figures["artifact_bytes"] = float(trained.costs.artifact_bytes)
         figures |= {
             f"latency_p95_ms_{form}": each for form, each in trained.costs.latency_p95_ms.items() if each is not None
         }
     now = int(time.time() * 1000)
-    return [Metric(name, value, now, 0) for name, value in figures.items() if math.isfinite(value)]
+    about = {"model_id": model.model_id, "dataset_name": seen.name, "dataset_digest": seen.digest}
+    return [
+        *(Metric(name, value, now, 0, **about) for name, value in figures.items() if math.isfinite(value)),
+        *(Metric(name, value, now, step) for name, step, value in steps if math.isfinite(value)),
+    ]
 
 
-def _parameters(trained: Trained, pipeline: Pipeline) -> list[Param]:
+def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
+    found = corrected_interval(values, 1 / (folds - 1))
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
+def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
     """The recipe, and every setting of the classifier, the estimator's defaults included."""
     settings = pipeline["classifier"].get_params()
     plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
     recipe = {"recipe.estimator": trained.recipe.estimator.value, "recipe.seed": trained.recipe.seed}
-    return [Param(name, str(value)[:500]) for name, value in {**recipe, **plain}.items()]
+    return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:
@@ -173,20 +304,31 @@ def _schema(frame: pd.DataFrame) -> Schema:
     return Schema(kinds)
 
 
-def _log_model(uri: str, run: Run, pipeline: Pipeline, frame: pd.DataFrame) -> str:
-    """Log the fitted pipeline and finish the run.
+def _log_model(
+    client: MlflowClient, run: Run, pipeline: Pipeline, frame: pd.DataFrame, parameters: Mapping[str, str]
+) -> LoggedModel:
+    """Log the fitted pipeline as the run's model.
 
-    Requirements and signature are given, since MLflow takes seconds to infer them.
+    Requirements and signature are given, since MLflow takes seconds to infer them. Its fluent `log_model` would leave
+    the address in this process's environment for good.
     """
-    mlflow.set_tracking_uri(uri)
+    run_id = run.info.run_id
     inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
-    # a release offers ONNX to whoever does not want to load a pickle; no need to warn of it each night
-    with quiet("mlflow.sklearn"), mlflow.start_run(run_id=run.info.run_id):
-        logged = mlflow.sklearn.log_model(
-            pipeline,
-            name="model",
-            serialization_format="cloudpickle",
-            signature=ModelSignature(inputs, Schema([ColSpec(DataType.long)])),
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _NEEDED_TO_LOAD],
-        )
-    return str(logged.model_uri)
+    experiment = run.info.experiment_id
+    model = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
+    own = {"artifact_path": model.artifact_location, "model_uuid": model.model_id, "model_id": model.model_id}
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        place = str(Path(scratch) / "model")
+        # a release offers ONNX to whoever does not want to load a pickle; no need to warn of it each night
+        with quiet("mlflow.sklearn"):
+            mlflow.sklearn.save_model(
+                pipeline,
+                place,
+                serialization_format="cloudpickle",
+                signature=ModelSignature(inputs, Schema([ColSpec(DataType.long)])),
+                pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _NEEDED_TO_LOAD],
+                mlflow_model=mlflow.models.Model(run_id=run_id, **own),
+            )
+        client.log_model_artifacts(model.model_id, place)
+    return client.finalize_logged_model(model.model_id, "READY")

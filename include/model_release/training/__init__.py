@@ -1,6 +1,6 @@
 """Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
 
-from model_release.loading import ONNX_FILE
+from model_release.opening import ONNX_FILE
 from model_release.training.effects import Effect
 from model_release.training.figures import intervals
 from model_release.training.fitting import (

@@ -26,8 +26,8 @@ from model_release.documents import Document, sha256_of
 from model_release.errors import DataInvalid
 from model_release.gate import Costs, Metric, Scores
 from model_release.golden import GOLDEN_FILE, made_up_rows, table
-from model_release.loading import ONNX_FILE
 from model_release.metadata import FileEntry, MachineFacts, TrackedRun
+from model_release.opening import ONNX_FILE
 from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
 from model_release.training import onnx_export

@@ -1,0 +1,97 @@
+"""The command that serves: predictions over HTTP by what is live."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model_release.cli.app import app
+from model_release.errors import UsageError
+
+
+@app.command()
+def serve(
+    uri: Annotated[
+        str,
+        typer.Argument(
+            metavar="URI",
+            envvar="MODEL_RELEASE_URI",
+            help="A model's folder in a store, or a folder that `pull` filled; that one is served as it is.",
+        ),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MODEL_RELEASE_TO",
+            help="Where copies are kept, so that a restart without the store finds one; else a temporary folder.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="MODEL_RELEASE_LISTEN_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="MODEL_RELEASE_LISTEN_PORT", help="To listen on.", min=0, max=65535)
+    ] = 8080,
+    every: Annotated[
+        float, typer.Option(envvar="MODEL_RELEASE_EVERY", help="Seconds between two polls of the store.", min=0.1)
+    ] = 15.0,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MODEL_RELEASE_TRUST",
+            help="A public key or a certificate; a release that it did not sign is not served.",
+        ),
+    ] = None,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--allow-pickle",
+            envvar="MODEL_RELEASE_ALLOW_PICKLE",
+            help="Open the pickled pipeline of a release without an ONNX form. It may run any code.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            envvar="MODEL_RELEASE_STRICT",
+            help="Fail at the start where the store cannot be reached, although there is a copy.",
+        ),
+    ] = False,
+    max_body: Annotated[
+        int, typer.Option(envvar="MODEL_RELEASE_MAX_BODY", help="Longest body of a request, in bytes.", min=1)
+    ] = 10_000_000,
+    drain: Annotated[
+        float,
+        typer.Option(
+            envvar="MODEL_RELEASE_DRAIN",
+            help="Seconds that it goes on after SIGTERM, while /readyz sends new requests elsewhere.",
+            min=0,
+        ),
+    ] = 2.0,
+) -> None:
+    """Serve what is live, and follow `latest` without failing a request. Logs are JSON lines on stderr."""
+    try:
+        from model_release.serving.running import Settings, is_release, serve_folder, serve_store
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"serving needs {error.name}, which is not installed", hint="pip install 'model-release[serve]'"
+        ) from None
+    settings = Settings(
+        host=host,
+        port=port,
+        every=every,
+        trust=trust,
+        allow_pickle=allow_pickle,
+        strict=strict,
+        max_body=max_body,
+        drain=drain,
+    )
+    if to is None and "://" not in uri and is_release(Path(uri)):
+        serve_folder(Path(uri), settings)
+    elif to is not None:
+        serve_store(uri, to, settings)
+    else:
+        with tempfile.TemporaryDirectory(prefix="model-release-") as copies:
+            serve_store(uri, Path(copies), settings)

@@ -1,0 +1,93 @@
+"""The consumer of releases, on a laptop, in CI or in a container; needs neither Airflow nor MLflow.
+
+    from model_release import client
+
+    model = client.load("s3://models/heart-disease-models")
+    pulled = client.pull("s3://models/heart-disease-models", to="models")
+
+Nothing is trusted that was not verified: `memory` says which pointers are refused, `fetching` checks each byte while it
+streams, `folder` keeps whole copies and swaps them, `pulling` is the order of it all, `watching` does it for ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_release.client.fetching import Progress
+from model_release.client.folder import CURRENT
+from model_release.client.opened import load, open_folder
+from model_release.client.pulling import Pulled, Puller
+from model_release.client.watching import follow
+
+__all__ = ["CURRENT", "Pulled", "Watcher", "load", "open_folder", "pull", "watch"]
+
+
+def pull(
+    uri: str,
+    *,
+    to: str | Path,
+    version: str | None = None,
+    sha256: str | None = None,
+    trust: str | Path | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Pulled:
+    """Bring a folder to what `latest` names, and return the verified copy.
+
+    Args:
+        uri: the model's folder: `s3://`, `gs://`, `wasb://`, `file://`, `https://`, or a path.
+        to: the consumer's folder, for this model alone; `current` in it links to the copy.
+        version: pins a version, such as `v1.4.0`.
+        sha256: pins the bytes of the release's `metadata.json`, and with them all others.
+        trust: a public key or a certificate; a release that it did not sign is refused.
+        strict: fail where the store cannot be reached, although there is a copy.
+        progress: is told how many bytes are here, and how many there will be.
+
+    Raises:
+        StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.
+        CredentialsRefused: it can be, and does not let this process read.
+        NotFound: nothing is released there, or there is no such version.
+        Refused: the pointer goes back, is a fork or of another history, or the version is barred or not the pinned one.
+        Corrupt: a manifest, a file or a signature is not right. What was current stays so.
+    """
+    return Puller(uri, to, version=version, sha256=sha256, trust=trust, strict=strict, progress=progress).pull()
+
+
+class Watcher:
+    """Follows `latest`; an unchanged poll is one conditional request.
+
+    Args:
+        uri: as for `pull`.
+        to: as for `pull`.
+        trust: as for `pull`.
+    """
+
+    def __init__(self, uri: str, to: str | Path, *, trust: str | Path | None = None) -> None:
+        self._puller = Puller(uri, to, trust=trust)
+        self._stopped = threading.Event()
+
+    def poll(self) -> Pulled | None:
+        """Return what was pulled, as `pull` does, at the first call and after a change of the pointer; else None.
+
+        A change need not be of the model: a hold changes the pointer too, and then `changed` is false.
+        """
+        return self._puller.poll()
+
+    def follow(self, every: float = 30.0) -> Iterator[Pulled]:
+        """Yield what was pulled first, and then each other copy, until `stop`; failures are logged and tried again.
+
+        Args:
+            every: seconds between two polls, give or take a fifth; more while the store cannot be reached.
+        """
+        yield from follow(self._puller, every=every, stopped=self._stopped)
+
+    def stop(self) -> None:
+        """End `follow`, from any thread; at once while it waits."""
+        self._stopped.set()
+
+
+def watch(uri: str, *, to: str | Path, every: float = 30.0, trust: str | Path | None = None) -> Iterator[Pulled]:
+    """Yield what was pulled first, and then each other copy, for ever; `Watcher` can be stopped."""
+    return Watcher(uri, to, trust=trust).follow(every)

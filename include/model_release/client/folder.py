@@ -1,0 +1,194 @@
+"""The consumer's folder: immutable copies of versions, the one that is current, and what is remembered.
+
+    DIR/current                        a link to one of the copies, swapped by a rename
+    DIR/v1.4.0-3f2a51c09b7e/           a copy: the version, and the beginning of its manifest's SHA-256
+    DIR/latest.json                    the memory: the pointer as it was last verified, byte for byte
+    DIR/.model-release/lock            held by the one pull that is at work
+    DIR/.model-release/parts/<sha256>  files on their way, by what they will be
+    DIR/.model-release/scratch         what has no name yet
+
+A copy appears whole or not at all, and nothing in it changes. A process may be killed at any byte: what it leaves are
+parts, which the next pull takes up after it has hashed them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_release import layout
+from model_release.client.promises import File, Promised, Resolved
+from model_release.errors import Corrupt, ModelReleaseError, Stop
+from model_release.version import Version
+
+CURRENT = "current"
+_HIDDEN = ".model-release"
+_DIGITS = 12
+
+
+class Folder:
+    """A consumer's folder of one model; made when something is written.
+
+    Args:
+        root: where it lies.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self.memory = self.root / layout.POINTER
+        self._hidden = self.root / _HIDDEN
+        self.parts = self._hidden / "parts"
+        self.scratch = self._hidden / "scratch"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Wait for other pulls into this folder to end, and keep them out. A process that dies lets go."""
+        with told(self.root):
+            for each in (self.parts, self.scratch):
+                each.mkdir(parents=True, exist_ok=True)
+            lock = (self._hidden / "lock").open("a")
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def remembered(self) -> Resolved | None:
+        """Return the pointer that was last verified; None where there is none.
+
+        Raises:
+            Corrupt: the file is damaged.
+        """
+        try:
+            body = self.memory.read_bytes()
+        except FileNotFoundError:
+            return None
+        return Resolved.read(body, where=str(self.memory))
+
+    def remember(self, pointer: Resolved) -> None:
+        """Keep a pointer whose release was verified."""
+        self.put(self.memory, pointer.body)
+
+    def put(self, path: Path, body: bytes) -> None:
+        """Write a small file, in one step."""
+        with told(path), tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            new = Path(name) / "new"
+            with new.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+
+    def current(self) -> Path | None:
+        """Return the copy that is current; None where there is none."""
+        link = self.root / CURRENT
+        with contextlib.suppress(OSError):
+            return self.root / link.readlink()
+        return None
+
+    def find(self, version: Version, sha256: str | None) -> tuple[Path, Promised] | None:
+        """Return a whole copy of a version, with its manifest, every byte checked; None where there is none.
+
+        Args:
+            version: which one.
+            sha256: of its manifest; None for whatever was verified when it was pulled.
+        """
+        for path in sorted(self.root.glob(f"{version}-{sha256[:_DIGITS] if sha256 else ''}*")):
+            with contextlib.suppress(OSError, ModelReleaseError):
+                return path, checked_copy(path, sha256=sha256)
+        return None
+
+    def holding(self, file: File) -> Path | None:
+        """Return a file of a copy that should have these bytes; None where there is none."""
+        for path in self._copies():
+            with contextlib.suppress(OSError, ModelReleaseError):
+                for other in Promised.read((path / layout.MANIFEST).read_bytes(), where=str(path)).files:
+                    if other.sha256 == file.sha256:
+                        return path / other.path
+        return None
+
+    @contextlib.contextmanager
+    def assembled(self, manifest: Promised) -> Iterator[Path]:
+        """A new folder with a release whose files are all among the parts; removed afterwards, unless it was kept."""
+        with told(self.root), tempfile.TemporaryDirectory(dir=self.scratch) as name:
+            new = Path(name) / "copy"
+            new.mkdir()
+            (new / layout.MANIFEST).write_bytes(manifest.body)
+            for file in manifest.files:
+                path = new / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = self.parts / file.sha256
+                try:
+                    path.hardlink_to(part)
+                except OSError:  # not every file system has links
+                    shutil.copyfile(part, path)
+                path.chmod(0o444)
+            yield new
+
+    def keep(self, new: Path, manifest: Promised) -> Path:
+        """Give an assembled folder its name; return where it is."""
+        name = f"{manifest.version}-{manifest.sha256[:_DIGITS]}"
+        taken, place = 1, self.root / name
+        while place.exists():  # damaged, and perhaps current
+            taken += 1
+            place = self.root / f"{name}.{taken}"
+        new.rename(place)
+        return place
+
+    def swap(self, copy: Path) -> bool:
+        """Make a copy current, in one step; return whether another one was. The one before stays, older ones go."""
+        before = self.current()
+        if before != copy:
+            with told(self.root), tempfile.TemporaryDirectory(dir=self.scratch) as name:
+                link = Path(name) / CURRENT
+                link.symlink_to(copy.name)
+                link.replace(self.root / CURRENT)
+            for path in self._copies():
+                if path not in (copy, before):
+                    shutil.rmtree(path, ignore_errors=True)
+        for path in (self.parts, self.scratch):
+            shutil.rmtree(path, ignore_errors=True)
+        return before != copy
+
+    def _copies(self) -> list[Path]:
+        named = ((path, path.name.partition("-")[0]) for path in self.root.iterdir())
+        return sorted(path for path, name in named if Version.is_version(name) and not path.is_symlink())
+
+
+def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
+    """Check every byte of a copy; return its manifest.
+
+    Args:
+        folder: holds a release's files beside its `metadata.json`.
+        sha256: what the manifest's bytes must have.
+
+    Raises:
+        Corrupt: a file is missing, or differs from what the manifest says of it, or the manifest from `sha256`.
+    """
+    path = folder / layout.MANIFEST
+    try:
+        manifest = Promised.read(path.read_bytes(), where=str(path), sha256=sha256)
+    except FileNotFoundError:
+        raise Corrupt("is missing", where=str(path), hint="pull the release again") from None
+    for file in manifest.files:
+        file.check(folder / file.path)
+    return manifest
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Say in the project's words what the disk does not let us do."""
+    try:
+        yield
+    except OSError as error:
+        raise Stop(
+            f"the disk says: {error.strerror or error}",
+            where=str(error.filename or path),
+            hint="pull into a folder that this process may write to, and that has room",
+        ) from error

@@ -1,0 +1,85 @@
+"""From a URI to a model that answers, in one call."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model_release import layout
+from model_release.client.fitness import misfits
+from model_release.client.folder import checked_copy
+from model_release.client.promises import Promised
+from model_release.client.pulling import Puller
+from model_release.errors import Refused
+
+if TYPE_CHECKING:
+    from model_release.opening import Form, Model
+
+CACHE_VARIABLE = "MODEL_RELEASE_CACHE"
+"""Environment variable: where this machine keeps what it has fetched, instead of the platform's folder for caches."""
+
+
+def load(
+    uri: str,
+    *,
+    version: str | None = None,
+    sha256: str | None = None,
+    allow_pickle: bool = False,
+    to: str | Path | None = None,
+    trust: str | Path | None = None,
+    strict: bool = False,
+) -> Model:
+    """Pull a release, verify it and open its model: the ONNX form, or the pickled pipeline where that is allowed.
+
+    Args:
+        uri: as for `pull`.
+        version: as for `pull`.
+        sha256: as for `pull`.
+        allow_pickle: open the pickled pipeline, which may run any code. Only what is signed by somebody you trust, or
+            comes out of a store that only they write to, should be opened so.
+        to: as for `pull`; by default a folder of this model in the cache of this user.
+        trust: as for `pull`.
+        strict: as for `pull`.
+
+    Raises:
+        ModelReleaseError: as for `pull`.
+        Refused: the release does not have that form, or what is here does not fit its pickles.
+    """
+    pulled = Puller(uri, to or _cache(uri), version=version, sha256=sha256, trust=trust, strict=strict).pull()
+    return _open(pulled.folder, pulled.promised, allow_pickle=allow_pickle)
+
+
+def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
+    """Verify a folder with a release's files and its `metadata.json`, and open its model.
+
+    Raises:
+        Corrupt: a file is not what the manifest says, such as a preprocessor of another release.
+        Refused: as for `load`.
+    """
+    return _open(Path(folder), checked_copy(Path(folder)), allow_pickle=allow_pickle)
+
+
+def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
+    from model_release.metadata import Manifest
+    from model_release.opening import forms, open_model
+
+    manifest = Manifest.read(promised.body, where=str(folder / layout.MANIFEST))
+    form: Form = "pickle" if allow_pickle else "onnx"
+    there = forms(manifest)
+    if form not in there:
+        hint = "allow_pickle=True opens its pickled pipeline, which may run any code" if "pickle" in there else None
+        raise Refused(f"{manifest.version} has no {form} form", where=str(folder), hint=hint)
+    wrong = misfits(promised) if form == "pickle" else []
+    if wrong:
+        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with, or open its ONNX form")
+    return open_model(folder, manifest, form)
+
+
+def _cache(uri: str) -> Path:
+    import platformdirs
+
+    named = os.environ.get(CACHE_VARIABLE)
+    root = Path(named).expanduser() if named else platformdirs.user_cache_path("model-release")
+    return root / "models" / hashlib.sha256(uri.partition("?")[0].encode()).hexdigest()[:16]

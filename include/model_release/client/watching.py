@@ -1,0 +1,47 @@
+"""Follows `latest` for ever: one conditional request a poll, with jitter, and slower while the store is away."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Iterator
+
+from model_release.client.pulling import Pulled, Puller
+from model_release.errors import ModelReleaseError
+
+log = logging.getLogger(__name__)
+
+_SLOWEST = 600.0
+"""Seconds between two polls of a store that stays away, unless `every` is more."""
+
+
+def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterator[Pulled]:
+    """Yield what was pulled first, and then each change, until told to stop.
+
+    What goes wrong is logged and tried again: the copy that is there stays.
+
+    Args:
+        puller: of one model into one folder.
+        every: seconds between two polls; each differs by up to a fifth.
+        stopped: ends it, at once while it waits.
+    """
+    failures, last = 0, None
+    while not stopped.is_set():
+        try:
+            pulled = puller.poll()
+        except ModelReleaseError as error:
+            log.error("%s", error)  # noqa: TRY400 - what it says is for people, and where it was raised is not
+            failures += 1
+        else:
+            failures = failures + 1 if pulled is not None and pulled.stale else 0
+            if pulled is not None and pulled.folder != last:
+                last = pulled.folder
+                yield pulled
+        stopped.wait(pause(every, failures))
+
+
+def pause(every: float, failures: int) -> float:
+    """Return how long to wait, in seconds: twice as long after each failure, and never exactly as others do."""
+    slower = min(every * float(2 ** min(failures, 10)), max(every, _SLOWEST))
+    return slower * random.uniform(0.8, 1.2)  # noqa: S311 - spreads polls over time, keeps no secret

@@ -1,0 +1,155 @@
+"""The service's routes: those that predict, as plain routes, and those that tell about it, as FastAPI's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator import Instrumentator
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Route
+
+from model_release import __version__
+from model_release.serving import inference
+from model_release.serving.documentation import MLFLOW, OPEN_INFERENCE, OPERATION, document
+from model_release.serving.endpoint import Adapter, Endpoint, fault
+from model_release.serving.inference import infer
+from model_release.serving.invocations import invocations
+from model_release.serving.live import Live, Metrics, WithVersion
+from model_release.serving.predict import predict
+from model_release.serving.problems import Problem
+from model_release.serving.served import Served
+
+PREDICTING: dict[str, Adapter] = {
+    "/predict": predict,
+    "/invocations": invocations,
+    "/v2/models/{name}/infer": infer,
+    "/v2/models/{name}/versions/{version}/infer": infer,
+}
+"""What is asked by POST."""
+
+
+def application(live: Live, *, limit: int, registry: CollectorRegistry | None = None) -> FastAPI:
+    """Return the service.
+
+    Args:
+        live: what it serves.
+        limit: of a request's body, in bytes.
+        registry: of Prometheus; a new one by default.
+    """
+    registry = registry or CollectorRegistry()
+    metrics = Metrics(live, registry)
+    app = FastAPI(title="Model service", version=__version__, redoc_url=None)
+    app.state.metrics = metrics
+    for path, adapter in PREDICTING.items():
+        app.router.routes.append(Route(path, Endpoint(adapter, limit, metrics.predictions), methods=["POST"]))
+    _tell(app, live)
+    app.add_middleware(WithVersion, live=live)
+    instrumentator = Instrumentator(registry=registry, excluded_handlers=["^/metrics$", "^/healthz$", "^/readyz$"])
+    instrumentator.add(metrics.count).instrument(app).expose(app, tags=[OPERATION])
+    app.openapi = lambda: document(app, live.served)  # type: ignore[method-assign] # follows what is served
+
+    @app.exception_handler(HTTPException)
+    def _(_: Request, error: HTTPException) -> Response:
+        return _problem(Problem(error.status_code, error.detail), headers=error.headers)
+
+    @app.exception_handler(Problem)
+    def _(_: Request, problem: Problem) -> Response:
+        return _problem(problem)
+
+    return app
+
+
+def _tell(app: FastAPI, live: Live) -> None:
+    """Add what tells about the service and the model."""
+
+    @app.get("/model", tags=[OPERATION])
+    def model(request: Request) -> JSONResponse:
+        """Tell which release is served, since when, how good it is and what it takes."""
+        return JSONResponse(_model(request.scope["served"], live))
+
+    @app.get("/healthz", tags=[OPERATION])
+    def healthz() -> dict[str, str]:
+        """Tell that the process lives."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=[OPERATION], responses={503: {"description": "It is about to end."}})
+    def readyz(request: Request) -> dict[str, str]:
+        """Tell whether requests should come here: a verified model is loaded, and the service is not about to end."""
+        _check_ready(live)
+        return {"status": "ready", "version": request.scope["served"].version}
+
+    @app.get("/ping", tags=[MLFLOW])
+    @app.get("/health", tags=[MLFLOW])
+    def ping() -> Response:
+        """Tell the same as /readyz, to SageMaker and MLflow's clients."""
+        _check_ready(live)
+        return Response("\n", media_type="application/json")
+
+    @app.get("/version", tags=[MLFLOW], response_class=PlainTextResponse)
+    def version() -> str:
+        """Tell the version of this software; the model's is in every answer's header X-Model-Version."""
+        return __version__
+
+    @app.get("/v2", tags=[OPEN_INFERENCE])
+    def server() -> dict[str, Any]:
+        """Tell about the server."""
+        return inference.server()
+
+    @app.get("/v2/health/live", tags=[OPEN_INFERENCE])
+    def live_v2() -> dict[str, bool]:
+        """Tell that the process lives."""
+        return {"live": True}
+
+    @app.get("/v2/health/ready", tags=[OPEN_INFERENCE])
+    def ready_v2() -> dict[str, bool]:
+        """Tell the same as /readyz."""
+        _check_ready(live)
+        return {"live": True, "ready": True}
+
+    @app.get("/v2/models/{name}", tags=[OPEN_INFERENCE])
+    @app.get("/v2/models/{name}/versions/{version}", tags=[OPEN_INFERENCE])
+    def metadata(request: Request) -> dict[str, Any]:
+        """Tell the model's inputs and outputs."""
+        return inference.metadata(request.scope["served"], request.path_params)
+
+    @app.get("/v2/models/{name}/ready", tags=[OPEN_INFERENCE])
+    @app.get("/v2/models/{name}/versions/{version}/ready", tags=[OPEN_INFERENCE])
+    def model_ready(request: Request) -> dict[str, Any]:
+        """Tell whether this model, and this version, is served."""
+        inference.check_path(request.scope["served"], request.path_params)
+        _check_ready(live)
+        return {"name": request.scope["served"].name, "ready": True}
+
+
+def _model(served: Served, live: Live) -> dict[str, Any]:
+    manifest, pointer = served.manifest, served.pointer
+    return {
+        "name": served.name,
+        "version": served.version,
+        "metadata_sha256": served.digest,
+        "form": served.model.form,
+        "trained_date": manifest.trained_date.isoformat() if manifest.trained_date else None,
+        "data_as_of": manifest.data_as_of.isoformat() if manifest.data_as_of else None,
+        "epoch": pointer.epoch if pointer else None,
+        "since": pointer.since if pointer else None,
+        "lineage": pointer.lineage if pointer else None,
+        "stale": live.stale,
+        "polled": live.polled,
+        "trouble": live.trouble,
+        "metrics": {name: figure.model_dump(mode="json") for name, figure in manifest.metrics.items()},
+        "classes": {str(found): words for found, words in served.words.items()},
+        "input_schema": [column.model_dump(mode="json") for column in served.schema.columns.values()],
+    }
+
+
+def _check_ready(live: Live) -> None:
+    if live.draining:
+        raise Problem(503, "the service is about to end")
+
+
+def _problem(problem: Problem, *, headers: Any = None) -> Response:
+    return Response(fault(problem), problem.status, headers, media_type="application/json")

@@ -1,0 +1,154 @@
+"""A request for predictions, as ASGI speaks: the body read within a limit, one adapter's answer, or what is wrong.
+
+Plain Starlette routes to these objects are what makes the service fast; FastAPI's own would check every row twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+import msgspec
+from prometheus_client import Counter
+from starlette.types import Message, Receive, Scope, Send
+
+from model_release.serving.problems import Problem
+from model_release.serving.served import Served
+
+INLINE_BYTES = 64 * 1024
+"""A larger body is answered in a thread, so that whoever sends a few rows does not wait behind it."""
+
+_LINGER_SECONDS = 5.0
+"""How long a client that sends too much may go on, unheard, so that it comes to read why it was refused."""
+
+JSON = b"application/json"
+
+
+class Request(NamedTuple):
+    """What an adapter needs of a request: the body, its type, and what the path names."""
+
+    body: bytes
+    content_type: str
+    path: Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """The JSON that answers a request, and how many rows it is about."""
+
+    body: bytes
+    rows: int
+
+
+Adapter = Callable[[Served, Request], Answer]
+"""One protocol: the request's rows out of it, through `Served.answer`, and JSON back.
+
+Raises:
+    Problem: the request gets no answer.
+"""
+
+
+class Fault(msgspec.Struct, omit_defaults=True):
+    """The body of every error: `error` tells all of it; `row` and `field` name the place where it is known."""
+
+    error: str
+    row: int | None = None
+    field: str | None = None
+
+
+class Endpoint:
+    """An ASGI application that answers by an adapter.
+
+    Args:
+        adapter: the protocol.
+        limit: of the body, in bytes.
+        predictions: counts the rows that were answered, by version.
+    """
+
+    def __init__(self, adapter: Adapter, limit: int, predictions: Counter) -> None:
+        self._adapter = adapter
+        self._limit = limit
+        self._predictions = predictions
+        self._too_long = Problem(413, f"the body is longer than {limit:,} bytes; send fewer rows at a time")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; `served` in its scope is the release that does."""
+        served: Served = scope["served"]
+        try:
+            body = await self._read(scope, receive)
+            content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+            request = Request(body, content_type.decode("latin-1"), scope["path_params"])
+            if len(body) <= INLINE_BYTES and served.model.form == "onnx":
+                answer = self._adapter(served, request)
+            else:
+                answer = await asyncio.to_thread(self._adapter, served, request)
+        except Problem as problem:
+            await answer_problem(problem, send)
+            return
+        except _TooLong as error:
+            await _refuse_the_rest(self._too_long, receive, send, more=error.more)
+            return
+        except _Gone:
+            return
+        self._predictions.labels(served.version).inc(answer.rows)
+        await send(_start(200, answer.body))
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self._limit:
+                raise _TooLong(more=True)
+        message = await receive()
+        parts, length = [message.get("body", b"")], len(message.get("body", b""))
+        while message.get("more_body", False) and length <= self._limit:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            length += len(parts[-1])
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        if length > self._limit:
+            raise _TooLong(more=message.get("more_body", False))
+        return b"".join(parts)
+
+
+async def answer_problem(problem: Problem, send: Send) -> None:
+    """Send what is wrong."""
+    body = fault(problem)
+    await send(_start(problem.status, body))
+    await send({"type": "http.response.body", "body": body})
+
+
+def fault(problem: Problem) -> bytes:
+    """Return what is wrong, as JSON."""
+    return msgspec.json.encode(Fault(str(problem), problem.row, problem.field))
+
+
+class _Gone(Exception):
+    """The client left before its request was whole."""
+
+
+class _TooLong(Exception):
+    """The body is longer than it may be; `more` of it is still to come."""
+
+    def __init__(self, *, more: bool) -> None:
+        self.more = more
+
+
+def _start(status: int, body: bytes) -> Message:
+    headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def _refuse_the_rest(problem: Problem, receive: Receive, send: Send, *, more: bool) -> None:
+    """Answer at once, and let the client say the rest: closed on while it sends, it would never read the answer."""
+    body = fault(problem)
+    start = _start(problem.status, body)
+    start["headers"].append((b"connection", b"close"))
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            while more:
+                more = (await receive()).get("more_body", False)
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,125 @@
+"""`POST /invocations`: the contract of MLflow's scoring server and of SageMaker, in their JSON forms and CSV.
+
+The answers are those of `mlflow models serve` on the same release. More is refused: MLflow takes a category that the
+model never saw, and a value that is missing where none may be.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from model_release.serving.endpoint import Answer, Request
+from model_release.serving.problems import Problem
+from model_release.serving.schema import InputSchema, decode
+from model_release.serving.served import Served
+
+_TYPES = "application/json and text/csv"
+_MISSING = {"", "NA", "NaN", "nan", "null", "None"}
+"""How pandas writes, or is told to write, what is not known."""
+
+
+class Scored(msgspec.Struct, omit_defaults=True):
+    """A row's answer under the names of the model's outputs."""
+
+    label: Any
+    probability: float | None = None
+
+
+def invocations(served: Served, request: Request) -> Answer:
+    """Answer rows with label and probability, as MLflow's scoring server does."""
+    kind, _, parameters = request.content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if charset not in ("", "utf-8", "utf8"):
+        raise Problem(415, "only UTF-8 is read")
+    match kind.strip().lower():
+        case "application/json" | "":
+            rows = _json_rows(request.body)
+        case "text/csv":
+            rows = _csv_rows(request.body, served.schema)
+        case _:
+            raise Problem(415, f"the content type is none of those that are read here: {_TYPES}")
+    classes, probabilities = served.answer(served.schema.take(rows))
+    told = probabilities if probabilities is not None else [None] * len(classes)
+    return Answer(msgspec.json.encode({"predictions": [*map(Scored, classes, told)]}), len(classes))
+
+
+def _json_rows(body: bytes) -> list[Any]:
+    document = decode(body)
+    forms = [name for name in _FORMS if isinstance(document, dict) and name in document]
+    if len(forms) != 1:
+        raise Problem(422, f"the body must be an object with one of {', '.join(_FORMS)}")
+    return _FORMS[forms[0]](document[forms[0]])
+
+
+def _split(data: Any) -> list[Any]:
+    columns, rows = (data.get("columns"), data.get("data")) if isinstance(data, dict) else (None, None)
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise Problem(422, "dataframe_split must be an object with columns and data")
+    if not all(isinstance(each, str) for each in columns):
+        raise Problem(422, "dataframe_split has a column whose name is not text")
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(columns):
+            raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=number)
+    return [_known(dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _records(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise Problem(422, "the rows must be a list of objects")
+    return [_known(row) if isinstance(row, dict) else row for row in data]
+
+
+def _inputs(data: Any) -> list[Any]:
+    """One row, rows, or columns."""
+    if not isinstance(data, dict) or not any(isinstance(value, list) for value in data.values()):
+        return _records([data] if isinstance(data, dict) else data)
+    if len({len(value) if isinstance(value, list) else -1 for value in data.values()}) != 1:
+        raise Problem(422, "inputs by column must be lists of one length")
+    return [_known(dict(zip(data, row, strict=True))) for row in zip(*data.values(), strict=True)]
+
+
+def _known(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with null for NaN, which is how MLflow's own client sends what is not known."""
+    return {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only a NaN does
+
+
+_FORMS: dict[str, Callable[[Any], list[Any]]] = {
+    "dataframe_split": _split,
+    "dataframe_records": _records,
+    "instances": _records,
+    "inputs": _inputs,
+}
+
+
+def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
+    try:
+        header, *lines = csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True)
+    except (UnicodeDecodeError, csv.Error):
+        raise Problem(400, "the body is not CSV in UTF-8") from None
+    except ValueError:
+        raise Problem(400, "the body is empty; its first line must name the columns") from None
+    rows = []
+    for number, line in enumerate(filter(None, lines)):
+        if len(line) != len(header):
+            raise Problem(422, f"must have {len(header)} values, as there are columns", row=number)
+        cells = zip(header, line, strict=True)
+        rows.append({name: _cell(value, name, schema) for name, value in cells if name})  # no name: pandas' own index
+    return rows
+
+
+def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
+    """Return a value of a table; the schema refuses what is not one."""
+    if text in _MISSING:
+        return None
+    column = schema.columns.get(name)
+    if column is not None and column.values is not None and text in column.values:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text

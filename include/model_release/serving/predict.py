@@ -1,0 +1,22 @@
+"""`POST /predict`: the service's own protocol. An object by column is one row; an array of objects is many."""
+
+from __future__ import annotations
+
+import msgspec
+
+from model_release.serving.endpoint import Answer, Request
+from model_release.serving.served import Prediction, Served
+
+
+class Predictions(msgspec.Struct, frozen=True):
+    """The answer: which model and version said what, by row."""
+
+    model: str
+    version: str
+    predictions: list[Prediction]
+
+
+def predict(served: Served, request: Request) -> Answer:
+    """Answer rows with probability, class and the class in words."""
+    found = served.predict(served.schema.read(request.body))
+    return Answer(msgspec.json.encode(Predictions(served.name, served.version, found)), len(found))

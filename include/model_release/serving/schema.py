@@ -1,0 +1,159 @@
+"""A release's input schema, compiled: the door through which every row goes, whatever the protocol it came by.
+
+Rows are checked while they are decoded, by types that are made from the schema. What is wrong is told from the column,
+so that no message holds a value that was sent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import msgspec
+
+from model_release.metadata import InputColumn
+from model_release.serving.problems import Problem
+
+Row = tuple[float | str | None, ...]
+"""The values of a row in the order of the columns."""
+
+_LARGEST = 1.7976931348623157e308
+_PLACE = re.compile(r"\$(?:\[(\d+)\])?(?:\.(.*))?", re.DOTALL)
+_NAMED = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+
+
+class InputSchema:
+    """What a model takes.
+
+    Args:
+        columns: of the release's manifest, in the order of the model's inputs.
+    """
+
+    def __init__(self, columns: Sequence[InputColumn]) -> None:
+        self.columns = {column.name: column for column in columns}
+        self.has_text = any(isinstance(value, str) for column in columns for value in column.values or ())
+        self._lists = [
+            (place, {*column.values, *([None] if column.nullable else [])})
+            for place, column in enumerate(columns)
+            if column.values is not None
+        ]
+        attributes = {f"column_{place}": column for place, column in enumerate(columns)}
+        row: Any = msgspec.defstruct(
+            "Row",
+            [(name, _type(column)) for name, column in attributes.items()],
+            rename={name: column.name for name, column in attributes.items()},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._many: Any = list[row]
+        self._decoder = msgspec.json.Decoder(row | self._many)
+
+    def read(self, body: bytes) -> list[Row]:
+        """Return the rows of a JSON document: an object by column, or an array of them.
+
+        Raises:
+            Problem: 400, it is no JSON; 422, a row is not what the model takes.
+        """
+        try:
+            rows = self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            self._refuse(error)
+        except (msgspec.DecodeError, RecursionError):
+            found = decode(body)  # not JSON, or NaN and Infinity, which are none, yet are written by many
+            return self.take(found if isinstance(found, list) else [found])
+        return self._checked(rows if isinstance(rows, list) else [rows])
+
+    def take(self, rows: list[Any]) -> list[Row]:
+        """Return the rows of a document that was decoded already, each an object by column.
+
+        Raises:
+            Problem: 422, a row is not what the model takes.
+        """
+        try:
+            return self._checked(msgspec.convert(rows, self._many))
+        except msgspec.ValidationError as error:
+            self._refuse(error)
+
+    def _checked(self, rows: list[Any]) -> list[Row]:
+        if not rows:
+            raise Problem(422, "there are no rows")
+        found: list[Row] = [msgspec.structs.astuple(row) for row in rows]
+        for place, allowed in self._lists:
+            for number, row in enumerate(found):
+                if row[place] not in allowed:
+                    self._refuse_value(number, [*self.columns][place])
+        return found
+
+    def _refuse(self, error: msgspec.ValidationError) -> NoReturn:
+        what, _, path = str(error).removesuffix("`").rpartition(" - at `")
+        place = _PLACE.fullmatch(path) if what else None
+        row, field = (place[1], place[2]) if place else (None, None)
+        number = int(row or 0)
+        if field is not None:
+            self._refuse_value(number, field)
+        named = _NAMED.fullmatch(what if place else str(error))
+        if named is None:
+            raise Problem(422, "must be an object with a value for each column", row=number)
+        if named[1] == "missing required":
+            raise Problem(422, f"is missing; {_takes(self.columns[named[2]])}", row=number, field=named[2])
+        close = difflib.get_close_matches(named[2], self.columns, n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]}?" if close else f"; the columns are {', '.join(self.columns)}"
+        raise Problem(422, f"is not a column of the model{hint}", row=number, field=named[2])
+
+    def _refuse_value(self, row: int, field: str) -> NoReturn:
+        raise Problem(422, _takes(self.columns[field]), row=row, field=field)
+
+
+def decode(body: bytes) -> Any:
+    """Return a JSON document; NaN and Infinity, which are no JSON, as the floats that they mean.
+
+    Raises:
+        Problem: 400, it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        at = f": {error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise Problem(400, f"the body is not JSON{at}") from None
+
+
+def json_schema(column: InputColumn) -> dict[str, Any]:
+    """Return what a column takes, as JSON Schema."""
+    if column.values is not None:
+        told: dict[str, Any] = {"enum": [*column.values, *([None] if column.nullable else [])]}
+    else:
+        told = {"type": ["number", "null"] if column.nullable else "number"}
+        told |= {"minimum": column.minimum} if column.minimum is not None else {}
+        told |= {"maximum": column.maximum} if column.maximum is not None else {}
+    return {**told, **({"description": column.description} if column.description else {})}
+
+
+def _type(column: InputColumn) -> Any:
+    """Return the type that a value is decoded to. Which values a list allows is looked up afterwards."""
+    if column.values is None:
+        low = column.minimum if column.minimum is not None else -_LARGEST
+        high = column.maximum if column.maximum is not None else _LARGEST
+        kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]  # which no NaN and no infinity passes
+    else:
+        texts = {isinstance(value, str) for value in column.values}
+        kind = float if texts == {False} else str if texts == {True} else float | str
+    return kind | None if column.nullable else kind
+
+
+def _takes(column: InputColumn) -> str:
+    """Return in words what a column takes: `must be a number from 18 to 110`."""
+    if column.values is not None:
+        said = "one of " + ", ".join(json.dumps(value) for value in column.values)
+    else:
+        low, high = column.minimum, column.maximum
+        said = (
+            "a number" + (f" from {low:g}" if low is not None else "") + (f" to {high:g}" if high is not None else "")
+        )
+    return f"must be {said}" + (", or null where it is not known" if column.nullable else "")

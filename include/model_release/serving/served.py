@@ -1,0 +1,156 @@
+"""A release as it is served: opened, asked about its golden rows, and never changed. The one predict function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from model_release.client.fitness import misfits
+from model_release.client.promises import Promised
+from model_release.errors import Corrupt, Refused
+from model_release.golden import GOLDEN_FILE, Golden
+from model_release.metadata import Manifest
+from model_release.opening import Answers, Form, Model, check_answers, forms, open_model
+from model_release.pointer import Pointer
+from model_release.serving.schema import InputSchema, Row
+
+
+class Prediction(msgspec.Struct, frozen=True, gc=False):
+    """What the model says of a row.
+
+    Attributes:
+        probability: of the positive class; None where the model tells none.
+        of_class: 1 for the positive class, else 0.
+        label: the class in words; None where the release tells none.
+    """
+
+    probability: float | None
+    of_class: Any = msgspec.field(name="class")
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """One release, ready to answer. A request takes one and keeps it.
+
+    Attributes:
+        model: opened.
+        manifest: of the release.
+        digest: SHA-256 of the manifest.
+        pointer: what made it the live one; None for a folder that names none.
+        schema: what its rows must be.
+        words: the classes in words, as the release's spec tells them.
+        golden: made-up rows with their answers; None where the release has none.
+    """
+
+    model: Model
+    manifest: Manifest
+    digest: str
+    pointer: Pointer | None
+    schema: InputSchema
+    words: dict[int, str]
+    golden: Golden | None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.manifest.model_name
+
+    @property
+    def version(self) -> str:
+        """Such as v1.4.0."""
+        return str(self.manifest.version)
+
+    def answer(self, rows: Sequence[Row]) -> Answers:
+        """Return what the model says of rows that the schema let through: plain lists, by row."""
+        if self.schema.has_text:
+            answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
+        else:
+            answers = self.model.predict_matrix(np.array(rows, dtype=np.float64))  # None becomes NaN
+        told = answers.probabilities
+        return Answers(_plain(answers.classes), None if told is None else _plain(told))
+
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """Return the predictions for rows that the schema let through."""
+        classes, probabilities = self.answer(rows)
+        told = probabilities if probabilities is not None else [None] * len(classes)
+        return [
+            Prediction(probability, found, self.words.get(found))
+            for found, probability in zip(classes, told, strict=True)
+        ]
+
+
+def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, allow_pickle: bool) -> Served:
+    """Open a release and ask it about its golden rows.
+
+    Args:
+        folder: holds its files.
+        manifest: verified.
+        pointer: the one that names it; None where none does.
+        allow_pickle: whether the pickled form may be opened where there is no other; it runs what its bytes say.
+
+    Raises:
+        Refused: no form may be opened, what is here does not fit the pickles, or there is no input schema.
+        Corrupt: a file is not what the manifest promises, does not open, or answers otherwise than in training.
+    """
+    version = manifest.version
+    if not manifest.input_schema:
+        raise Refused(
+            f"{version} tells no input schema, so that no request could be checked",
+            where=str(folder),
+            hint="publish it with one, or serve a version that the nightly chain has made",
+        )
+    form = _form(folder, manifest, allow_pickle=allow_pickle)
+    wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
+    if wrong:
+        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with")
+    try:
+        model = open_model(folder, manifest, form)
+        check_answers(model, folder, manifest)
+    except (Corrupt, Refused):
+        raise
+    except Exception as error:  # a broken model raises anything
+        first = (str(error).strip().splitlines() or ["without a word"])[0][:300]
+        raise Corrupt(f"the {form} form of {version} cannot serve: {first}", where=str(folder)) from error
+    listed = {entry.path for entry in manifest.files}
+    return Served(
+        model=model,
+        manifest=manifest,
+        digest=manifest.sha256(),
+        pointer=pointer,
+        schema=InputSchema(manifest.input_schema),
+        words=_words(manifest),
+        golden=Golden.read((folder / GOLDEN_FILE).read_bytes(), where=GOLDEN_FILE) if GOLDEN_FILE in listed else None,
+    )
+
+
+def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
+    found = forms(manifest)
+    if "onnx" in found:
+        return "onnx"
+    if "pickle" in found and allow_pickle:
+        return "pickle"
+    raise Refused(
+        f"{manifest.version} has no ONNX form" + ("" if allow_pickle else ", and no pickle is opened unasked"),
+        where=str(folder),
+        hint="--allow-pickle opens the pickled pipeline, which runs code of the release's makers: trust them first"
+        if "pickle" in found
+        else "serve a version that has one",
+    )
+
+
+def _words(manifest: Manifest) -> dict[int, str]:
+    """Return what the classes mean, where the spec that the release was made from tells it."""
+    dataset: Any = (manifest.spec or {}).get("dataset")
+    target = dataset.get("target") if isinstance(dataset, dict) else None
+    told = {1: target.get("positive"), 0: target.get("negative")} if isinstance(target, dict) else {}
+    return {found: words for found, words in told.items() if isinstance(words, str)}
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -1,0 +1,100 @@
+"""Follows `latest` beside the requests: in a thread of its own, it opens what became live and swaps it in.
+
+What is served stays so while the new release is fetched, verified, opened and asked about its golden rows. A release
+that fails at any of these is told of loudly and replaces nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+from model_release.client import Pulled, Watcher
+from model_release.client.watching import pause
+from model_release.errors import ModelReleaseError, Retry
+from model_release.serving.live import Live, Metrics
+from model_release.serving.served import open_release
+
+log = logging.getLogger(__name__)
+
+
+class Following(threading.Thread):
+    """Keeps what is served at what `latest` names, until it is told to stop.
+
+    Args:
+        live: what is served.
+        watcher: of the store.
+        metrics: count what happens.
+        every: seconds between two polls, give or take a fifth; more while something is wrong.
+        allow_pickle: as for `open_release`.
+    """
+
+    def __init__(self, live: Live, watcher: Watcher, metrics: Metrics, *, every: float, allow_pickle: bool) -> None:
+        super().__init__(name="following-latest", daemon=True)
+        self._live = live
+        self._watcher = watcher
+        self._metrics = metrics
+        self._every = every
+        self._allow_pickle = allow_pickle
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End it, at once while it waits."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Follow."""
+        failures = 0
+        while not self._stopped.wait(pause(self._every, failures)):
+            failures = 0 if self.step() else failures + 1
+
+    def step(self) -> bool:
+        """Poll once, and take what became live; return whether all went well."""
+        live = self._live
+        try:
+            pulled = self._watcher.poll()
+        except Retry as error:
+            self._metrics.failed_polls.inc()
+            live.stale = True
+            log.warning("the store did not answer; %s is served on: %s", live.served.version, error)
+            return False
+        except Exception as error:
+            self._failed(error)
+            return False
+        if pulled is None:
+            live.stale, live.polled = False, time.time()
+            return True
+        live.stale = pulled.stale
+        if pulled.stale:
+            self._metrics.failed_polls.inc()
+            return False
+        live.polled = time.time()
+        try:
+            self._take(pulled)
+        except Exception as error:
+            self._failed(error)
+        return True
+
+    def _take(self, pulled: Pulled) -> None:
+        live, before = self._live, self._live.served
+        if pulled.promised.sha256 == before.digest:  # such as a hold: the pointer changed, and not the model
+            live.served = replace(before, pointer=pulled.pointer)
+        else:
+            live.served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=self._allow_pickle)
+            self._metrics.swaps.inc()
+            log.info("swapped", extra={"from": before.version, "to": live.served.version})
+        live.trouble = None
+
+    def _failed(self, error: Exception) -> None:
+        live = self._live
+        self._metrics.failed_swaps.inc()
+        known = isinstance(error, ModelReleaseError)
+        live.trouble = str(error) if known else type(error).__name__
+        log.error(
+            "the newest release is not served, and %s is served on: %s",
+            live.served.version,
+            live.trouble,
+            exc_info=None if known else error,
+        )

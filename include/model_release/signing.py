@@ -1,0 +1,355 @@
+"""Signatures of releases, in the format of OpenSSF model-signing: who made a version, whatever happened to the store.
+
+`model.sig` lies beside a version's files. It covers each of them, `metadata.json` too, and the model's name: so neither
+files nor digests, neither version nor metrics can be swapped, not even for those of another release by the same key.
+It does not say which version is live; `latest.json` changes too often to be signed by a person's or a run's key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+from model_release import layout
+from model_release.errors import Corrupt, Refused, UsageError
+from model_release.metadata import Manifest, read_manifest
+from model_release.version import Version
+
+KEY_FILE = "MODEL_RELEASE_SIGNING_KEY"
+PASSPHRASE = "MODEL_RELEASE_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable
+CERTIFICATES_FILE = "MODEL_RELEASE_SIGNING_CERTIFICATES"
+
+MAX_SIGNATURE = 1_000_000
+"""Bytes. A signature takes 200 for each file."""
+
+_UNSIGNED = [layout.CLAIM, layout.SIGNATURE]
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_MAX_PEM = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key, and what consumers may trust it by.
+
+    Attributes:
+        private: PEM, not encrypted any more; never shown.
+        certificates: PEM each, of the key's own certificate first and the root last; empty for a bare key.
+        trust: PEM of the public key, or of the root.
+    """
+
+    private: bytes = field(repr=False)
+    certificates: tuple[bytes, ...]
+    trust: bytes
+
+    @classmethod
+    def read(cls, key: bytes, *, passphrase: str | None = None, certificates: bytes = b"", where: str) -> SigningKey:
+        """Read a private key, and the certificates if it has some, from PEM.
+
+        Args:
+            key: an elliptic one: P-256, P-384 or P-521.
+            passphrase: where the key is encrypted.
+            certificates: of the key first, then of whoever signed it, and so on to the root.
+            where: what the key was read from, for errors.
+
+        Raises:
+            UsageError: this cannot be a signing key.
+        """
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+        hint = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
+        try:
+            private = serialization.load_pem_private_key(key, passphrase.encode() if passphrase else None)
+        except (ValueError, TypeError):  # their words depend on the passphrase, and help nobody
+            how = "with this passphrase" if passphrase else "; an encrypted one needs its passphrase"
+            raise UsageError(f"holds no private key in PEM that opens {how}", where=where, hint=hint) from None
+        if not isinstance(private, EllipticCurvePrivateKey) or private.curve.name not in _CURVES:
+            raise UsageError("is no elliptic key of P-256, P-384 or P-521", where=where, hint=hint)
+        try:
+            chain = x509.load_pem_x509_certificates(certificates) if certificates.strip() else []
+        except ValueError:
+            raise UsageError("its certificates are not PEM", where=where) from None
+        if chain and chain[0].public_key() != private.public_key():
+            hint = "order them from the key's own certificate to the root"
+            raise UsageError("the first certificate is of another key", where=where, hint=hint)
+        pem = serialization.Encoding.PEM
+        plain = private.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        public = private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        vouched = tuple(each.public_bytes(pem) for each in chain)
+        return cls(plain, vouched, vouched[-1] if vouched else public)
+
+
+KeySource = Callable[[str], SigningKey]
+"""From the name that a spec gives its key to the key; Airflow's reads the connection of that name."""
+
+
+def key_of_environment() -> SigningKey | None:
+    """Return the key whose file `MODEL_RELEASE_SIGNING_KEY` names; None where it names none.
+
+    Raises:
+        UsageError: there is no such file, or it is no signing key.
+    """
+    path = os.environ.get(KEY_FILE)
+    if not path:
+        return None
+    chain = os.environ.get(CERTIFICATES_FILE)
+    return SigningKey.read(
+        _read(path, KEY_FILE),
+        passphrase=os.environ.get(PASSPHRASE),
+        certificates=_read(chain, CERTIFICATES_FILE) if chain else b"",
+        where=f"{KEY_FILE}={path}",
+    )
+
+
+def needed_key(name: str) -> SigningKey:
+    """Return the environment's key, for a spec that wants its releases signed; outside Airflow, `name` names nothing.
+
+    Raises:
+        UsageError: there is none.
+    """
+    key = key_of_environment()
+    if key is None:
+        raise UsageError(
+            f"releases of this model are signed, by the key of Airflow's connection {name!r}",
+            hint=f"outside Airflow, set {KEY_FILE} to the path of that key",
+        )
+    return key
+
+
+def sign(folder: Path, key: SigningKey) -> bytes:
+    """Sign all that lies in a version's folder. The folder's name is the model's, and is signed too.
+
+    Raises:
+        UsageError: nobody could verify what this key signs, such as for a chain that does not reach its root.
+    """
+    from model_signing import hashing, signing
+
+    config = signing.Config().set_hashing_config(
+        hashing.Config().set_ignored_paths(paths=_UNSIGNED, ignore_git_paths=False)
+    )
+    with ExitStack() as stack:
+        private = stack.enter_context(_as_path(key.private))
+        if key.certificates:
+            own, *others = [stack.enter_context(_as_path(each)) for each in [*key.certificates, key.trust]]
+            chain = others[:-1] or others  # whoever signed himself vouches for himself
+            config.use_certificate_signer(private_key=private, signing_certificate=own, certificate_chain=chain)
+        else:
+            config.use_elliptic_key_signer(private_key=private)
+        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="model-release-"))) / layout.SIGNATURE
+        config.sign(folder, target)
+        signature = target.read_bytes()
+    try:
+        check(folder, signature, key.trust, where=str(folder))
+    except (Corrupt, Refused) as error:
+        raise UsageError(
+            "what this key signs could not be verified with its certificates",
+            hint="they are needed down to the root, and the key's own must allow digital signatures or code signing",
+        ) from error
+    return signature
+
+
+def verify(folder: Path, trust: Path, *, model: str | None, version: Version | None) -> Manifest:
+    """Check that a version's files are what somebody trusted has signed.
+
+    Args:
+        folder: with the version's files, `metadata.json` and `model.sig`, and nothing else but `claim.json`.
+        trust: a PEM file of public keys, or of root certificates: any of them may have signed.
+        model: the name of the model's folder, `heart-disease-models`; None where the place does not tell.
+        version: which one was asked for; None for whichever lies there.
+
+    Returns:
+        The manifest, as it was signed.
+
+    Raises:
+        UsageError: `trust` cannot be trusted by anybody.
+        Refused: the release is not signed, or by nobody of `trust`.
+        Corrupt: files are not those that were signed, and which; or it is another release than the one asked for.
+    """
+    where = str(folder)
+    path = folder / layout.SIGNATURE
+    if not path.is_file():
+        raise Refused(
+            f"the release has no {layout.SIGNATURE}: it is not signed",
+            where=where,
+            hint="leave the trusted key out for a release that was published without a signature",
+        )
+    try:
+        anchors = trust.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the trusted key cannot be read: {error.strerror}", where=str(trust)) from None
+    if path.stat().st_size > MAX_SIGNATURE:
+        raise Corrupt("is too large for a signature", where=str(path))
+    manifest, signed_model = check(folder, path.read_bytes(), anchors, where=where, trusted=str(trust))
+    for asked, found in ((model, signed_model), (version, manifest.version)):
+        if asked is not None and asked != found:
+            raise Corrupt(
+                f"this is {signed_model} {manifest.version}, well signed, in the place of {asked}",
+                where=where,
+                hint="somebody has put another release there; pull nothing from this store until it is known who",
+            )
+    return manifest
+
+
+def fits(signature: bytes, manifest: Manifest) -> bool:
+    """Whether a signature speaks of just these files and this manifest. By whom it is needs a key to tell: `check`."""
+    try:
+        statement, _ = _read_bundle(signature, where=layout.SIGNATURE)
+    except Corrupt:
+        return False
+    digests = {entry.path: entry.sha256 for entry in manifest.files}
+    return _digests(statement) == {**digests, layout.MANIFEST: manifest.sha256()}
+
+
+def check(
+    folder: Path, signature: bytes, anchors: bytes, *, where: str, trusted: str = "the trusted key"
+) -> tuple[Manifest, str]:
+    """Check a folder against a signature. `verify` does the same with files, and asks for more.
+
+    Args:
+        folder: with the version's files and `metadata.json`.
+        signature: the bytes of `model.sig`.
+        anchors: PEM of public keys, or of root certificates.
+        where: the place of the folder's files, for errors.
+        trusted: the place of the anchors, for errors.
+
+    Returns:
+        The manifest, and the name of the model's folder, both as signed.
+
+    Raises:
+        UsageError: `anchors` has none.
+        Refused: nobody of `anchors` has signed.
+        Corrupt: files are not those that were signed.
+    """
+    from model_signing import verifying
+
+    statement, signer = _read_bundle(signature, where=f"{where}/{layout.SIGNATURE}")
+    with ExitStack() as stack:
+        config = verifying.Config()
+        anchor = _anchor(anchors, signer, where=where, trusted=trusted)
+        trusted_path = stack.enter_context(_as_path(anchor))
+        if signer is None:
+            config.use_certificate_verifier(certificate_chain=[trusted_path])
+        else:
+            config.use_elliptic_key_verifier(public_key=trusted_path)
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="model-release-"))) / layout.SIGNATURE
+        path.write_bytes(signature)
+        try:
+            config.verify(folder, path)
+        except Exception as error:  # it raises whatever it and three libraries below it find
+            changed = _differing(folder, statement)
+            if changed:
+                raise Corrupt(
+                    f"not what was signed: {', '.join(changed)}",
+                    where=where,
+                    hint="somebody changed it after it was published: do not use it, and find out who",
+                ) from None
+            raise Refused("the signature is by nobody who is trusted", where=where, hint=f"see {trusted}") from error
+    signed = set(_digests(statement))
+    manifest = None
+    if layout.MANIFEST in signed:
+        manifest = read_manifest((folder / layout.MANIFEST).read_bytes(), where=f"{where}/{layout.MANIFEST}")
+    if not isinstance(manifest, Manifest) or signed != {layout.MANIFEST, *(each.path for each in manifest.files)}:
+        raise Corrupt("the signature covers other files than a release of model-release has", where=where)
+    return manifest, str(statement["subject"][0]["name"])
+
+
+def _read_bundle(signature: bytes, *, where: str) -> tuple[dict[str, Any], str | None]:
+    """Return what a signature says was signed, and the name it gives its public key; None for a certificate.
+
+    Nothing of it is to be believed before it is verified.
+    """
+    try:
+        bundle = json.loads(signature)
+        statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+        material = bundle["verificationMaterial"]
+        signer = str(material["publicKey"]["hint"]) if "publicKey" in material else None
+        _digests(statement), statement["subject"][0]["name"]
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        raise Corrupt("is no signature of model-signing", where=where) from None
+    return statement, signer
+
+
+def _digests(statement: dict[str, Any]) -> dict[str, str]:
+    return {str(each["name"]): str(each["digest"]) for each in statement["predicate"]["resources"]}
+
+
+def _differing(folder: Path, statement: dict[str, Any]) -> list[str]:
+    """Return the paths whose bytes are not as in the statement, those that are missing, and those it does not have."""
+    there = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                there[path.relative_to(folder).as_posix()] = file_digest(file, "sha256").hexdigest()
+    for name in _UNSIGNED:
+        there.pop(name, None)
+    signed = _digests(statement)
+    return sorted(path for path in there.keys() | signed.keys() if there.get(path) != signed.get(path))
+
+
+def _anchor(anchors: bytes, signer: str | None, *, where: str, trusted: str) -> bytes:
+    """Return what a signature is to be verified with: the public key that it names, or every root certificate."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    if b"PRIVATE KEY-----" in anchors:
+        hint = "give consumers the public key: `openssl pkey -in key.pem -pubout`"
+        raise UsageError("holds a private key", where=trusted, hint=hint)
+    keys: dict[str, bytes] = {}
+    certificates = list[bytes]()
+    for block in _blocks(anchors):
+        with suppress(ValueError):
+            if b"CERTIFICATE" in block:
+                certificates.append(x509.load_pem_x509_certificate(block).public_bytes(serialization.Encoding.PEM))
+            else:
+                key = serialization.load_pem_public_key(block)
+                pem = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+                keys[sha256(pem).hexdigest()] = pem
+    if not keys and not certificates:
+        raise UsageError("holds neither a public key nor a certificate, in PEM", where=trusted)
+    if signer is None and certificates:
+        return b"".join(certificates)
+    if signer in keys:
+        return keys[signer]
+    by = "with a certificate" if signer is None else f"by key {signer[:12]}…"
+    have = ", ".join([*(f"key {each[:12]}…" for each in keys), *(["certificates"] if certificates else [])])
+    raise Refused(f"the release is signed {by}, and {trusted} has {have}", where=where)
+
+
+def _blocks(pem: bytes) -> Iterator[bytes]:
+    block = list[bytes]()
+    for line in pem.splitlines(keepends=True):
+        if line.startswith(b"-----BEGIN "):
+            block = []
+        block.append(line)
+        if line.startswith(b"-----END "):
+            yield b"".join(block)
+
+
+def _read(path: str, name: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=f"{name}={path}") from None
+
+
+@contextmanager
+def _as_path(pem: bytes) -> Iterator[Path]:
+    """Give PEM to a library that wants a path, once, and leave nothing on a disk, whenever this process is killed."""
+    if len(pem) > _MAX_PEM:  # what a pipe takes without a reader
+        raise UsageError("more PEM than any key or chain needs")
+    read, write = os.pipe()
+    try:
+        os.write(write, pem)
+        os.close(write)
+        yield Path(f"/dev/fd/{read}")
+    finally:
+        os.close(read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, task
+from airflow.sdk.definitions.param import ParamsDict
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
@@ -58,7 +59,6 @@ def housekeeping(spec: Spec) -> None:
         schedule=timetable(spec.housekeeping),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        params=housekeeping_params(),
         tags=["model-release", spec.name],
         default_args={
             "owner": spec.owner,
@@ -71,7 +71,9 @@ def housekeeping(spec: Spec) -> None:
     def weekly() -> None:
         prune() >> sweep() >> doctor()
 
-    weekly()
+    made = weekly()
+    # After its tasks: each would get a copy of the form, to be validated at every parse.
+    made.params = ParamsDict(housekeeping_params())
 
 
 for each in readable_specs(__file__):

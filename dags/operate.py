@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk.definitions.param import ParamsDict
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
@@ -79,7 +80,6 @@ def operate(spec: Spec) -> None:
         doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
         schedule=None,
         is_paused_upon_creation=False,  # runs only when somebody asks, and then at once
-        params=operate_params(),
         tags=["model-release", spec.name],
         default_args={
             "owner": spec.owner,
@@ -92,7 +92,9 @@ def operate(spec: Spec) -> None:
     def acts() -> None:
         announce(spread(act(look())))
 
-    acts()
+    made = acts()
+    # After its tasks: each would get a copy of the form, to be validated at every parse.
+    made.params = ParamsDict(operate_params())
 
 
 for each in readable_specs(__file__):

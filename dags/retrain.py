@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
@@ -150,7 +151,6 @@ def retrain(spec: Spec) -> None:
         schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        params=retrain_params(spec),
         tags=["model-release", spec.name],
         default_args={
             "owner": spec.owner,
@@ -170,7 +170,9 @@ def retrain(spec: Spec) -> None:
         report(announce(released))
         with_mlflow_link(spec, work, trained, gated, released)
 
-    nightly()
+    made = nightly()
+    # After its tasks: each would get a copy of the form, to be validated at every parse.
+    made.params = ParamsDict(retrain_params(spec))
 
 
 for each in readable_specs(__file__):

@@ -7,12 +7,7 @@ may be killed anywhere and called again: an act that was done is found in the lo
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 
-from model_release.errors import UsageError
 from model_release.loading import tries
 from model_release.nightly import Json
 from model_release.places import Places
@@ -20,68 +15,10 @@ from model_release.pointer import Kind, Pointer
 from model_release.release import acts
 from model_release.release.acts import Act, Acted
 from model_release.release.catalog import logged, read_pointer
+from model_release.request import Action, Request
 from model_release.version import Version
 
 log = logging.getLogger(__name__)
-
-
-class Action(StrEnum):
-    """What can be asked for."""
-
-    ROLLBACK = "rollback"
-    PROMOTE = "promote"
-    HOLD = "hold"
-    UNHOLD = "unhold"
-    QUARANTINE = "quarantine"
-    LIFT = "lift"
-
-
-NEEDS_VERSION = frozenset({Action.PROMOTE, Action.QUARANTINE, Action.LIFT})
-TAKES_VERSION = NEEDS_VERSION | {Action.ROLLBACK}
-TAKES_OVERRULE = frozenset({Action.ROLLBACK, Action.PROMOTE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What somebody asked for.
-
-    Attributes:
-        action: what to do.
-        reason: why, for the log.
-        by: who asks.
-        operation: id of the request; a retry has the same one.
-        asked: when.
-        version: which one it is about; a rollback finds one itself.
-        epoch: of the pointer that they looked at; None for the one that stood when they asked.
-        overrule: promote although the gate has not accepted the version, roll back although no form of it loads.
-
-    Raises:
-        UsageError: it makes no sense, whatever is live.
-    """
-
-    action: Action
-    reason: str
-    by: str
-    operation: str
-    asked: datetime
-    version: Version | None = None
-    epoch: int | None = None
-    overrule: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.reason.strip():
-            raise UsageError("no reason is given", hint="say why; whoever reads the log next year will ask")
-        if self.action in NEEDS_VERSION and self.version is None:
-            raise UsageError(f"{self.action}: no version is given", hint="name one, such as v1.2.0")
-        if self.action not in TAKES_VERSION and self.version is not None:
-            raise UsageError(
-                f"{self.action} is about latest, whatever version is live, and {self.version} is given",
-                hint=f"leave the version out; actions about a version: {_listed(TAKES_VERSION)}",
-            )
-        if self.action not in TAKES_OVERRULE and self.overrule:
-            raise UsageError(
-                f"{self.action} has nothing to overrule", hint=f"overrule goes with {_listed(TAKES_OVERRULE)}"
-            )
 
 
 class Operation:
@@ -182,7 +119,3 @@ def _in_words(pointer: Pointer) -> str:
         case _:
             done = f"{live} is live" + (f", after {change.from_version}" if change.from_version else "")
     return f"{done} (epoch {pointer.epoch})"
-
-
-def _listed(actions: Collection[Action]) -> str:
-    return ", ".join(each for each in Action if each in actions)

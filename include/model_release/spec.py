@@ -21,8 +21,8 @@ from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_valida
 from model_release import tracking_uri
 from model_release.documents import Sha256, Strict
 from model_release.errors import SpecError, UsageError
-from model_release.gate import Choice, Fraction, GatePolicy
 from model_release.layout import join
+from model_release.policy import Choice, Fraction, GatePolicy
 from model_release.retention import Retention
 from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings

@@ -62,10 +62,10 @@ def load_spec(path: Path) -> Spec:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
     try:
-        tree = yaml.compose(text, Loader=_Loader)
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - both loaders are the safe ones
+        loader = _Loader(text)
+        tree = loader.get_single_node()
         repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
-        document = json.dumps(value, default=str)
+        document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45; an anchor inside itself
         raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
     if not isinstance(tree, yaml.MappingNode):

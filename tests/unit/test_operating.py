@@ -15,10 +15,11 @@ from model_release import operating
 from model_release.errors import NotFound, Refused, UsageError
 from model_release.metadata import Manifest
 from model_release.nightly import Json
-from model_release.operating import Action, Operation, Request
+from model_release.operating import Operation
 from model_release.places import Places
 from model_release.release.catalog import live_pointer, read_pointer
 from model_release.release.reconcile import Follower
+from model_release.request import Action, Request
 from model_release.version import Version
 
 FIRST, SECOND, THIRD = (Version(1, minor, 0) for minor in range(3))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from airflow.sdk import CronTriggerTimetable
+from airflow.sdk import CronTriggerTimetable, get_parsing_context
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -26,12 +26,17 @@ FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
 def readable_specs(dag_file: str) -> Iterator[Spec]:
     """Yield the spec of each model that can be read; `refuse_unreadable_specs` speaks of the others.
 
+    Where the file is parsed for one of its tasks, that task's model is enough.
+
     Args:
         dag_file: the caller's `__file__`; specs lie beside its bundle unless `MODEL_RELEASE_SPECS` says otherwise.
     """
+    wanted = get_parsing_context().dag_id
     for path in find_specs(Path(dag_file)):
         with suppress(SpecError):
-            yield load_spec(path)
+            spec = load_spec(path)
+            if wanted is None or wanted.endswith(f"_{spec.identifier}"):
+                yield spec
 
 
 def refuse_unreadable_specs(dag_file: str) -> None:

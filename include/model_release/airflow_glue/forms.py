@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, XComArg
 
-from model_release.operating import Action
+from model_release.request import Action
 from model_release.spec import Spec
 from model_release.version import Bump
 

@@ -6,14 +6,17 @@ proxies of a connection keep working. Time-outs and retries are the destination'
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from model_release.errors import UsageError
-from model_release.signing import SigningKey
-from model_release.stores import Store, open_store
-from model_release.stores.uris import SCHEMES, StoreUri, parse
 from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
+
+if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
+    from model_release.signing import SigningKey
+    from model_release.stores import Store
+    from model_release.stores.uris import StoreUri
 
 _OF_A_KEY = {"private_key", "certificates"}
 
@@ -25,6 +28,9 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
         UsageError: not a URI that any store answers to.
         AirflowNotFoundException: there is no such connection.
     """
+    from model_release.stores import open_store
+    from model_release.stores.uris import SCHEMES, parse
+
     if urlsplit(uri).scheme not in SCHEMES:
         return open_store(uri, settings)
     parts = parse(uri)
@@ -47,6 +53,8 @@ def key_of_connection(name: str) -> SigningKey:
         AirflowNotFoundException: there is no such connection.
     """
     from airflow.sdk import Connection
+
+    from model_release.signing import SigningKey
 
     connection = Connection.get(name)
     extra, where = connection.extra_dejson, f"connection {name}"

@@ -1,4 +1,7 @@
-"""What a task needs of Airflow while it runs: its run's facts from the context, a way to show and to announce."""
+"""What a task needs of Airflow while it runs: its run's facts from the context, a way to show and to announce.
+
+DAG files import this at every parse: what does the work is imported by the task that asks for it.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,23 @@ from model_release.airflow_glue.forms import APPROVE
 from model_release.airflow_glue.hooks import key_of_connection, mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import MlflowRun
 from model_release.errors import UsageError
-from model_release.housekeeping import Housekeeping
 from model_release.layout import run_token
-from model_release.nightly import Json, Nightly, Run, report
-from model_release.operating import Action, Operation, Request
-from model_release.places import Places
+from model_release.request import Action, Request
 from model_release.spec import Spec
 from model_release.version import Bump, Version
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from model_release.housekeeping import Housekeeping
+    from model_release.nightly import Json, Nightly, Run
+    from model_release.operating import Operation
+
 
 def tonight(spec: Spec) -> Nightly:
     """Return the chain of the run whose task is running."""
+    from model_release.nightly import Nightly
+
     context = get_current_context()
     asked = _as_asked(_with_connections(spec), context["params"])
     return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
@@ -36,6 +42,9 @@ def tonight(spec: Spec) -> Nightly:
 
 def by_hand(spec: Spec) -> Operation:
     """Return what the person asked for whose run's task is running."""
+    from model_release.operating import Operation
+    from model_release.places import Places
+
     context = get_current_context()
     run, params = _known(context), context["params"]
     version = params["version"]
@@ -54,6 +63,9 @@ def by_hand(spec: Spec) -> Operation:
 
 def this_week(spec: Spec) -> Housekeeping:
     """Return the round of housekeeping of the run whose task is running."""
+    from model_release.housekeeping import Housekeeping
+    from model_release.places import Places
+
     context = get_current_context()
     run = _known(context)
     return Housekeeping(
@@ -77,6 +89,8 @@ def link_mlflow(page: str | None) -> None:
 
 def told() -> Json:
     """Return what became of the nightly run whose task is running, from what its tasks have shown."""
+    from model_release.nightly import report
+
     pull = get_current_context()["ti"].xcom_pull
     return report(
         pull(task_ids="ingest", key="outcome"),
@@ -118,6 +132,8 @@ def run_facts(context: Context) -> Run:
     Raises:
         UsageError: the trigger's conf has a key that no parameter has.
     """
+    from model_release.nightly import Run
+
     run, params = _known(context), context["params"]
     run_type = run.run_type.value  # str() of the enum that tasks see is its Python name
     promote = params["promote"]

@@ -16,7 +16,9 @@ from model_release.gate.evidence import (
     Scores,
     SliceScores,
 )
-from model_release.gate.policy import (
+from model_release.gate.statistics import corrected_error, corrected_interval
+from model_release.gate.verdict import Comparison, Decision, choose, judge
+from model_release.policy import (
     Ceilings,
     Choice,
     DriftPolicy,
@@ -26,8 +28,6 @@ from model_release.gate.policy import (
     Metric,
     SlicePolicy,
 )
-from model_release.gate.statistics import corrected_error, corrected_interval
-from model_release.gate.verdict import Comparison, Decision, choose, judge
 
 __all__ = [
     "Ceilings",

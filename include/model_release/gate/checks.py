@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from model_release.documents import Value
 from model_release.gate.evidence import ColumnDrift, Costs, Drift, Evaluation, Interval, Scores
-from model_release.gate.policy import Ceilings, DriftPolicy, Floors, GatePolicy, Metric, SlicePolicy
+from model_release.policy import Ceilings, DriftPolicy, Floors, GatePolicy, Metric, SlicePolicy
 
 
 class Check(Value):

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from model_release.documents import Document, Value, VersionText
-from model_release.gate.policy import Metric
+from model_release.policy import Metric
 
 
 class Interval(Value):

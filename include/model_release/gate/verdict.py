@@ -9,8 +9,8 @@ from model_release.documents import Document, Value, VersionText
 from model_release.gate import checks as ask
 from model_release.gate.checks import Check, finite, unsound, unsound_beside
 from model_release.gate.evidence import Champion, Evaluation, Interval
-from model_release.gate.policy import Choice, GatePolicy, Metric
 from model_release.gate.statistics import corrected_error, corrected_interval, t_quantile
+from model_release.policy import Choice, GatePolicy, Metric
 
 
 class Comparison(Value):

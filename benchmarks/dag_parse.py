@@ -1,0 +1,145 @@
+"""What our DAG files cost Airflow's DAG processor, beside empty TaskFlow DAGs with as many tasks.
+
+With one spec, then with many; at last one of the many is broken, and must not take another model's DAG along.
+Each parse is a process of its own, forked and read by Airflow's own code. Its processor time is what counts, in the
+median round: other work on the machine makes it wait, and waiting is not counted.
+
+    PYTHONPATH=include:tests python -m benchmarks.dag_parse
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from model_release.specfile import SPECS_VARIABLE, load_spec
+from shipped import MODELS
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+OURS = ("retrain", "operate", "housekeeping", "unreadable_specs")
+
+PEER = """\
+from datetime import UTC, datetime
+
+from airflow.sdk import dag, task
+
+
+def empty(name):
+    @dag(dag_id=name, schedule="0 2 * * *", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False)
+    def nothing():
+        before = None
+        for place in range({tasks}):
+            @task(task_id=f"task_{{place}}")
+            def none(_):
+                return None
+
+            before = none(before)
+
+    nothing()
+
+
+for number in range({dags}):
+    empty(f"empty_{{number}}")
+"""
+
+
+def parsed(folder: Path, specs: Path, rounds: int, files: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Parse files in an Airflow of their own; return what `benchmarks.parsing` says of each, by the file's stem."""
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
+        SPECS_VARIABLE: str(specs),
+    }
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-m", "benchmarks.parsing", str(rounds), *map(str, files)]
+    ran = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+    if ran.returncode:
+        raise RuntimeError(ran.stderr[-2000:])
+    lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{"file"')]
+    return {Path(line["file"]).stem: line for line in lines}
+
+
+def many_specs(folder: Path, count: int) -> Path:
+    """Write that many copies of the shipped spec, each with a name of its own."""
+    specs = folder / f"specs-{count}"
+    specs.mkdir()
+    text = (MODELS / "heart_disease.yaml").read_text()
+    for number in range(count):
+        (specs / f"model_{number:05d}.yaml").write_text(
+            text.replace("\nname: heart-disease ", f"\nname: model-{number:05d} ", 1)
+        )
+    return specs
+
+
+def peers(folder: Path, tasks: Mapping[str, int], dags: int) -> list[Path]:
+    """Write an empty DAG for each of our files, with as many tasks."""
+    written = [folder / f"peer_{name}.py" for name in tasks]
+    for path, count in zip(written, tasks.values(), strict=True):
+        path.write_text(PEER.format(tasks=count, dags=dags if count else 0))
+    return written
+
+
+def main() -> None:
+    """Measure, and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dag_parse", description=__doc__)
+    parser.add_argument("--specs", type=int, default=1000, help="how many specs are many (1,000)")
+    parser.add_argument("--rounds", type=int, default=15, help="parses of each file with one spec (15)")
+    parser.add_argument("--quick", action="store_true", help="whether it works, not how fast")
+    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
+    options = parser.parse_args()
+    many, rounds = (20, 1) if options.quick else (options.specs, options.rounds)
+    ours = [CHECKOUT / "dags" / f"{name}.py" for name in OURS]
+    console, kept = Console(highlight=False), {}
+    with tempfile.TemporaryDirectory(prefix="model-release-bench-") as name:
+        folder = Path(name)
+        one = many_specs(folder, 1)
+        tasks = {each: line["tasks"] for each, line in parsed(folder, one, 1, ours).items()}
+        for count, turns, specs in ((1, rounds, one), (many, min(rounds, 2), many_specs(folder, many))):
+            found = parsed(folder, specs, turns, [*ours, *peers(folder, tasks, count)])
+            kept[str(count)] = {each: line["seconds"] for each, line in found.items()}
+            console.print(_table(count, turns, found))
+        began = time.monotonic()
+        for path in specs.iterdir():
+            load_spec(path)
+        console.print(f"reading the {many:,} specs alone: {time.monotonic() - began:.2f} s")
+        (specs / "model_00000.yaml").write_text("name: [")
+        found = parsed(folder, specs, 1, ours)
+        dags = sum(line["dags"] for line in found.values())
+        errors = [f"{name}.py" for name, line in found.items() if line["errors"]]
+        console.print(f"with one of {many:,} specs broken: {dags:,} DAGs, import errors of {', '.join(errors)}")
+    if options.json:
+        options.json.write_text(json.dumps(kept, indent=2))
+
+
+def _table(count: int, rounds: int, found: Mapping[str, Mapping[str, Any]]) -> Table:
+    title = (
+        f"one parse with {count:,} spec{'s' if count > 1 else ''}: milliseconds of processor time, median of {rounds}"
+    )
+    table = Table(title=title, title_justify="left")
+    for head in ("DAG file", "DAGs", "tasks of each", "ours", "empty DAGs", "ours / empty"):
+        table.add_column(head, justify="left" if head == "DAG file" else "right")
+    for name in OURS:
+        line, peer = found[name], found[f"peer_{name}"]
+        own, other = (median(each["seconds"]) * 1000 for each in (line, peer))
+        figures = (f"{own:,.0f}", f"{other:,.0f}", f"{own / other:.2f}")
+        table.add_row(f"{name}.py", f"{line['dags']:,}", str(line["tasks"]), *figures)
+    return table
+
+
+if __name__ == "__main__":
+    main()

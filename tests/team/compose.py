@@ -58,14 +58,20 @@ class Service:
     after: dict[str, Condition] = field(default_factory=dict)
 
 
-def resolve(*arguments: str, variables: Mapping[str, str] | None = None, file: Path = FILE) -> dict[str, Any]:
+def resolve(*options: str, variables: Mapping[str, str] | None = None, files: Sequence[Path] = ()) -> dict[str, Any]:
     """Return the file as Docker Compose understands it, which refuses what is not by its specification.
+
+    Args:
+        options: of `docker compose`, such as `--profile=clouds`.
+        variables: what `.env` would set.
+        files: that are merged over it.
 
     Raises:
         AssertionError: it refuses the file.
     """
     program = executable("docker-compose", install=INSTALL)
-    command = [program, "--file", str(file), "--env-file", os.devnull, *arguments, "config", "--format", "json"]
+    merged = [f"--file={each}" for each in (FILE, *files)]
+    command = [program, *merged, f"--env-file={os.devnull}", *options, "config", "--format=json"]
     env = {"PATH": os.environ.get("PATH", os.defpath), **(variables or {})}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -192,7 +192,9 @@ class Container:
             f"printf %s {shlex.quote(self._network.hosts)} > root/etc/hosts",
         ]
         for path in (Path(sys.executable).resolve(), CHECKOUT):
-            lines += [f"chmod a+x root{shlex.quote(str(each))}" for each in path.parents if each.stat().st_mode & 1 == 0]
+            lines += [
+                f"chmod a+x root{shlex.quote(str(each))}" for each in path.parents if each.stat().st_mode & 1 == 0
+            ]
         if self.image.user:
             lines += [f"echo {self.image.user}:x:{self.service.user}::/tmp:/bin/sh >> root/etc/passwd"]
         if self.image.folder != "/":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,17 +131,17 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, *profiles: str, variables: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def stack(folder: Path, *options: str, files: Sequence[Path] = ()) -> Iterator[Stack]:
     """Make a stack of the compose file's services, none of them started; end them with the block.
 
     Args:
         folder: empty; for volumes and logs.
-        profiles: of the compose file.
-        variables: what `.env` would set.
+        options: of `docker compose`, such as `--profile=clouds`.
+        files: that are merged over the compose file.
     """
-    resolved = resolve(*(f"--profile={each}" for each in profiles), variables=variables)
+    wanted = services(resolve(*options, files=files))
     with network() as net:
-        made = Stack(services(resolved), net, folder)
+        made = Stack(wanted, net, folder)
         try:
             yield made
         finally:

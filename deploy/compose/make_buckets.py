@@ -1,4 +1,4 @@
-"""Makes the buckets of a compose stack's stand-in clouds: `python make_buckets.py CONNECTIONS`; those that are there stay.
+"""Makes the buckets of the stand-in clouds: `python make_buckets.py CONNECTIONS`; those that are there stay.
 
 Through the hooks and the connections that tasks use, so that a connection that does not work is found here.
 """

@@ -1,1 +1,1 @@
-"""`docker-compose.yaml` run without a container engine: each service as processes of this machine, in namespaces of its own."""
+"""`docker-compose.yaml` run without a container engine: each service as processes here, apart from the others."""

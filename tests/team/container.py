@@ -202,11 +202,11 @@ class Container:
         for target, source in self.image.files.items():
             lines += self._bind(CHECKOUT / source, target, read_only=True)
         for each in self.service.volumes:
-            source = self._volumes / each.source if each.named else Path(each.source)
-            if each.named and not source.exists():
-                source.mkdir()
-                source.chmod(0o777)
-            lines += self._bind(source, each.target, read_only=each.read_only)
+            folder = self._volumes / each.source if each.named else Path(each.source)
+            if each.named and not folder.exists():
+                folder.mkdir()
+                folder.chmod(0o777)
+            lines += self._bind(folder, each.target, read_only=each.read_only)
         if self.service.read_only:
             lines += ["mount -o remount,ro,bind root"]
         lines += [f"mount -t tmpfs -o mode=1777 tmpfs root{each}" for each in self.service.tmpfs if each != "/tmp"]  # noqa: S108

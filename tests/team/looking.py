@@ -72,7 +72,7 @@ class Clouds:
         from azure.storage.blob import BlobServiceClient
 
         key = {"account_name": "standin", "account_key": self.azure_key}
-        bounded = {"connection_timeout": 2, "read_timeout": 5, "retry_total": 0}
+        bounded: dict[str, Any] = {"connection_timeout": 2, "read_timeout": 5, "retry_total": 0}
         return BlobServiceClient(f"{self.azure}/standin", credential=key, **bounded)
 
 
@@ -101,4 +101,4 @@ def is_missing(error: Exception) -> bool:
     """Whether an SDK says that there is no such object."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
-    return "NoSuchKey" == code or type(error).__name__ in ("NotFound", "ResourceNotFoundError")
+    return code == "NoSuchKey" or type(error).__name__ in ("NotFound", "ResourceNotFoundError")

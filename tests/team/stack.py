@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from emulators import azurite, fake_gcs
@@ -41,6 +43,16 @@ def images() -> dict[str, Image]:
         "azurite": Image(environment={"PATH": f"{Path(azurite.program()).parent}:{_PATH}"}),
         "fake-gcs-server": Image(files={"/usr/bin/fake-gcs-server": fake_gcs.program()}),
     }
+
+
+def compile_modules() -> None:
+    """Compile what images have compiled: services run as users that may not write here, and would do it at each start."""
+    compileall.compile_dir(CHECKOUT / "include", quiet=2)
+    for name in ("amqp", "billiard", "celery", "kombu", "redis", "vine", "airflow.providers.celery"):
+        package = find_spec(name)
+        assert package is not None and package.submodule_search_locations, f"{name} is not installed"
+        for folder in package.submodule_search_locations:
+            compileall.compile_dir(folder, quiet=2)
 
 
 class Stack:
@@ -139,6 +151,7 @@ def stack(folder: Path, *options: str, files: Sequence[Path] = ()) -> Iterator[S
         options: of `docker compose`, such as `--profile=clouds`.
         files: that are merged over the compose file.
     """
+    compile_modules()
     wanted = services(resolve(*options, files=files))
     with network() as net:
         made = Stack(wanted, net, folder)

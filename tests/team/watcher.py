@@ -1,7 +1,7 @@
 """Looks at `latest` of several models on three clouds, all along: `python -m team.watcher CLOUDS COUNTS FOLDER…`.
 
-At each look `latest` is one version, and every byte of it is there; its epoch never goes back. What was found goes to the
-file COUNTS when a line on stdin, or its end, ends the watch.
+At each look `latest` is one version, and every byte of it is there; its epoch never goes back. A line on stdin, or its
+end, ends the watch; then what was found goes to the file COUNTS.
 """
 
 from __future__ import annotations

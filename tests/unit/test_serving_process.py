@@ -23,6 +23,8 @@ import httpx
 import pytest
 
 from builders import Chain
+from keys import pem_of, private_key
+from model_release.signing import SigningKey
 from model_release.stores import open_store
 from servable import ROW, golden, release, trained, version_folder
 
@@ -221,6 +223,24 @@ def test_a_folder_that_pull_filled_is_served_as_it_is(tmp_path: Path) -> None:
         for body in (b" " * 12_000_000, (b" " * 1_000_000 for _ in range(12))):  # both come to read why
             answer = service.client.post("/predict", content=body)
             assert (answer.status_code, answer.headers["X-Model-Version"]) == (413, "v1.0.0")
+
+
+def test_a_signed_folder_is_served_under_any_name(tmp_path: Path) -> None:
+    """Where a volume is mounted says nothing of the model; who signed it is checked all the same."""
+    key = SigningKey.read(pem_of(private_key()), where="the test")
+    store = tmp_path / "heart-disease-models"
+    Chain(open_store(store.as_uri()), key=key).release(trained(0.1))
+    mounted = shutil.copytree(store / "v1.0.0", tmp_path / "models")
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(key.trust)
+    with serving(tmp_path, str(mounted), MODEL_RELEASE_TRUST=str(trust)) as service:
+        assert service.model()["version"] == "v1.0.0"
+    (mounted / "model.sig").unlink()
+    command = [sys.executable, "-m", "model_release.cli", "serve", str(mounted), "--trust", str(trust), "--port", "0"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(CHECKOUT / "include")}
+    )
+    assert (done.returncode, "it is not signed" in done.stderr) == (3, True)
 
 
 def test_a_folder_that_was_changed_is_not_served(tmp_path: Path) -> None:

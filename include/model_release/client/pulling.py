@@ -214,8 +214,7 @@ class Puller:
 
         if signature is not None:
             self.folder.put(copy / layout.SIGNATURE, signature.body)
-        model = self.reader.uri.rpartition("/")[2]
-        verify(copy, self._trust, model=model if model.endswith("-models") else None, version=manifest.version)
+        verify(copy, self._trust, model=layout.folder_name(self.reader.uri), version=manifest.version)
 
     def _fall_back(self, known: Resolved | None, error: ModelReleaseError) -> Pulled:
         copy = self.folder.current()

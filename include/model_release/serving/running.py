@@ -91,7 +91,7 @@ def _released(folder: Path, settings: Settings) -> Served:
     copy = (folder / CURRENT).resolve() if pulled else folder
     manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
     known = Folder(folder).remembered() if pulled else None
     follows = known is not None and known.version == manifest.version
     pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None

@@ -52,7 +52,7 @@ def gcs(parts: StoreUri) -> ObjectStore | None:
 
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator:
-        return HTTPStore(f"{emulator}/{parts.container}", **_bounds(emulator))
+        return HTTPStore(f"{emulator}/download/storage/v1/b/{parts.container}/o?alt=media", **_bounds(emulator))
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     try:
         kind = json.loads(Path(named).read_bytes()).get("type") if named else None

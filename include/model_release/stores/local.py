@@ -131,6 +131,17 @@ class LocalStore:
         with self._errors(key), self._path(key).open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
 
+    def read(self, key: str, start: int) -> Iterator[bytes]:
+        """Yield the bytes of an object from `start` on.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        with self._errors(key), self._path(key).open("rb") as file:
+            file.seek(start)
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store.
 

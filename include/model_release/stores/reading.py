@@ -149,6 +149,9 @@ class Reader:
                     start += len(chunk)
                     yield chunk
                 return
+        if isinstance(self._careful, LocalStore):
+            yield from self._careful.read(key, start)
+            return
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             path = Path(folder) / "whole"
             self._careful.download(key, path)

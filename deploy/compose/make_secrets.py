@@ -41,11 +41,9 @@ def make(folder: Path) -> None:
     keys = {each["name"]: each["credentials"][0] for each in json.loads(s3.read_text())["identities"]}
     azure_key = accounts.read_text().partition(":")[2]
     once(airflow / "connections.json", lambda: json.dumps(connections(keys["writer"], azure_key), indent=2))
-    once(
-        folder / "mlflow/env",
-        lambda: lines(MLFLOW_BACKEND_STORE_URI=database_of("mlflow", postgres), **aws(keys["registry"])),
-    )
-    once(folder / "service/env", lambda: lines(**aws(keys["reader"])))
+    once(folder / "mlflow/database", lambda: database_of("mlflow", postgres))
+    once(folder / "mlflow/stand_in", lambda: for_shell(keys["registry"]))
+    once(folder / "service/stand_in", lambda: for_shell(keys["reader"]))
 
 
 def once(path: Path, content: Callable[[], str]) -> None:
@@ -112,14 +110,9 @@ def connections(writer: dict[str, str], azure_key: str) -> dict[str, dict[str, o
     }
 
 
-def aws(keys: dict[str, str]) -> dict[str, str]:
+def for_shell(keys: dict[str, str]) -> str:
     """Return the variables by which Amazon's SDK finds a key pair."""
-    return {"AWS_ACCESS_KEY_ID": keys["accessKey"], "AWS_SECRET_ACCESS_KEY": keys["secretKey"]}
-
-
-def lines(**variables: str) -> str:
-    """Return a file for the shell to read; what is set already, as for a real cloud, stays."""
-    return "".join(f': "${{{name}:={value}}}"\n' for name, value in variables.items())
+    return f"AWS_ACCESS_KEY_ID={keys['accessKey']}\nAWS_SECRET_ACCESS_KEY={keys['secretKey']}\n"
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def images() -> dict[str, Image]:
 
 
 def compile_modules() -> None:
-    """Compile what images have compiled: services run as users that may not write here, and would do it at each start."""
+    """Compile what images bring compiled: services run as users that may not write here, and would at each start."""
     compileall.compile_dir(CHECKOUT / "include", quiet=2)
     for name in ("amqp", "billiard", "celery", "kombu", "redis", "vine", "airflow.providers.celery"):
         package = find_spec(name)

@@ -94,7 +94,7 @@ class Container:
         init = self._init()
         assert init is not None, f"{self.service.name} does not run"
         spaces = ("--mount", "--uts", "--net", "--pid", "--ipc")
-        inside = ["nsenter", f"--target={init.pid}", *spaces, f"--root=/proc/{init.pid}/root", "--wd=/"]
+        inside = ["nsenter", f"--target={init.pid}", *spaces, "chroot", str(self._root / "root")]
         return subprocess.run(
             [*inside, *self._as_user(), *command],
             env=self._environment,
@@ -211,7 +211,9 @@ class Container:
             lines += ["mount -o remount,ro,bind root"]
         lines += [f"mount -t tmpfs -o mode=1777 tmpfs root{each}" for each in self.service.tmpfs if each != "/tmp"]  # noqa: S108
         assert re.fullmatch(r"[\w./-]+", str(root)), root
-        return "\n".join([*lines, f'exec chroot {root} "$@"'])
+        # The shell stays, as the first process: it dies with whoever started it, and takes all others along.
+        # One that changes its user would be told no more.
+        return "\n".join([*lines, f'set +e; chroot {root} "$@"; exit $?'])
 
     @staticmethod
     def _bind(source: Path, target: str, *, read_only: bool) -> list[str]:

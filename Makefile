@@ -36,6 +36,10 @@ up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses 
 test: $(READY) azurite debian ## every test; ARGS="-k gate" for some
 	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: e2e
+e2e: $(READY) azurite debian ## docker-compose.yaml as a team runs it, with what dies at night; needs root
+	@$(BIN)/pytest tests/e2e/test_team.py $(ARGS)
+
 .PHONY: azurite
 azurite:
 	@$(MAKE) --no-print-directory $(NODE) || \

@@ -322,7 +322,11 @@ def _log_model(
     inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
     experiment = run.info.experiment_id
     model = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
-    own = {"artifact_path": model.artifact_location, "model_uuid": model.model_id, "model_id": model.model_id}
+    own: dict[str, Any] = {
+        "artifact_path": model.artifact_location,
+        "model_uuid": model.model_id,
+        "model_id": model.model_id,
+    }
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         place = str(Path(scratch) / "model")

@@ -84,7 +84,7 @@ def measure(name: str, load: Load, progress: Progress) -> dict[tuple[str, str, s
         for turn in range(load.runs):
             first = turn * len(names) // load.runs
             for who in [*names[first:], *names[:first]]:
-                with PLACES[name]() as place, _environment(place):
+                with PLACES[name]() as place, environment(place):
                     move = _mover(who, place)
                     for way, shape in KINDS:
                         progress.update(task, description=f"{name}: {who}, {way}, {shape}")
@@ -120,7 +120,7 @@ def memory(name: str, load: Load) -> dict[tuple[str, int], int]:
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-", dir=_MEMORY) as folder,
         PLACES[name]() as place,
-        _environment(place),
+        environment(place),
     ):
         tool = ours(place)
         for size in (load.size // 4, load.size):
@@ -133,7 +133,8 @@ def memory(name: str, load: Load) -> dict[tuple[str, int], int]:
 
 
 @contextmanager
-def _environment(place: Place) -> Iterator[None]:
+def environment(place: Place) -> Iterator[None]:
+    """Set what every tool needs for a place, until the block ends."""
     before = dict(os.environ)
     for name in _LEAVE_OUT:
         os.environ.pop(name, None)

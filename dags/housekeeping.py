@@ -12,6 +12,7 @@ from model_release.airflow_glue import (
     housekeeping_params,
     readable_specs,
     show,
+    show_or_skip,
     this_week,
     timetable,
 )
@@ -26,6 +27,7 @@ Press **Trigger** for a dry run: it says what would go, and removes nothing.
 |---|---|
 | Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
 | Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+| Mirror MLflow | brings `mlruns/` at home to the MLflow data of this machine; skipped where that lies on a server |
 | Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
 
 What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
@@ -45,6 +47,11 @@ def housekeeping(spec: Spec) -> None:
     def sweep() -> None:
         """Remove what runs that died have left, at every destination."""
         show("outcome", this_week(spec).sweep())
+
+    @task(task_display_name="Mirror MLflow")
+    def mirror() -> None:
+        """Bring the mirror of the MLflow data at home to what lies here; nothing is removed there."""
+        show_or_skip("outcome", this_week(spec).mirror())
 
     @task(task_display_name="Doctor")
     def doctor() -> None:
@@ -69,6 +76,7 @@ def housekeeping(spec: Spec) -> None:
         max_active_runs=1,
     )
     def weekly() -> None:
+        mirror()
         prune() >> sweep() >> doctor()
 
     made = weekly()

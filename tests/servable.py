@@ -22,15 +22,17 @@ ROW = {
 
 
 @cache
-def trained(strength: float) -> Made:
-    """Train a logistic regression; another strength of regularisation makes other answers."""
+def trained(which: float | str) -> Made:
+    """Train a logistic regression of some strength of regularisation, or a candidate of the reference by its name."""
     reference = spec(validation=Validation(folds=2, repeats=1))
     frame, _ = rows()
-    recipe = candidate("LogisticRegression", C=strength, max_iter=1000)
-    made = make(Path(mkdtemp(prefix="servable-")), f"strength-{strength}", card=False)
+    name = which if isinstance(which, str) else "logistic_regression"
+    strong = candidate("LogisticRegression", C=which, max_iter=1000)
+    recipe = reference.candidates[name] if isinstance(which, str) else strong
+    made = make(Path(mkdtemp(prefix="servable-")), f"model-{which}", card=False)
     for file in made.folder.iterdir():
         file.unlink()
-    result = training.train(reference, "logistic_regression", recipe, frame, made.folder)
+    result = training.train(reference, name, recipe, frame, made.folder)
     told = {
         "files": result.files,
         "input_schema": dataset.input_schema(reference),
@@ -39,9 +41,9 @@ def trained(strength: float) -> Made:
     return Made(made.folder, made.draft.model_copy(update=told), made.run)
 
 
-def version_folder(folder: Path, strength: float, *, without: tuple[str, ...] = ()) -> tuple[Path, Manifest]:
+def version_folder(folder: Path, which: float | str, *, without: tuple[str, ...] = ()) -> tuple[Path, Manifest]:
     """Return a folder with a release's files and its manifest."""
-    made = trained(strength)
+    made = trained(which)
     files = [entry for entry in made.draft.files if entry.path not in without]
     manifest = made.draft.model_copy(update={"files": files})
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,13 +53,13 @@ def version_folder(folder: Path, strength: float, *, without: tuple[str, ...] = 
     return folder, manifest
 
 
-def release(store: Path, strength: float, *, since: int | None = None) -> str:
+def release(store: Path, which: float | str, *, since: int | None = None) -> str:
     """Release a model into a folder that is a store, and make it live; return its version."""
-    promotion = Chain(open_store(store.as_uri())).release(trained(strength), since=since)
+    promotion = Chain(open_store(store.as_uri())).release(trained(which), since=since)
     assert promotion.pointer is not None
     return str(promotion.pointer.version)
 
 
-def golden(strength: float) -> Golden:
+def golden(which: float | str) -> Golden:
     """Return the rows that a model must know, with its answers."""
-    return Golden.read((trained(strength).folder / "golden.json").read_bytes(), where="")
+    return Golden.read((trained(which).folder / "golden.json").read_bytes(), where="")

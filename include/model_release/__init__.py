@@ -5,4 +5,8 @@ The package reads top to bottom, each module importing only from those above it:
 `tracking`; `serving`; `cli`, `airflow_glue`.
 """
 
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime tells its maker of each session that it opens
+
 __version__ = "0.1.0"

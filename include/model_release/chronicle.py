@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from model_release.errors import ModelReleaseError
 from model_release.metadata import Manifest, TrackedRun
+from model_release.places import MLFLOW_LAGS
 from model_release.spec import Spec
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ class Chronicle:
             self._softly(lambda: tracking.enrol(where, manifest, folders=folders))
         self._dismiss(manifest)
 
+    def settled(self, lagging: Sequence[str]) -> None:
+        """Take note of what settling the places has met with, which told MLflow too."""
+        self.lagging += [each for each in lagging if each.startswith(MLFLOW_LAGS)]
+
     def page(self, tracked: TrackedRun | None) -> str | None:
         """Return the address of a run's page; None where there are no pages, or MLflow does not answer."""
         where = self.spec.tracking
@@ -190,14 +195,14 @@ class Chronicle:
         self._softly(lambda: tracking.dismiss(where, tracked))
 
     def _softly(self, tell: Callable[[], T]) -> T | None:
-        """Tell MLflow something that nobody waits for. After a failure nothing more is tried in this task."""
+        """Tell MLflow something that nobody waits for. After a failure nothing more is tried: each may take minutes."""
         if self.lagging:
             return None
         try:
             return tell()
         except ModelReleaseError as error:
-            log.warning("MLflow lags behind: %s", error)
-            self.lagging.append(f"MLflow lags behind: {error}")
+            log.warning("%s: %s", MLFLOW_LAGS, error)
+            self.lagging.append(f"{MLFLOW_LAGS}: {error}")
             return None
 
 

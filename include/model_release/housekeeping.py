@@ -6,9 +6,13 @@ Every method may be killed anywhere and called again: it goes on with what is le
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from model_release.checkup import checkup
-from model_release.errors import Corrupt, StoreUnavailable
+from model_release.errors import Corrupt, NotFound, StoreUnavailable
+from model_release.mirror.push import push
+from model_release.mirror.unchanged import unchanged
+from model_release.mirroring import tracked_here
 from model_release.nightly import Json
 from model_release.places import Places
 from model_release.release.acts import Act
@@ -16,6 +20,7 @@ from model_release.release.catalog import read_pointer
 from model_release.release.findings import Damage
 from model_release.release.prune import Fate, Plan, plan, prune
 from model_release.release.sweep import sweep
+from model_release.stores import Store
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,7 @@ class Housekeeping:
 
     Args:
         places: of the model, with what is kept of it.
+        mlruns: opens the mirror of the MLflow data.
         by: who does it.
         operation: id of the round; a retry has the same one.
         dry_run: only say what would be done.
@@ -39,6 +45,7 @@ class Housekeeping:
         self,
         places: Places,
         *,
+        mlruns: Callable[[], Store],
         by: str,
         operation: str,
         dry_run: bool = False,
@@ -46,6 +53,7 @@ class Housekeeping:
         read_data: bool = False,
     ) -> None:
         self.places = places
+        self.mlruns = mlruns
         self.by = by
         self.operation = operation
         self.dry_run = dry_run
@@ -90,6 +98,34 @@ class Housekeeping:
             [f"{each.where}: {each.what}, {_size(each.files, each.size)}" for each in found],
             found=[{"what": each.what, "where": each.where, "files": each.files, "bytes": each.size} for each in found],
             bytes=freed,
+        )
+
+    def mirror(self) -> Json:
+        """Bring the mirror of the MLflow data to what lies here; nothing is ever removed there.
+
+        Returns:
+            Under `skipped`, why there is nothing to mirror; None where there is something.
+
+        Raises:
+            Refused: the mirror knows runs that are not here.
+            Contended: others pushed at the same time.
+        """
+        try:
+            source = tracked_here(self.places.tracking)
+        except NotFound as nothing:
+            return self._told(f"nothing is mirrored: {nothing}", [], skipped=str(nothing))
+        store = self.mlruns()
+        done = unchanged(store, source) or push(store, source, dry_run=self.dry_run)
+        return self._told(
+            f"{done.sent} files of {done.sent_size:,} bytes"
+            f"{', and the database' if done.database else ''} went to {done.uri}",
+            [f"not mirrored, since it is not below {source.artifacts}: {each}" for each in done.outside],
+            skipped=None,
+            files=done.files,
+            runs=done.runs,
+            sent=done.sent,
+            bytes=done.sent_size,
+            database=done.database,
         )
 
     def doctor(self) -> Json:

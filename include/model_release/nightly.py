@@ -341,13 +341,14 @@ class Nightly:
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
         folders = [each.uri for each in self.places.stores]
+        self.chronicle.settled(settled["lagging"])
         self.chronicle.released(manifest, folders=folders, refusal=promotion.refusal)
         return {
             "version": str(manifest.version),
             "promoted": promotion.refusal is None,
             "reason": promotion.refusal,
             **settled,
-            "lagging": [*settled["lagging"], *self.chronicle.lagging],
+            "lagging": [*dict.fromkeys([*settled["lagging"], *self.chronicle.lagging])],
             "mlflow": self.chronicle.page(manifest.mlflow),
         }
 

@@ -2,7 +2,7 @@
 
 For whoever loads a release: the clean process that tries it before it goes live, the client, the service. The bytes
 that are opened are the ones that were checked against the manifest. A form is opened as itself or not at all; nothing
-falls back to the other. ONNX is read from bytes alone: a graph whose weights lie in other files is refused.
+falls back to the other. ONNX is read from bytes alone: a graph any of whose weights lie in other files is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from model_release.documents import sha256_of
 from model_release.errors import Corrupt, Refused, UsageError
 from model_release.golden import GOLDEN_FILE, Cell, Golden, table
 from model_release.metadata import InputColumn, Manifest
+from model_release.onnx_bytes import check_self_contained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,6 +141,7 @@ class _OnnxModel:
         import onnxruntime
 
         body = _verified(folder, manifest, ONNX_FILE)
+        check_self_contained(body, where=str(folder / ONNX_FILE))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # to hand a row to other threads takes longer than to answer it
         self._session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])

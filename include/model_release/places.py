@@ -24,6 +24,7 @@ Opener = Callable[[str, TransferSettings], Store]
 """From a URI and a destination's settings to a store; Airflow's goes through the provider hooks."""
 
 KEEP = Retention()
+MLFLOW_LAGS = "MLflow lags behind"
 
 
 class Places:
@@ -138,6 +139,6 @@ class Places:
             folders = [each.uri for each in self.stores]
             done.mended += tracking.follow_pointer(self.tracking, folders=folders, read_live=self.live)
         except ImportError:
-            done.lagging.append("MLflow lags behind: mlflow is not installed here")
+            done.lagging.append(f"{MLFLOW_LAGS}: mlflow is not installed here")
         except ModelReleaseError as error:
-            done.lagging.append(f"MLflow lags behind: {error}")
+            done.lagging.append(f"{MLFLOW_LAGS}: {error}")

@@ -384,6 +384,10 @@ class Spec(Strict):
         """Return where the data lies at home: `<root>/datasets/<name>`."""
         return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
 
+    def mlruns_uri(self) -> str:
+        """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
+        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
+
     def source_uri(self) -> str:
         """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")

@@ -58,6 +58,7 @@ def mlflow_server(
                 f"database_uri = {backend}\n"
                 "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
                 "grant_default_workspace_access = false\n"
+                "auth_cache_ttl_seconds = 60\n"  # a check of a password is made to be slow
             )
             options["app-name"] = "basic-auth"
         return [program, "server", *(f"--{name}={value}" for name, value in options.items())]

@@ -50,7 +50,7 @@ class Stores:
 
     def keeping(self, **facts: Any) -> Housekeeping:
         places = Places(self.home, [Follower(self.follower)], retention=STRICT)
-        return Housekeeping(places, by="housekeeping_heart_disease", operation="sunday", **facts)
+        return Housekeeping(places, mlruns=MemoryStore, by="housekeeping_heart_disease", operation="sunday", **facts)
 
     def there(self) -> list[str]:
         return [each.key for store in (self.home, self.follower) for each in store.list()]
@@ -62,7 +62,7 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def test_nothing_released_is_nothing_to_prune() -> None:
-    outcome = Housekeeping(Places(MemoryStore()), by="dag", operation="one").prune()
+    outcome = Housekeeping(Places(MemoryStore()), mlruns=MemoryStore, by="dag", operation="one").prune()
     said = "nothing was ever released here, so there is nothing to prune"
     assert outcome == {"summary": said, "dry_run": False, "bytes": 0}
 

@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ import httpx
 import pytest
 
 from builders import Chain
+from keys import pem_of, private_key
+from model_release.signing import SigningKey
 from model_release.stores import open_store
 from servable import ROW, golden, release, trained, version_folder
 
@@ -153,20 +157,37 @@ def test_what_cannot_be_verified_replaces_nothing_and_what_is_mended_does(tmp_pa
 
 
 def test_a_store_that_is_away_leaves_what_is_served_and_it_is_called_stale(tmp_path: Path) -> None:
-    store, away = tmp_path / "heart-disease-models", tmp_path / "away"
+    store, copies = tmp_path / "heart-disease-models", str(tmp_path / "copies")
     release(store, 0.1)
-    copies = str(tmp_path / "copies")
-    with serving(tmp_path, store.as_uri(), "--to", copies) as service:
-        assert service.model()["stale"] is False
-    store.rename(away)
-    store.write_text("no folder")
-    with serving(tmp_path, store.as_uri(), "--to", copies) as service:
+    with web(tmp_path) as port:
+        address = f"http://127.0.0.1:{port}/{store.name}"
+        with serving(tmp_path, address, "--to", copies) as service:
+            assert service.model()["stale"] is False
+    with serving(tmp_path, address, "--to", copies) as service:
         told = service.model()
         assert (told["version"], told["stale"], told["epoch"]) == ("v1.0.0", True, 1)
         assert service.client.post("/predict", json=ROW).status_code == 200
-        store.unlink()
-        away.rename(store)
-        service.until(lambda: service.model()["stale"] is False)
+        with web(tmp_path, port):
+            service.until(lambda: service.model()["stale"] is False)
+        service.until(lambda: service.model()["stale"] is True)
+        assert "the store did not answer; v1.0.0 is served on" in service.lines()[-1]["message"]
+    with pytest.raises(AssertionError, match="gave no whole answer"), serving(tmp_path, address, "--strict"):
+        pass
+
+
+@contextmanager
+def web(folder: Path, port: int = 0) -> Iterator[int]:
+    """Serve a folder's files over HTTP."""
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_sigterm_ends_it_after_what_runs_and_says_so_first(tmp_path: Path) -> None:
@@ -199,6 +220,27 @@ def test_a_folder_that_pull_filled_is_served_as_it_is(tmp_path: Path) -> None:
     with serving(tmp_path, str(copies)) as service:
         told = service.model()
         assert (told["version"], told["epoch"], told["stale"]) == ("v1.0.0", 1, False)
+        for body in (b" " * 12_000_000, (b" " * 1_000_000 for _ in range(12))):  # both come to read why
+            answer = service.client.post("/predict", content=body)
+            assert (answer.status_code, answer.headers["X-Model-Version"]) == (413, "v1.0.0")
+
+
+def test_a_signed_folder_is_served_under_any_name(tmp_path: Path) -> None:
+    """Where a volume is mounted says nothing of the model; who signed it is checked all the same."""
+    key = SigningKey.read(pem_of(private_key()), where="the test")
+    store = tmp_path / "heart-disease-models"
+    Chain(open_store(store.as_uri()), key=key).release(trained(0.1))
+    mounted = shutil.copytree(store / "v1.0.0", tmp_path / "models")
+    trust = tmp_path / "trust.pem"
+    trust.write_bytes(key.trust)
+    with serving(tmp_path, str(mounted), MODEL_RELEASE_TRUST=str(trust)) as service:
+        assert service.model()["version"] == "v1.0.0"
+    (mounted / "model.sig").unlink()
+    command = [sys.executable, "-m", "model_release.cli", "serve", str(mounted), "--trust", str(trust), "--port", "0"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(CHECKOUT / "include")}
+    )
+    assert (done.returncode, "it is not signed" in done.stderr) == (3, True)
 
 
 def test_a_folder_that_was_changed_is_not_served(tmp_path: Path) -> None:

@@ -44,12 +44,14 @@ def theirs(folder: Path) -> Any:
         import mlflow.pyfunc
         from mlflow.pyfunc import scoring_server
 
+        score: Any = scoring_server.invocations
+
         model = mlflow.pyfunc.load_model(str(folder))
 
     def ask(body: str, kind: str) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = scoring_server.invocations(body, kind, model, model.metadata.get_input_schema())
+            answer = score(body, kind, model, model.metadata.get_input_schema())
         assert answer.status == 200
         return json.loads(answer.response)
 
@@ -145,7 +147,7 @@ def test_a_container_of_sagemaker_answers_pings(service: TestClient) -> None:
     assert service.get("/version").text == __version__
 
 
-TENSOR = {
+TENSOR: dict[str, Any] = {
     "type": "object",
     "properties": {
         "name": {"type": "string"},

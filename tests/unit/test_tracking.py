@@ -208,7 +208,8 @@ def test_preparing_twice_makes_one_experiment_beside_its_database(there: Trackin
 
     experiment = client(there).get_experiment_by_name(there.experiment)
     assert experiment is not None
-    assert experiment.artifact_location == (tmp_path / "mlflow" / "mlruns").as_uri()
+    place = tmp_path / "mlflow" / "mlruns" / experiment.experiment_id
+    assert experiment.artifact_location == place.as_uri()
 
 
 def test_three_processes_prepare_and_log_at_once(

@@ -81,9 +81,9 @@ def mlflow_at(connection_id: str) -> Access:
         UsageError: the connection has no host.
         AirflowNotFoundException: there is no such connection.
     """
-    from airflow.sdk import BaseHook
+    from airflow.sdk import Connection
 
-    found = BaseHook.get_connection(connection_id)
+    found = Connection.get(connection_id)
     where = f"connection {connection_id}"
     if not found.host:
         raise UsageError("has no host", where=where, hint="write MLflow's address there: https://mlflow.example.org")

@@ -70,6 +70,7 @@ def this_week(spec: Spec) -> Housekeeping:
     run = _known(context)
     return Housekeeping(
         Places.of(_with_connections(spec), open_through_hooks),
+        mlruns=lambda: open_through_hooks(spec.mlruns_uri(), spec.home.transfer),
         by=run.dag_id,
         operation=run_token(run.run_id),
         **{name: context["params"][name] for name in ("dry_run", "repair", "read_data")},
@@ -85,6 +86,17 @@ def link_mlflow(page: str | None) -> None:
     """Let the button *MLflow run* on the running task's page lead there."""
     if page is not None:
         show(MlflowRun.xcom_key, page)
+
+
+def show_or_skip(key: str, value: Json) -> None:
+    """Put a value on the running task's page; skip the task if the value says why under `skipped`.
+
+    Raises:
+        AirflowSkipException: it does.
+    """
+    show(key, value)
+    if value["skipped"]:
+        raise AirflowSkipException(value["skipped"])
 
 
 def told() -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -60,6 +61,19 @@ class Output:
             _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
 
     @contextlib.contextmanager
+    def count(self) -> Iterator[_Count | None]:
+        """Show how far many small files are: a bar on a terminal, else nothing."""
+        console = _console(stderr=True)
+        if self.quiet or not console.is_terminal:
+            yield None
+            return
+        files = TextColumn("{task.fields[files]:,} of {task.fields[of]:,} files")
+        words = TextColumn("{task.description}", markup=False)
+        columns = (SpinnerColumn(), words, BarColumn(bar_width=20), files, DownloadColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            yield _Count(progress)
+
+    @contextlib.contextmanager
     def travel(self, total: int | None) -> Iterator[SetOut]:
         """Show files on their way: a bar that moves on a terminal, else a line for each.
 
@@ -82,6 +96,28 @@ class Output:
 
             yield set_out
             progress.update(task, advance=under_way)
+
+
+class _Count:
+    """A bar that counts files; told at most ten times a second, as there may be many thousands."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", visible=False, files=0, of=0)
+        self._files = self._size = 0
+        self._shown = 0.0
+
+    def begin(self, what: str, files: int, size: int) -> None:
+        """Begin with so many files, of so many bytes together."""
+        self._files = self._size = 0
+        self._progress.reset(self._task, total=size, visible=True, description=what, files=0, of=files)
+
+    def advance(self, size: int) -> None:
+        """Count one file of so many bytes as done."""
+        self._files, self._size = self._files + 1, self._size + size
+        if (now := time.monotonic()) - self._shown > 0.1:
+            self._shown = now
+            self._progress.update(self._task, completed=self._size, files=self._files)
 
 
 @contextlib.contextmanager

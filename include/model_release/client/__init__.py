@@ -16,11 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_release.client.fetching import Progress
+from model_release.client.folder import CURRENT
 from model_release.client.opened import load, open_folder
 from model_release.client.pulling import Pulled, Puller
 from model_release.client.watching import follow
 
-__all__ = ["Pulled", "Watcher", "load", "open_folder", "pull", "watch"]
+__all__ = ["CURRENT", "Pulled", "Watcher", "load", "open_folder", "pull", "watch"]
 
 
 def pull(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from model_release import layout
 from model_release.client.folder import Folder, told
+from model_release.client.promises import File, Promised
 from model_release.errors import Corrupt
-from model_release.metadata import FileEntry, Manifest
 from model_release.stores.reading import Reader
 
 WORKERS = 8
@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 """Called from several threads, one at a time: bytes that are here, and bytes that there will be."""
 
 
-def fetch(reader: Reader, manifest: Manifest, folder: Folder, progress: Progress | None = None) -> None:
+def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress | None = None) -> None:
     """Bring every file of a release among the folder's parts. What is there, or in an older copy, is not asked for.
 
     Raises:
@@ -33,8 +33,8 @@ def fetch(reader: Reader, manifest: Manifest, folder: Folder, progress: Progress
         StoreUnavailable: no answer; what has arrived stays for the next time.
         Stop: the disk does not take it.
     """
-    wanted = {entry.sha256: entry for entry in manifest.files}
-    total, here, counting = sum(entry.size for entry in wanted.values()), 0, threading.Lock()
+    wanted = {file.sha256: file for file in manifest.files}
+    total, here, counting = sum(file.size for file in wanted.values()), 0, threading.Lock()
 
     def moved(size: int) -> None:
         nonlocal here
@@ -43,16 +43,16 @@ def fetch(reader: Reader, manifest: Manifest, folder: Folder, progress: Progress
             if progress is not None:
                 progress(here, total)
 
-    def bring(entry: FileEntry) -> None:
-        part = folder.parts / entry.sha256
+    def bring(file: File) -> None:
+        part = folder.parts / file.sha256
         with told(part):
-            old = None if part.exists() else folder.holding(entry)
+            old = None if part.exists() else folder.holding(file)
             if old is not None:
                 shutil.copyfile(old, part)
-            _bring(reader, layout.artifact(manifest.version, entry.path), entry, folder, moved)
+            _bring(reader, layout.artifact(manifest.version, file.path), file, folder, moved)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        tasks = [pool.submit(bring, entry) for entry in wanted.values()]
+        tasks = [pool.submit(bring, file) for file in wanted.values()]
         try:
             for task in tasks:
                 task.result()
@@ -61,29 +61,31 @@ def fetch(reader: Reader, manifest: Manifest, folder: Folder, progress: Progress
             raise
 
 
-def _bring(reader: Reader, key: str, entry: FileEntry, folder: Folder, moved: Callable[[int], None]) -> None:
+def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable[[int], None]) -> None:
     """Complete one part; begin it anew, once, if what was there of it turns out to be something else."""
-    part = folder.parts / entry.sha256
+    part = folder.parts / file.sha256
     digest, size = _hashed(part)
     had = size
     moved(size)
     while True:
-        if size < entry.size:
-            with part.open("ab", buffering=0) as file:  # what has arrived outlives a process that is killed
-                for chunk in reader.read(key, size, entry.size, folder.scratch):
-                    file.write(chunk)
+        if size < file.size:
+            with part.open("ab") as out:
+                for chunk in reader.read(key, size, file.size, folder.scratch):
+                    out.write(chunk)
+                    out.flush()  # what has arrived outlives a process that is killed
                     digest.update(chunk)
                     size += len(chunk)
                     moved(len(chunk))
-                    if size > entry.size:
+                    if size > file.size:
                         break
-        if size == entry.size and digest.hexdigest() == entry.sha256:
-            part.touch()  # a file of no bytes
+        if size == file.size and digest.hexdigest() == file.sha256:
+            if size == 0:
+                part.touch()
             return
         part.unlink(missing_ok=True)
         if had == 0:
             raise Corrupt(
-                f"is not what the manifest says: {entry.size:,} bytes with SHA-256 {entry.sha256[:12]}…",
+                f"is not what the manifest says: {file.size:,} bytes with SHA-256 {file.sha256[:12]}…",
                 where=f"{reader.uri}/{key}",
                 hint="the copy that is here was left as it is; `model-release verify` looks at the whole release",
             )
@@ -94,8 +96,8 @@ def _bring(reader: Reader, key: str, entry: FileEntry, folder: Folder, moved: Ca
 def _hashed(part: Path) -> tuple[hashlib._Hash, int]:
     digest, size = hashlib.sha256(), 0
     if part.exists():
-        with part.open("rb") as file:
-            while chunk := file.read(_CHUNK):
+        with part.open("rb") as there:
+            while chunk := there.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
     return digest, size

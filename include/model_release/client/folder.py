@@ -22,11 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_release import layout
-from model_release.documents import sha256_of
+from model_release.client.promises import File, Promised, Resolved
 from model_release.errors import Corrupt, ModelReleaseError, Stop
-from model_release.metadata import FileEntry, Manifest
-from model_release.pointer import Pointer
-from model_release.release.catalog import Live, check_file
 from model_release.version import Version
 
 CURRENT = "current"
@@ -62,7 +59,7 @@ class Folder:
             finally:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
-    def remembered(self) -> Live | None:
+    def remembered(self) -> Resolved | None:
         """Return the pointer that was last verified; None where there is none.
 
         Raises:
@@ -72,11 +69,11 @@ class Folder:
             body = self.memory.read_bytes()
         except FileNotFoundError:
             return None
-        return Live(Pointer.read(body, where=str(self.memory)), "", body)
+        return Resolved.read(body, where=str(self.memory))
 
-    def remember(self, live: Live) -> None:
+    def remember(self, pointer: Resolved) -> None:
         """Keep a pointer whose release was verified."""
-        self.put(self.memory, live.body)
+        self.put(self.memory, pointer.body)
 
     def put(self, path: Path, body: bytes) -> None:
         """Write a small file, in one step."""
@@ -95,7 +92,7 @@ class Folder:
             return self.root / link.readlink()
         return None
 
-    def find(self, version: Version, sha256: str | None) -> tuple[Path, Manifest] | None:
+    def find(self, version: Version, sha256: str | None) -> tuple[Path, Promised] | None:
         """Return a whole copy of a version, with its manifest, every byte checked; None where there is none.
 
         Args:
@@ -107,27 +104,26 @@ class Folder:
                 return path, checked_copy(path, sha256=sha256)
         return None
 
-    def holding(self, entry: FileEntry) -> Path | None:
+    def holding(self, file: File) -> Path | None:
         """Return a file of a copy that should have these bytes; None where there is none."""
         for path in self._copies():
             with contextlib.suppress(OSError, ModelReleaseError):
-                manifest = Manifest.read((path / layout.MANIFEST).read_bytes(), where=str(path))
-                for other in manifest.files:
-                    if other.sha256 == entry.sha256:
+                for other in Promised.read((path / layout.MANIFEST).read_bytes(), where=str(path)).files:
+                    if other.sha256 == file.sha256:
                         return path / other.path
         return None
 
     @contextlib.contextmanager
-    def assembled(self, manifest: Manifest) -> Iterator[Path]:
+    def assembled(self, manifest: Promised) -> Iterator[Path]:
         """A new folder with a release whose files are all among the parts; removed afterwards, unless it was kept."""
         with told(self.root), tempfile.TemporaryDirectory(dir=self.scratch) as name:
             new = Path(name) / "copy"
             new.mkdir()
-            (new / layout.MANIFEST).write_bytes(manifest.to_bytes())
-            for entry in manifest.files:
-                path = new / entry.path
+            (new / layout.MANIFEST).write_bytes(manifest.body)
+            for file in manifest.files:
+                path = new / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part = self.parts / entry.sha256
+                part = self.parts / file.sha256
                 try:
                     path.hardlink_to(part)
                 except OSError:  # not every file system has links
@@ -135,9 +131,9 @@ class Folder:
                 path.chmod(0o444)
             yield new
 
-    def keep(self, new: Path, manifest: Manifest) -> Path:
+    def keep(self, new: Path, manifest: Promised) -> Path:
         """Give an assembled folder its name; return where it is."""
-        name = f"{manifest.version}-{manifest.sha256()[:_DIGITS]}"
+        name = f"{manifest.version}-{manifest.sha256[:_DIGITS]}"
         taken, place = 1, self.root / name
         while place.exists():  # damaged, and perhaps current
             taken += 1
@@ -165,7 +161,7 @@ class Folder:
         return sorted(path for path, name in named if Version.is_version(name) and not path.is_symlink())
 
 
-def checked_copy(folder: Path, *, sha256: str | None = None) -> Manifest:
+def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
     """Check every byte of a copy; return its manifest.
 
     Args:
@@ -177,14 +173,11 @@ def checked_copy(folder: Path, *, sha256: str | None = None) -> Manifest:
     """
     path = folder / layout.MANIFEST
     try:
-        body = path.read_bytes()
-        if sha256 is not None and sha256_of(body) != sha256:
-            raise Corrupt(f"the manifest has sha256 {sha256_of(body)} and should have {sha256}", where=str(path))
-        manifest = Manifest.read(body, where=str(path))
-        for entry in manifest.files:
-            check_file(folder / entry.path, entry, where=str(folder / entry.path))
-    except FileNotFoundError as error:
-        raise Corrupt("is missing", where=str(error.filename), hint="pull the release again") from None
+        manifest = Promised.read(path.read_bytes(), where=str(path), sha256=sha256)
+    except FileNotFoundError:
+        raise Corrupt("is missing", where=str(path), hint="pull the release again") from None
+    for file in manifest.files:
+        file.check(folder / file.path)
     return manifest
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from model_release.documents import sha256_of
+import hashlib
+
+from model_release.client.promises import Resolved
 from model_release.errors import Refused
-from model_release.release.catalog import Live
 
 
-def check_follows(known: Live | None, found: Live, *, where: str, memory: str) -> None:
+def check_follows(before: Resolved | None, now: Resolved, *, where: str, memory: str) -> None:
     """Check that a pointer may follow the one that was last verified.
 
     Args:
-        known: the last one; None for a consumer without a past.
-        found: what the store has now.
+        before: the last one; None for a consumer without a past.
+        now: what the store has now.
         where: the store's pointer.
-        memory: the file that holds `known`, for the words of a refusal.
+        memory: the file that holds `before`, for the words of a refusal.
 
     Raises:
         Refused: it goes back, is a fork, or is of a history that does not continue the remembered one.
     """
-    if known is None or known.body == found.body:
+    if before is None or before.body == now.body:
         return
-    before, now = known.pointer, found.pointer
     meant = f"if that is meant, remove {memory}: then nothing is remembered"
     if now.lineage != before.lineage and before.lineage not in now.ancestors:
         raise Refused(
@@ -37,8 +37,11 @@ def check_follows(known: Live | None, found: Live, *, where: str, memory: str) -
         )
     if now.epoch == before.epoch:
         raise Refused(
-            f"latest.json is a fork: epoch {now.epoch} has sha256 {sha256_of(found.body)[:12]}…, "
-            f"and had {sha256_of(known.body)[:12]}…",
+            f"latest.json is a fork: epoch {now.epoch} has sha256 {_digest(now)}…, and had {_digest(before)}…",
             where=where,
             hint=f"two writers decided apart from each other: see `model-release doctor`; {meant}",
         )
+
+
+def _digest(pointer: Resolved) -> str:
+    return hashlib.sha256(pointer.body).hexdigest()[:12]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from model_release import layout
 from model_release.client.fitness import misfits
 from model_release.client.folder import checked_copy
+from model_release.client.promises import Promised
 from model_release.client.pulling import Puller
-from model_release.documents import sha256_of
 from model_release.errors import Refused
-from model_release.metadata import Manifest
-from model_release.opening import Form, Model, forms, open_model
+
+if TYPE_CHECKING:
+    from model_release.opening import Form, Model
 
 CACHE_VARIABLE = "MODEL_RELEASE_CACHE"
 """Environment variable: where this machine keeps what it has fetched, instead of the platform's folder for caches."""
@@ -44,7 +48,7 @@ def load(
         Refused: the release does not have that form, or what is here does not fit its pickles.
     """
     pulled = Puller(uri, to or _cache(uri), version=version, sha256=sha256, trust=trust, strict=strict).pull()
-    return _open(pulled.folder, pulled.manifest, allow_pickle=allow_pickle)
+    return _open(pulled.folder, pulled.promised, allow_pickle=allow_pickle)
 
 
 def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
@@ -57,13 +61,17 @@ def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
     return _open(Path(folder), checked_copy(Path(folder)), allow_pickle=allow_pickle)
 
 
-def _open(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Model:
+def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
+    from model_release.metadata import Manifest
+    from model_release.opening import forms, open_model
+
+    manifest = Manifest.read(promised.body, where=str(folder / layout.MANIFEST))
     form: Form = "pickle" if allow_pickle else "onnx"
     there = forms(manifest)
     if form not in there:
         hint = "allow_pickle=True opens its pickled pipeline, which may run any code" if "pickle" in there else None
         raise Refused(f"{manifest.version} has no {form} form", where=str(folder), hint=hint)
-    wrong = misfits(manifest) if form == "pickle" else []
+    wrong = misfits(promised) if form == "pickle" else []
     if wrong:
         raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with, or open its ONNX form")
     return open_model(folder, manifest, form)
@@ -74,4 +82,4 @@ def _cache(uri: str) -> Path:
 
     named = os.environ.get(CACHE_VARIABLE)
     root = Path(named).expanduser() if named else platformdirs.user_cache_path("model-release")
-    return root / "models" / sha256_of(uri.partition("?")[0].encode())[:16]
+    return root / "models" / hashlib.sha256(uri.partition("?")[0].encode()).hexdigest()[:16]

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_release import layout
 from model_release.client.fetching import Progress, fetch
 from model_release.client.fitness import misfits
 from model_release.client.folder import Folder, checked_copy
 from model_release.client.memory import check_follows
+from model_release.client.promises import Promised, Resolved
 from model_release.errors import Contended, Corrupt, ModelReleaseError, NotFound, Refused, Retry, UsageError
-from model_release.metadata import Manifest
-from model_release.pointer import Pointer, why_barred
-from model_release.release.catalog import Live, published
-from model_release.signing import verify
 from model_release.stores.base import Stored
-from model_release.stores.reading import Reader, open_reader
+from model_release.stores.reading import open_reader
 from model_release.version import Version
+
+if TYPE_CHECKING:
+    from model_release.metadata import Manifest
+    from model_release.pointer import Pointer
 
 log = logging.getLogger(__name__)
 
@@ -26,22 +29,22 @@ _ROUNDS = 3
 """How often the pointer may move on while its release is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pulled:
     """A verified copy of a release on this machine.
 
     Attributes:
         folder: the copy; nothing in it changes. `current` beside it links to it.
-        manifest: of the release.
-        pointer: the one that was followed; None for a pinned version in a store without one.
+        promised: what its manifest promises.
+        resolved: the pointer that was followed; None for a pinned version in a store without one.
         changed: whether another copy was current before.
         stale: whether the store could not be reached, and this is the copy that was there.
         notes: what a person should know, in words: why it is stale, what here does not fit the pickles.
     """
 
     folder: Path
-    manifest: Manifest
-    pointer: Pointer | None
+    promised: Promised
+    resolved: Resolved | None
     changed: bool
     stale: bool
     notes: tuple[str, ...] = ()
@@ -49,7 +52,21 @@ class Pulled:
     @property
     def version(self) -> Version:
         """The release's number."""
-        return self.manifest.version
+        return self.promised.version
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """`metadata.json`, whole."""
+        from model_release.metadata import Manifest
+
+        return Manifest.read(self.promised.body, where=str(self.folder / layout.MANIFEST))
+
+    @cached_property
+    def pointer(self) -> Pointer | None:
+        """`latest.json`, whole."""
+        from model_release.pointer import Pointer
+
+        return None if self.resolved is None else Pointer.read(self.resolved.body, where=layout.POINTER)
 
 
 class Puller:
@@ -79,7 +96,7 @@ class Puller:
         strict: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        self.reader: Reader = open_reader(uri)
+        self.reader = open_reader(uri)
         self.folder = Folder(Path(to))
         self._pinned = Version.parse(version) if isinstance(version, str) else version
         self._sha256 = sha256.removeprefix("sha256:").lower() if sha256 is not None else None
@@ -134,11 +151,10 @@ class Puller:
                     raise
                 return self._fall_back(known, error)
 
-    def _follow(self, seen: Stored | None, known: Live | None) -> Pulled:
+    def _follow(self, seen: Stored | None, known: Resolved | None) -> Pulled:
         where = f"{self.reader.uri}/{layout.POINTER}"
-        live = None
-        if seen is not None:
-            live = Live(Pointer.read(seen.body, where=where), seen.token, seen.body)
+        live = None if seen is None else Resolved.read(seen.body, where=where)
+        if live is not None:
             check_follows(known, live, where=where, memory=str(self.folder.memory))
         version, sha256 = self._wanted(live, where)
         signature = self.reader.get(layout.signature(version)) if self._trust is not None else None
@@ -151,20 +167,19 @@ class Puller:
         if live is not None and self._pinned is None and (known is None or known.body != live.body):
             self.folder.remember(live)  # before the swap: whoever has seen an epoch never goes below it
         changed = self.folder.swap(copy)
-        return self._pulled(copy, manifest, live.pointer if live else None, changed=changed)
+        return self._pulled(copy, manifest, live, changed=changed)
 
-    def _wanted(self, live: Live | None, where: str) -> tuple[Version, str | None]:
+    def _wanted(self, live: Resolved | None, where: str) -> tuple[Version, str | None]:
         """Return which version is to be had, and the digest that its manifest must have, where somebody knows."""
         if live is None:
             if self._pinned is None:
                 hint = "name the folder of one model, such as s3://bucket/heart-disease-models"
                 raise NotFound("there is no latest.json here", where=self.reader.uri, hint=hint)
             return self._pinned, self._sha256
-        pointer, version = live.pointer, self._pinned or live.pointer.version
-        barred = why_barred(pointer, version)
-        if barred is not None:
-            raise Refused(barred, where=where, hint=f"live is {pointer.version}")
-        promised = pointer.metadata_sha256 if version == pointer.version else None
+        version = self._pinned or live.version
+        if str(version) in live.barred:
+            raise Refused(live.barred[str(version)], where=where, hint=f"live is {live.version}")
+        promised = live.metadata_sha256 if version == live.version else None
         if self._sha256 is not None and promised not in (None, self._sha256):
             pin = "" if self._pinned else "; pin the version too"
             raise Refused(
@@ -174,14 +189,19 @@ class Puller:
             )
         return version, self._sha256 or promised
 
-    def _bring(self, version: Version, sha256: str | None, signature: Stored | None) -> tuple[Path, Manifest]:
-        manifest = published(self.reader, version, sha256=sha256)
+    def _bring(self, version: Version, sha256: str | None, signature: Stored | None) -> tuple[Path, Promised]:
+        key = layout.manifest(version)
+        where, stored = f"{self.reader.uri}/{key}", self.reader.get(key)
+        if stored is None:
+            hint = "`model-release list` shows what there is"
+            raise NotFound(f"there is no release {version}", where=where, hint=hint)
+        manifest = Promised.read(stored.body, where=where, version=version, sha256=sha256)
         fetch(self.reader, manifest, self.folder, self._progress)
         with self.folder.assembled(manifest) as new:
             self._check_signature(new, manifest, signature)
             return self.folder.keep(new, manifest), manifest
 
-    def _check_signature(self, copy: Path, manifest: Manifest, signature: Stored | None) -> None:
+    def _check_signature(self, copy: Path, manifest: Promised, signature: Stored | None) -> None:
         """Check who signed a copy, where somebody is trusted, by the store's signature or else by the copy's own.
 
         Raises:
@@ -190,25 +210,26 @@ class Puller:
         """
         if self._trust is None:
             return
+        from model_release.signing import verify
+
         if signature is not None:
             self.folder.put(copy / layout.SIGNATURE, signature.body)
-        model = self.reader.uri.rpartition("/")[2]
-        verify(copy, self._trust, model=model if model.endswith("-models") else None, version=manifest.version)
+        verify(copy, self._trust, model=layout.folder_name(self.reader.uri), version=manifest.version)
 
-    def _fall_back(self, known: Live | None, error: ModelReleaseError) -> Pulled:
+    def _fall_back(self, known: Resolved | None, error: ModelReleaseError) -> Pulled:
         copy = self.folder.current()
         if copy is None:
             raise error
         manifest = checked_copy(copy)
-        if self._pinned not in (None, manifest.version) or self._sha256 not in (None, manifest.sha256()):
+        if self._pinned not in (None, manifest.version) or self._sha256 not in (None, manifest.sha256):
             raise error
         self._check_signature(copy, manifest, None)
-        pointer = known.pointer if known is not None and known.pointer.version == manifest.version else None
+        followed = known if known is not None and known.version == manifest.version else None
         why = f"the last good copy, {manifest.version}, is used: {error.what}"
-        return self._pulled(copy, manifest, pointer, stale=why)
+        return self._pulled(copy, manifest, followed, stale=why)
 
     def _pulled(
-        self, copy: Path, manifest: Manifest, pointer: Pointer | None, *, changed: bool = False, stale: str = ""
+        self, copy: Path, manifest: Promised, pointer: Resolved | None, *, changed: bool = False, stale: str = ""
     ) -> Pulled:
         notes = ([stale] if stale else []) + (misfits(manifest) if changed else [])
         for note in notes:

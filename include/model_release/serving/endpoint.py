@@ -70,6 +70,7 @@ class Endpoint:
         self._adapter = adapter
         self._limit = limit
         self._predictions = predictions
+        self._too_long = Problem(413, f"the body is longer than {limit:,} bytes; send fewer rows at a time")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; `served` in its scope is the release that does."""
@@ -83,10 +84,10 @@ class Endpoint:
             else:
                 answer = await asyncio.to_thread(self._adapter, served, request)
         except Problem as problem:
-            if problem.status == 413:
-                await _refuse_the_rest(problem, receive, send)
-            else:
-                await answer_problem(problem, send)
+            await answer_problem(problem, send)
+            return
+        except _TooLong as error:
+            await _refuse_the_rest(self._too_long, receive, send, more=error.more)
             return
         except _Gone:
             return
@@ -97,7 +98,7 @@ class Endpoint:
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._limit:
-                raise self._too_long()
+                raise _TooLong(more=True)
         message = await receive()
         parts, length = [message.get("body", b"")], len(message.get("body", b""))
         while message.get("more_body", False) and length <= self._limit:
@@ -107,11 +108,8 @@ class Endpoint:
         if message["type"] == "http.disconnect":
             raise _Gone
         if length > self._limit:
-            raise self._too_long()
+            raise _TooLong(more=message.get("more_body", False))
         return b"".join(parts)
-
-    def _too_long(self) -> Problem:
-        return Problem(413, f"the body is longer than {self._limit:,} bytes; send fewer rows at a time")
 
 
 async def answer_problem(problem: Problem, send: Send) -> None:
@@ -130,12 +128,19 @@ class _Gone(Exception):
     """The client left before its request was whole."""
 
 
+class _TooLong(Exception):
+    """The body is longer than it may be; `more` of it is still to come."""
+
+    def __init__(self, *, more: bool) -> None:
+        self.more = more
+
+
 def _start(status: int, body: bytes) -> Message:
     headers = [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 
-async def _refuse_the_rest(problem: Problem, receive: Receive, send: Send) -> None:
+async def _refuse_the_rest(problem: Problem, receive: Receive, send: Send, *, more: bool) -> None:
     """Answer at once, and let the client say the rest: closed on while it sends, it would never read the answer."""
     body = fault(problem)
     start = _start(problem.status, body)
@@ -144,6 +149,6 @@ async def _refuse_the_rest(problem: Problem, receive: Receive, send: Send) -> No
     await send({"type": "http.response.body", "body": body, "more_body": True})
     with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_SECONDS):
-            while (await receive()).get("more_body", False):
-                pass
+            while more:
+                more = (await receive()).get("more_body", False)
     await send({"type": "http.response.body", "body": b""})

@@ -18,6 +18,8 @@ from model_release.client import Watcher
 from model_release.client.fetching import Progress
 from model_release.client.folder import CURRENT, Folder, checked_copy
 from model_release.client.pulling import Puller
+from model_release.metadata import Manifest
+from model_release.pointer import Pointer
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.logs import log_as_json
@@ -61,6 +63,7 @@ def serve_store(uri: str, to: Path, settings: Settings, progress: Progress | Non
     Raises:
         ModelReleaseError: what is live cannot be pulled, or cannot be served.
     """
+    log_as_json()
     puller = Puller(uri, to, trust=settings.trust, strict=settings.strict, progress=progress)
     pulled = puller.pull()
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=settings.allow_pickle)
@@ -74,6 +77,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
     Raises:
         ModelReleaseError: it does not verify, or cannot be served.
     """
+    log_as_json()
     _run(Live(_released(folder, settings)), settings, None)
 
 
@@ -85,16 +89,16 @@ def is_release(folder: Path) -> bool:
 def _released(folder: Path, settings: Settings) -> Served:
     pulled = (folder / CURRENT).is_dir()
     copy = (folder / CURRENT).resolve() if pulled else folder
-    manifest = checked_copy(copy)
+    manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=manifest.model_name, version=manifest.version)
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
     known = Folder(folder).remembered() if pulled else None
-    pointer = known.pointer if known is not None and known.pointer.version == manifest.version else None
+    follows = known is not None and known.version == manifest.version
+    pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)
 
 
 def _run(live: Live, settings: Settings, watcher: Watcher | None) -> None:
-    log_as_json()
     app = application(live, limit=settings.max_body)
     config = uvicorn.Config(
         app,

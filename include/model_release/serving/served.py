@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from model_release.client.fitness import misfits
+from model_release.client.promises import Promised
 from model_release.errors import Corrupt, Refused
 from model_release.golden import GOLDEN_FILE, Golden
 from model_release.metadata import Manifest
@@ -93,7 +95,7 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
         allow_pickle: whether the pickled form may be opened where there is no other; it runs what its bytes say.
 
     Raises:
-        Refused: no form may be opened, or it tells no input schema.
+        Refused: no form may be opened, what is here does not fit the pickles, or there is no input schema.
         Corrupt: a file is not what the manifest promises, does not open, or answers otherwise than in training.
     """
     version = manifest.version
@@ -104,6 +106,9 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
             hint="publish it with one, or serve a version that the nightly chain has made",
         )
     form = _form(folder, manifest, allow_pickle=allow_pickle)
+    wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
+    if wrong:
+        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with")
     try:
         model = open_model(folder, manifest, form)
         check_answers(model, folder, manifest)

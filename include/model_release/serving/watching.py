@@ -79,7 +79,7 @@ class Following(threading.Thread):
 
     def _take(self, pulled: Pulled) -> None:
         live, before = self._live, self._live.served
-        if pulled.manifest.sha256() == before.digest:  # such as a hold: the pointer changed, and not the model
+        if pulled.promised.sha256 == before.digest:  # such as a hold: the pointer changed, and not the model
             live.served = replace(before, pointer=pulled.pointer)
         else:
             live.served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=self._allow_pickle)

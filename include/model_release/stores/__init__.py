@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from model_release.errors import UsageError
 from model_release.stores.base import Store
-from model_release.stores.local import LocalStore
-from model_release.transfer import TransferSettings
 
-__all__ = ["Store", "open_store"]
+if TYPE_CHECKING:
+    from model_release.transfer import TransferSettings
 
-DEFAULTS = TransferSettings()
+__all__ = ["Store", "folder_of", "open_store"]
 
 
-def open_store(uri: str, settings: TransferSettings = DEFAULTS) -> Store:
+def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
     """Open the store at `uri` with the credentials of this process.
 
     Raises:
         UsageError: not a URI that any store answers to.
         Refused: the store cannot keep the promises of `Store`.
     """
+    from model_release.stores.local import LocalStore
+    from model_release.transfer import TransferSettings
+
+    settings = settings or TransferSettings()
     parts = urlsplit(uri)
     match parts.scheme:
         case "file":

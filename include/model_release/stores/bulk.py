@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
 from model_release.stores.base import Store
 
 WORKERS = 8
 """Files on their way at once; the SDKs keep ten connections."""
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 def upload_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
     """Upload files to their keys; return how many. The first failure ends it, with what was sent before in place."""
-    return _each(store.upload, files, workers)
+    return sum(1 for _ in as_done(lambda each: store.upload(*each), files, workers=workers))
 
 
 def download_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
@@ -22,16 +28,43 @@ def download_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: i
     files = [*files]
     for folder in {path.parent for _, path in files}:
         folder.mkdir(parents=True, exist_ok=True)
-    return _each(store.download, files, workers)
+    return sum(1 for _ in as_done(lambda each: store.download(*each), files, workers=workers))
 
 
-def _each(work: Callable[[str, Path], None], files: Iterable[tuple[str, Path]], workers: int) -> int:
-    with ThreadPoolExecutor(workers) as pool:
-        tasks = [pool.submit(work, key, path) for key, path in files]
+def as_done(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int = WORKERS) -> Iterator[Result]:
+    """Yield what `work` returns for each item, as it is done; a task of its own for each would cost as much as a file.
+
+    The first failure is raised, after what was under way then has ended; nothing else is begun.
+    """
+    todo, turn, over = iter(items), threading.Lock(), threading.Event()
+    results: SimpleQueue[tuple[Result] | None] = SimpleQueue()
+
+    def run() -> None:
         try:
-            for task in tasks:
-                task.result()
+            while not over.is_set():
+                with turn:
+                    try:
+                        item = next(todo)
+                    except StopIteration:
+                        return
+                results.put((work(item),))
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            over.set()
             raise
-    return len(tasks)
+        finally:
+            results.put(None)
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            running = [pool.submit(run) for _ in range(workers)]
+            left = workers
+            while left:
+                result = results.get()
+                if result is None:
+                    left -= 1
+                else:
+                    yield result[0]
+            for each in running:
+                each.result()
+        finally:
+            over.set()

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 
 from model_release.errors import UsageError
 from model_release.stores.uris import StoreUri
-from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+CONNECT, READ, DEADLINE, ATTEMPTS = 5.0, 30.0, 60.0, 3
+"""Seconds, and how often one request is sent: the defaults of `TransferSettings`, which is a pydantic model."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _ROLES = (
@@ -28,7 +30,7 @@ _ROLES = (
 )
 
 
-def s3(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
+def s3(parts: StoreUri) -> ObjectStore | None:
     """A bucket, by a key pair or the role of a pod or task; a profile is the SDK's to read."""
     config = Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
     keys = "AWS_ACCESS_KEY_ID" in os.environ and "AWS_SECRET_ACCESS_KEY" in os.environ
@@ -41,16 +43,16 @@ def s3(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
     endpoint = parts.options.get("endpoint_url") or next(filter(None, named), None)
     region = parts.options.get("region") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     elsewhere: dict[str, Any] = {"endpoint": endpoint} if endpoint else {"virtual_hosted_style_request": True}
-    return S3Store(parts.container, region=region, **elsewhere, **_bounds(settings, endpoint))
+    return S3Store(parts.container, region=region, **elsewhere, **_bounds(endpoint))
 
 
-def gcs(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
+def gcs(parts: StoreUri) -> ObjectStore | None:
     """A bucket, by a service account's file; an emulator's by its plain addresses."""
     from obstore.store import GCSStore, HTTPStore
 
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator:
-        return HTTPStore(f"{emulator}/{parts.container}", **_bounds(settings, emulator))
+        return HTTPStore(f"{emulator}/download/storage/v1/b/{parts.container}/o?alt=media", **_bounds(emulator))
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     try:
         kind = json.loads(Path(named).read_bytes()).get("type") if named else None
@@ -58,10 +60,10 @@ def gcs(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
         return None
     if kind != "service_account" or named is None:
         return None
-    return GCSStore(parts.container, service_account=named, **_bounds(settings, None))
+    return GCSStore(parts.container, service_account=named, **_bounds(None))
 
 
-def azure(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
+def azure(parts: StoreUri) -> ObjectStore | None:
     """A container, by the account's key in a connection string."""
     text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
     told = dict(each.split("=", 1) for each in text.split(";") if "=" in each)
@@ -72,12 +74,10 @@ def azure(parts: StoreUri, settings: TransferSettings) -> ObjectStore | None:
 
     scheme, suffix = told.get("DefaultEndpointsProtocol", "https"), told.get("EndpointSuffix", "core.windows.net")
     endpoint = told.get("BlobEndpoint") or f"{scheme}://{name}.blob.{suffix}"
-    return AzureStore(
-        parts.container, account_name=name, account_key=key, endpoint=endpoint, **_bounds(settings, endpoint)
-    )
+    return AzureStore(parts.container, account_name=name, account_key=key, endpoint=endpoint, **_bounds(endpoint))
 
 
-def web(uri: str, settings: TransferSettings) -> ObjectStore | None:
+def web(uri: str) -> ObjectStore | None:
     """A folder on the web; user, password and query go with each request."""
     parts = urlsplit(uri)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
@@ -86,21 +86,20 @@ def web(uri: str, settings: TransferSettings) -> ObjectStore | None:
         raise UsageError("not the URL of a folder", hint="https://host/folder")
     from obstore.store import HTTPStore
 
-    return HTTPStore(uri, **_bounds(settings, uri))
+    return HTTPStore(uri, **_bounds(uri))
 
 
-def _bounds(settings: TransferSettings, endpoint: str | None) -> dict[str, Any]:
-    connect, read = settings.timeouts
+def _bounds(endpoint: str | None) -> dict[str, Any]:
     return {
         "client_options": {
             "allow_http": bool(endpoint) and str(endpoint).startswith("http://"),
-            "connect_timeout": timedelta(seconds=connect),
-            "read_timeout": timedelta(seconds=read),
-            "timeout": timedelta(seconds=settings.deadline),
+            "connect_timeout": timedelta(seconds=CONNECT),
+            "read_timeout": timedelta(seconds=READ),
+            "timeout": timedelta(seconds=DEADLINE),
         },
         "retry_config": {
-            "max_retries": settings.attempts - 1,
-            "retry_timeout": timedelta(seconds=settings.deadline),
+            "max_retries": ATTEMPTS - 1,
+            "retry_timeout": timedelta(seconds=DEADLINE),
             "backoff": {
                 "init_backoff": timedelta(milliseconds=100),
                 "max_backoff": timedelta(seconds=2),

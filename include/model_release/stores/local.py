@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
-from model_release.documents import sha256_of
 from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
 from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -77,7 +77,7 @@ class LocalStore:
                     written = os.fstat(file.fileno()).st_mtime
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
-        return Stored(body, sha256_of(body), datetime.fromtimestamp(written, UTC))
+        return Stored(body, _token(body), datetime.fromtimestamp(written, UTC))
 
     def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
         """Write an object that must not exist yet."""
@@ -97,7 +97,7 @@ class LocalStore:
                     ) from error
                 raise
             _flush_folder(path.parent)
-        return Won(sha256_of(body))
+        return Won(_token(body))
 
     def replace(
         self, key: str, body: bytes, token: str, *, content_type: str = OCTETS, cache_control: str = ""
@@ -106,14 +106,14 @@ class LocalStore:
         path = self._path(key)
         with self._errors(key), self._locked(), self._new_file(BytesIO(body)) as new:
             try:
-                current = sha256_of(path.read_bytes())
+                current = _token(path.read_bytes())
             except FileNotFoundError:
                 return Lost()
             if current != token:
                 return Lost()
             new.replace(path)
             _flush_folder(path.parent)
-        return Won(sha256_of(body))
+        return Won(_token(body))
 
     def upload(
         self, key: str, path: Path, *, content_type: str = OCTETS, cache_control: str = "", new: bool = False
@@ -130,6 +130,17 @@ class LocalStore:
         """
         with self._errors(key), self._path(key).open("rb") as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
+
+    def read(self, key: str, start: int) -> Iterator[bytes]:
+        """Yield the bytes of an object from `start` on.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        with self._errors(key), self._path(key).open("rb") as file:
+            file.seek(start)
+            while chunk := file.read(_CHUNK):
+                yield chunk
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store.
@@ -271,6 +282,10 @@ def filesystem_of(path: Path) -> str:
         if inside and len(point) >= len(best):
             best, kind = point, right.split()[0]
     return kind
+
+
+def _token(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _is_key(name: str) -> bool:

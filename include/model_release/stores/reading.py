@@ -27,7 +27,6 @@ from model_release.stores import folder_of, light, open_store
 from model_release.stores.base import Stored
 from model_release.stores.local import LocalStore
 from model_release.stores.uris import parse_here
-from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 PART = 8 * 1024 * 1024
 """Bytes. What is larger is read in ranges of this size, several at once."""
 
-DEFAULTS = TransferSettings()
+WORKERS = 8
 
 _CHUNK = 256 * 1024
 _MISSES = 3
@@ -59,12 +58,11 @@ class Careful(Protocol):
         """Read an object of any size into a new file."""
 
 
-def open_reader(uri: str, settings: TransferSettings = DEFAULTS) -> Reader:
+def open_reader(uri: str) -> Reader:
     """Open the folder at `uri` for reading, with the credentials of this process. Nothing is asked yet.
 
     Args:
         uri: as `open_store` takes it; `https://host/folder` may have a query, such as a signature, for every request.
-        settings: time-outs, attempts, parallelism.
 
     Raises:
         UsageError: not a URI that any store answers to.
@@ -77,10 +75,10 @@ def open_reader(uri: str, settings: TransferSettings = DEFAULTS) -> Reader:
             at = f"@{told.account}" if told.account else ""
             where = f"{scheme}://{told.container}{at}/{told.prefix}".rstrip("/")
             root = f"{told.prefix}/" if told.prefix else ""
-            return Reader(where, extra, partial(open_store, uri, settings), partial(quick, told, settings), root=root)
+            return Reader(where, extra, partial(open_store, uri), partial(quick, told), root=root)
         case "https" | "http":
             plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
-            return Reader(plain, "web", partial(_web, uri, settings), partial(light.web, uri, settings))
+            return Reader(plain, "web", partial(_Web, uri), partial(light.web, uri))
         case "file" | "":
             store = LocalStore(folder_of(uri), allow_network=True)  # nothing is locked or linked there
             return Reader(store.uri, "", lambda: store)
@@ -151,6 +149,9 @@ class Reader:
                     start += len(chunk)
                     yield chunk
                 return
+        if isinstance(self._careful, LocalStore):
+            yield from self._careful.read(key, start)
+            return
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             path = Path(folder) / "whole"
             self._careful.download(key, path)
@@ -204,10 +205,11 @@ class Reader:
 class _Web:
     """A folder on the web, file by file, by a client that says what went wrong."""
 
-    def __init__(self, uri: str, settings: TransferSettings) -> None:
+    def __init__(self, uri: str) -> None:
         from model_release.stores.web_fetch import Fetcher
+        from model_release.transfer import TransferSettings
 
-        self._fetcher = Fetcher(uri, settings)
+        self._fetcher = Fetcher(uri, TransferSettings())
         self.uri = self._fetcher.uri
 
     def get(self, key: str) -> Stored | None:
@@ -225,10 +227,6 @@ class _Web:
         self._fetcher.get(key, path)
 
 
-def _web(uri: str, settings: TransferSettings) -> Careful:
-    return _Web(uri, settings)
-
-
 def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[memoryview]:
     """Yield the bytes from `start` on: as they come where they are few, else range by range."""
     import obstore
@@ -244,8 +242,8 @@ def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[me
         return memoryview(obstore.get(store, name, options=last).bytes())
 
     starts = iter(range(start, size, PART))
-    with ThreadPoolExecutor(DEFAULTS.workers) as pool:
-        coming = deque(pool.submit(part, first) for first in islice(starts, DEFAULTS.workers))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        coming = deque(pool.submit(part, first) for first in islice(starts, WORKERS))
         while coming:
             yield coming.popleft().result()
             coming.extend(pool.submit(part, first) for first in islice(starts, 1))

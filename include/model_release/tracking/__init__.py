@@ -11,14 +11,15 @@ import os
 for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",  # the task's own retries do the rest; seven take minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for eight minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the task's own retries do the rest; seven take minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for long
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }.items():
     os.environ.setdefault(_name, _value)  # before mlflow is imported, which reads them then
 
 from model_release.tracking.connection import prepare  # noqa: E402
+from model_release.tracking.filestore import import_file_store  # noqa: E402
 from model_release.tracking.registry import (  # noqa: E402
     Aliases,
     aliases,
@@ -40,6 +41,7 @@ __all__ = [
     "dismiss",
     "enrol",
     "follow_pointer",
+    "import_file_store",
     "log_candidate",
     "page",
     "prepare",

@@ -11,6 +11,7 @@ import mlflow.db
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from model_release.errors import CredentialsRefused, ModelReleaseError, Refused, Stop, StoreUnavailable
 from model_release.spec import Tracking
@@ -57,6 +58,7 @@ def prepare(tracking: Tracking) -> None:
         database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock"), mapped_errors(tracking), quiet("alembic", "mlflow.store.db.utils"):
             mlflow.db.upgrade.main([uri], standalone_mode=False)
+            _beside(uri)
     with connected(tracking) as client:
         experiment_id(client, tracking)
 
@@ -84,15 +86,15 @@ def mapped_errors(tracking: Tracking) -> Iterator[None]:
 def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
     """Return the experiment's id, and make it if it is not there.
 
-    Beside a SQLite file its artifacts lie in `mlruns`. MLflow's own default is a folder below wherever the
+    Beside a SQLite file its artifacts lie in `mlruns/<experiment>`. MLflow's own default is a folder below wherever the
     first process happened to be started.
     """
     found = client.get_experiment_by_name(tracking.experiment)
     if found is None:
         uri = client.tracking_uri
-        place = (database_file(uri).parent / "mlruns").as_uri() if is_file(uri) else None
+        creates = _beside(uri) if is_file(uri) else client
         try:
-            return str(client.create_experiment(tracking.experiment, artifact_location=place))
+            return str(creates.create_experiment(tracking.experiment))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -104,6 +106,11 @@ def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
             hint="restore it with `mlflow experiments restore`, or name another one in the spec",
         )
     return str(found.experiment_id)
+
+
+def _beside(uri: str) -> SqlAlchemyStore:
+    """Open a SQLite file by the class that MLflow's client opens it with, but with a place for artifacts."""
+    return SqlAlchemyStore(uri, (database_file(uri).parent / "mlruns").as_uri())  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,220 @@
+"""What a consumer goes by of `latest.json` and `metadata.json`, each field checked, and nothing else read.
+
+The documents whole are `Pulled.pointer` and `Pulled.manifest`. Their classes are pydantic's, which takes longer to
+import than a release takes to arrive, and most pulls end without them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from model_release.errors import Corrupt, NotFound, UnknownFormat, UnsafeKey, UsageError
+from model_release.layout import check_key
+from model_release.version import Version
+
+T = TypeVar("T")
+
+FORMAT = 1
+_SHA256 = re.compile("[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The pointer, as far as a consumer goes by it.
+
+    Attributes:
+        body: all of its bytes.
+        lineage: id of its history.
+        ancestors: of the histories that it continues.
+        epoch: grows with each change.
+        version: what is live.
+        metadata_sha256: of that version's manifest.
+        barred: why some versions may not be used, by version.
+    """
+
+    body: bytes
+    lineage: str
+    ancestors: frozenset[str]
+    epoch: int
+    version: Version
+    metadata_sha256: str
+    barred: Mapping[str, str]
+
+    @classmethod
+    def read(cls, body: bytes, *, where: str) -> Resolved:
+        """Read `latest.json`.
+
+        Raises:
+            UnknownFormat: a newer version wrote it, in a format of its own.
+            Corrupt: not a pointer.
+        """
+        told = _Fields.of(body, where)
+        barred = {name: f"{name} is retired: its files are removed, or soon will be" for name in told.texts("retired")}
+        for name, entry in told.take("quarantined", dict, {}).items():
+            by, reason = (_Fields(entry, where).take(each, str) for each in ("by", "reason"))
+            barred[name] = f"{name} is quarantined by {by}: {reason}"
+        return cls(
+            body=body,
+            lineage=told.take("lineage", str),
+            ancestors=frozenset(told.texts("ancestors")),
+            epoch=told.take("epoch", int),
+            version=told.version(),
+            metadata_sha256=told.sha256("metadata_sha256"),
+            barred=barred,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file that a manifest promises: its path, size in bytes and SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+    def check(self, path: Path) -> None:
+        """Check a file on the disk.
+
+        Raises:
+            Corrupt: it is missing, or has another size or SHA-256.
+        """
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise Corrupt("is missing", where=str(path)) from None
+        if (size, found) != (self.size, self.sha256):
+            raise Corrupt(
+                f"has {size:,} bytes and SHA-256 {found[:12]}…, and not {self.size:,} and {self.sha256[:12]}…",
+                where=str(path),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A manifest, as far as a consumer goes by it.
+
+    Attributes:
+        body: all of its bytes.
+        version: of the release.
+        files: that it has.
+        made_with: versions of Python and packages that pickles of it need, by name; empty if it has no pickles.
+    """
+
+    body: bytes
+    version: Version
+    files: tuple[File, ...]
+    made_with: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the bytes."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @classmethod
+    def read(cls, body: bytes, *, where: str, version: Version | None = None, sha256: str | None = None) -> Promised:
+        """Read `metadata.json`.
+
+        Args:
+            body: its bytes.
+            where: it lies.
+            version: that it should be of.
+            sha256: that its bytes should have.
+
+        Raises:
+            NotFound: it says that this number was given up.
+            UnknownFormat: a newer version wrote it, in a format of its own.
+            Corrupt: not a manifest, or not the one that is named.
+        """
+        found = hashlib.sha256(body).hexdigest()
+        if sha256 is not None and found != sha256:
+            raise Corrupt(f"the manifest has SHA-256 {found}, and {sha256} is promised", where=where)
+        told = _Fields.of(body, where)
+        number = told.version()
+        if version is not None and number != version:
+            raise Corrupt(f"the manifest says that it is of {number}", where=where)
+        if "abandoned" in told.document:
+            reason = _Fields(told.take("abandoned", dict), where).take("reason", str)
+            raise NotFound(f"the number {number} was given up: {reason}", where=where)
+        packages = told.take("dependencies", dict, {})
+        python = told.document.get("python_version")
+        made_with = {"Python": python, **packages} if told.document.get("model_file") else {}
+        return cls(
+            body=body,
+            version=number,
+            files=tuple(_file(_Fields(each, where)) for each in told.take("files", list)),
+            made_with={name: number for name, number in made_with.items() if isinstance(number, str)},
+        )
+
+
+def _file(told: _Fields) -> File:
+    size = told.take("size", int)
+    if size < 0:
+        raise told.wrong("size")
+    try:
+        return File(check_key(told.take("path", str)), size, told.sha256("sha256"))
+    except UnsafeKey:
+        raise told.wrong("path") from None
+
+
+class _Fields:
+    """A JSON object from which fields are taken that must be of a type."""
+
+    def __init__(self, document: object, where: str) -> None:
+        if not isinstance(document, dict):
+            raise Corrupt("not what it should be: no JSON object", where=where)
+        self.document: dict[str, Any] = document
+        self._where = where
+
+    @classmethod
+    def of(cls, body: bytes, where: str) -> _Fields:
+        try:
+            fields = cls(json.loads(body), where)
+        except (ValueError, RecursionError):
+            raise Corrupt("not what it should be: no JSON", where=where) from None
+        if fields.document.get("format", FORMAT) != FORMAT:
+            raise UnknownFormat(
+                "this has a format that this version of model-release does not know",
+                where=where,
+                hint="use a newer version, such as the one that wrote it",
+            )
+        return fields
+
+    def take(self, name: str, kind: type[T], default: T | None = None) -> T:
+        value = self.document.get(name, default)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.wrong(name)
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        found = self.take(name, list, [])
+        if not all(isinstance(each, str) for each in found):
+            raise self.wrong(name)
+        return found
+
+    def version(self) -> Version:
+        try:
+            return Version.parse(self.take("version", str))
+        except UsageError:
+            raise self.wrong("version") from None
+
+    def sha256(self, name: str) -> str:
+        text = self.take(name, str)
+        if _SHA256.fullmatch(text) is None:
+            raise self.wrong(name)
+        return text
+
+    def wrong(self, name: str) -> Corrupt:
+        return Corrupt(f"not what it should be: {name} is missing or wrong", where=self._where)

@@ -1,0 +1,198 @@
+"""The local side: which files there are, which of them have changed, and what earlier pushes have sent."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from model_release.errors import UsageError
+
+HIDDEN = ".model-release"
+"""Folder beside the database for what is known of mirrors, and for files in the making."""
+
+_SETTLED_NS = 2_000_000_000
+_JOURNAL_SECONDS = 12 * 3600
+"""For so long a push counts on what an earlier one has sent and no mirror.json names: half of what `delete` spares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the local MLflow data lies.
+
+    Attributes:
+        database: the SQLite file; None where only files are mirrored.
+        artifacts: the folder `mlruns`, as an absolute path.
+        roots: further absolute paths by which the database may name that folder.
+    """
+
+    database: Path | None
+    artifacts: Path
+    roots: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where what is known of mirrors is kept."""
+        return self.artifacts.parent
+
+    @property
+    def all_roots(self) -> list[str]:
+        """Every path by which the database may name the folder of the artifacts."""
+        return list(dict.fromkeys([str(self.artifacts), str(self.artifacts.resolve()), *self.roots]))
+
+
+class File(NamedTuple):
+    """The content of one file: size in bytes and SHA-256."""
+
+    size: int
+    sha256: str
+
+
+class Stamp(NamedTuple):
+    """What is different once a file was written: its size, times in nanoseconds, inode."""
+
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+
+
+def stamp(found: os.stat_result) -> Stamp:
+    """Return a file's stamp."""
+    return Stamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def settled(seen: Stamp) -> bool:
+    """Whether a later write will show in the stamp: within one step of the file system's clock it may not."""
+    return time.time_ns() - seen.ctime > _SETTLED_NS
+
+
+def scan(root: Path) -> dict[str, Stamp]:
+    """Return every file below a folder by its path there, with its stamp; nothing where there is no such folder.
+
+    Raises:
+        UsageError: a folder that may not be read, or a link to one.
+    """
+    found: dict[str, Stamp] = {}
+    folders, base = [""], f"{root}/"
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(base + folder) as entries:
+                for entry in entries:
+                    path = folder + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(f"{path}/")
+                    elif entry.is_file():
+                        found[path] = stamp(entry.stat())
+                    elif entry.is_dir():
+                        raise UsageError(
+                            "this is a link to a folder, which the mirror does not follow",
+                            where=entry.path,
+                            hint="move the folder here, or mount it",
+                        )
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # removed since its parent was read
+        except PermissionError as error:
+            raise UsageError("this process may not read it", where=base + folder) from error
+    return found
+
+
+def content(path: Path) -> File:
+    """Read a file to its end; return its size and SHA-256."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return File(file.tell(), digest.hexdigest())
+
+
+class Known:
+    """What this machine knows of one mirror: what it held when it was last here, and what has been sent since.
+
+    Nothing is lost with it but time: without it, every file is hashed and compared with the mirror's own indexes.
+
+    Args:
+        folder: beside the database.
+        uri: of the mirror.
+
+    Attributes:
+        mirror: SHA-256 of the mirror.json that this is about; None where nothing is known.
+        holds: how many files that mirror has, how many bytes, how many runs.
+        database: signature of the local database, and the SHA-256 of the snapshot that it gave.
+        files: by path: SHA-256 and size as that mirror.json names it, then mtime, ctime and inode of the local file
+            that has this content, where it is known to.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+        self._folder = folder / HIDDEN
+        self._path = self._folder / f"mirror-{name}.json"
+        self._journal = self._folder / f"mirror-{name}.sent"
+        self.mirror: str | None = None
+        self.holds: tuple[int, int, int | None] = (0, 0, None)
+        self.database: list[Any] | None = None
+        self.files: dict[str, list[Any]] = {}
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            read = json.loads(self._path.read_bytes())
+            self.database, self.files, (files, size, runs) = read["database"], read["files"], read["holds"]
+            self.mirror, self.holds = read["mirror"], (files, size, runs)
+
+    def is_about(self, body: bytes) -> bool:
+        """Whether this is about the mirror.json that has these bytes."""
+        return self.mirror == hashlib.sha256(body).hexdigest()
+
+    def sha256(self, path: str, seen: Stamp) -> str | None:
+        """Return the SHA-256 of a local file without reading it; None where it is not known."""
+        known = self.files.get(path)
+        return known[0] if known is not None and tuple(known[1:]) == seen else None
+
+    def named(self) -> dict[str, File]:
+        """Return the files that the mirror.json names."""
+        return {path: File(size, sha256) for path, (sha256, size, *_) in self.files.items()}
+
+    def save(self) -> None:
+        """Keep it for the next push. What was sent until now is part of it."""
+        names = ("mirror", "holds", "database", "files")
+        text = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
+        with self.scratch() as folder:
+            new = folder / self._path.name
+            new.write_text(text)
+            new.replace(self._path)
+        self._journal.unlink(missing_ok=True)
+
+    def sent(self) -> dict[str, File]:
+        """Return what pushes have sent that did not come to their end, and know those files from now on."""
+        found: dict[str, File] = {}
+        with contextlib.suppress(FileNotFoundError), self._journal.open() as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError, TypeError):  # half a line: the end of one that was killed
+                    at, path, sha256, size, *seen = json.loads(line)
+                    if time.time() - at < _JOURNAL_SECONDS:
+                        found[path] = File(size, sha256)
+                        self.files[path] = [sha256, size, *seen]
+        return found
+
+    @contextlib.contextmanager
+    def journal(self) -> Iterator[TextIO]:
+        """Open the record of what is sent, for `note_sent`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._journal.open("a", buffering=1) as lines:
+            yield lines
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Make a folder for files in the making, on the same disk; it is gone when the block ends."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="new-") as name:
+            yield Path(name)
+
+
+def note_sent(journal: TextIO, path: str, entry: list[Any]) -> None:
+    """Record that a file was sent: its path, and its entry as in `Known.files`."""
+    journal.write(json.dumps([int(time.time()), path, *entry], separators=(",", ":")) + "\n")

@@ -1,0 +1,27 @@
+"""How far a push or a pull is, for whoever shows it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Is told from one thread."""
+
+    def begin(self, what: str, files: int, size: int) -> None:
+        """Begin with so many files, of so many bytes together."""
+        ...
+
+    def advance(self, size: int) -> None:
+        """Count one file of so many bytes as done."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def begin(self, what: str, files: int, size: int) -> None:
+        """Show nothing."""
+
+    def advance(self, size: int) -> None:
+        """Show nothing."""

@@ -65,8 +65,8 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 .PHONY: bench
-bench: $(READY) azurite ## measure stores, requests and airflow (all, or BENCH=stores; ARGS="--store s3" for a part of it); or BENCH=gate, BENCH=soak
-	@for each in $(or $(BENCH),stores requests airflow); do \
+bench: $(READY) azurite ## measure stores, dag_parse, growth, nightly and airflow (all, or BENCH=stores; ARGS="--quick" for a part of it); or BENCH=gate, BENCH=soak
+	@for each in $(or $(BENCH),stores dag_parse growth nightly airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 

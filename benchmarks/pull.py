@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.growth import Wire
 from benchmarks.places import PLACES, Place
-from benchmarks.requests import Wire
 from benchmarks.stores import environment, run
 from builders import Chain, Made, make
 from emulators.azurite import ACCOUNT

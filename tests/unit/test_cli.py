@@ -81,6 +81,10 @@ def test_each_command_is_in_the_module_that_the_frame_names() -> None:
         each.name or each.callback.__name__: each.callback.__module__.rpartition(".")[2]
         for each in frame.app.registered_commands
     }
+    found |= {
+        group.name: group.typer_instance.registered_commands[0].callback.__module__.rpartition(".")[2]
+        for group in frame.app.registered_groups
+    }
     assert found == frame._MODULE_OF
     result = call("pul", columns=200)
     assert result.exit_code == errors.EXIT_USAGE

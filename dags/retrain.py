@@ -16,6 +16,7 @@ from model_release.airflow_glue import (
     asked,
     latest_asset,
     link_mlflow,
+    pod_of_training,
     readable_specs,
     retrain_params,
     said,
@@ -74,7 +75,11 @@ def retrain(spec: Spec) -> None:
         link_mlflow(outcome.get("mlflow"))
         return work
 
-    @task(task_display_name="Train", map_index_template="{{ task.op_kwargs['work']['candidate'] }}")
+    @task(
+        task_display_name="Train",
+        map_index_template="{{ task.op_kwargs['work']['candidate'] }}",
+        executor_config=pod_of_training(),
+    )
     def train(work: dict[str, Any]) -> dict[str, Any]:
         """Fit one candidate on every fold and for release, and keep it in staging."""
         trained = tonight(spec).train(work)

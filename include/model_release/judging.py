@@ -1,7 +1,8 @@
 """Judging one run: its candidates against the live champion, the record of the verdict, and the manifest that follows.
 
 The verdict and the pointer share one token, the baseline's `since`: whenever another version has become live,
-the same candidates are judged again against that one (rule 6).
+the same candidates are judged again against that one (rule 6). The task that moves the pointer imports this and has
+nothing to judge on most nights, so data, models and plots are imported where they are needed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from model_release import dataset, drift, evaluation, loading, provenance, report
+from model_release import loading, provenance
 from model_release.documents import sha256_of
 from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound
 from model_release.gate import Decision, Drift, Evaluation, choose, judge
@@ -35,13 +34,16 @@ from model_release.release.numbers import became
 from model_release.release.promote import Promotion, is_live, promote
 from model_release.release.publish import recall, stage
 from model_release.spec import Spec
-from model_release.training import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.version import FIRST
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from model_release import dataset
     from model_release.chronicle import Chronicle
     from model_release.nightly import Run
     from model_release.stores import Store
+    from model_release.training import Trained
 
 JUDGEMENTS = 5
 """How often one run is judged again because another version became live meanwhile."""
@@ -71,16 +73,22 @@ class Bench:
     @cached_property
     def snapshot(self) -> dataset.Snapshot:
         """The snapshot's own record."""
+        from model_release import dataset
+
         return dataset.read_snapshot(self.data, self.facts["snapshot"])
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The snapshot's rows."""
+        from model_release import dataset
+
         return dataset.load(self.spec, self.snapshot, data=self.data)
 
     @cached_property
     def trained(self) -> dict[str, Trained]:
         """What each candidate's training left, in the spec's order."""
+        from model_release.training import Trained
+
         digests = self.facts["trained"]
         return {
             name: Trained.read(recall(self.home, self.staging, digests[name]), where=f"staging of {name}")
@@ -89,6 +97,8 @@ class Bench:
 
     def evaluate(self, pointer: Pointer | None) -> Evaluation:
         """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
+        from model_release import evaluation
+
         live = live_manifest(self.home, pointer) if pointer else None
         return evaluation.evaluate(
             self.spec,
@@ -107,6 +117,8 @@ class Bench:
             return None
         if trained_on is None:
             return Drift(champion=live.version, unmeasured="its manifest names no snapshot")
+        from model_release import dataset, drift
+
         try:
             before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
         except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
@@ -117,6 +129,8 @@ class Bench:
         """Read a candidate's out-of-fold probabilities."""
         if trained.predictions is None:
             raise Corrupt(f"the training of {trained.name} left no out-of-fold predictions")
+        import pandas as pd
+
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "predictions.parquet"
             fetch(self.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
@@ -263,6 +277,9 @@ def _check_reproduced(earlier: Manifest, bench: Bench) -> None:
 
 def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None, chronicle: Chronicle) -> Manifest:
     """Return the manifest of the release to be; its number is settled by the claim."""
+    from model_release import dataset, evaluation
+    from model_release.training import MODEL_FILE, PREPROCESSOR_FILE
+
     spec, decision = bench.spec, verdict.decision
     chosen = bench.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
@@ -312,6 +329,8 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
 
 
 def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> bytes:
+    from model_release import report
+
     return report.model_card(
         bench.spec,
         evaluation=verdict.evaluation,
@@ -325,6 +344,8 @@ def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> bytes:
 
 
 def _staged_card(bench: Bench, card: bytes) -> FileEntry:
+    from model_release.training import CARD_FILE
+
     entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(card)

@@ -6,6 +6,7 @@
 from model_release.airflow_glue.declaring import (
     FOLLOW_THE_ERRORS,
     latest_asset,
+    pod_of_training,
     readable_specs,
     refuse_unreadable_specs,
     timetable,
@@ -37,6 +38,7 @@ __all__ = [
     "mlflow_at",
     "open_through_hooks",
     "operate_params",
+    "pod_of_training",
     "readable_specs",
     "refuse_unreadable_specs",
     "retrain_params",

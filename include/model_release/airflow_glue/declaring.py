@@ -1,13 +1,15 @@
-"""What a DAG file declares from a spec: the readable specs, the timetable, the asset, the retry policy.
+"""What a DAG file declares from a spec: the readable specs, the timetable, the asset, the retry policy, a pod.
 
 Runs at every parse, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, get_parsing_context
 from airflow.sdk.definitions.asset import Model
@@ -16,6 +18,9 @@ from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryActi
 from model_release.errors import SpecError, Stop
 from model_release.spec import Schedule, Spec
 from model_release.specfile import find_specs, load_spec
+
+TRAIN_POD_VARIABLE = "MODEL_RELEASE_TRAIN_POD"
+"""Environment variable: a file with what a pod that trains has beyond the others, for KubernetesExecutor."""
 
 FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
     rules=[RetryRule(exception=Stop, action=RetryAction.FAIL, reason="the same call will fail for ever")]
@@ -65,3 +70,19 @@ def timetable(schedule: Schedule | None) -> CronTriggerTimetable | None:
 def latest_asset(spec: Spec) -> Model:
     """Return the asset that stands for a model's `latest`. Its events carry version, epoch and digest."""
     return Model(name=spec.name, uri=f"x-model://{spec.name}/latest")
+
+
+def pod_of_training() -> dict[str, Any] | None:
+    """Return how the pod of a task that trains differs, for executors that make pods; None: it does not.
+
+    Raises:
+        SpecError: `MODEL_RELEASE_TRAIN_POD` names no file.
+    """
+    path = os.environ.get(TRAIN_POD_VARIABLE)
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise SpecError(f"{TRAIN_POD_VARIABLE} names {path}, and there is no such file")
+    from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
+
+    return {"pod_override": PodGenerator.deserialize_model_file(path)}

@@ -15,9 +15,8 @@ import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow.models
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import (
@@ -34,21 +33,19 @@ from mlflow.entities import (
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
-from sklearn.pipeline import Pipeline
 
 from model_release import provenance
-from model_release.dataset import Snapshot
 from model_release.documents import canonical_json, sha256_of
 from model_release.gate import corrected_interval
 from model_release.metadata import TrackedRun
 from model_release.spec import Tracking
 from model_release.tracking.connection import connected, experiment_id, quiet
-from model_release.training import MODEL_FILE, PREPROCESSOR_FILE, Trained
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about type hints of MLflow's own
-    import mlflow.pyfunc
-    import mlflow.sklearn
+if TYPE_CHECKING:  # only a task that trains has them in memory already
+    from sklearn.pipeline import Pipeline
+
+    from model_release.dataset import Snapshot
+    from model_release.training import Trained
 
 KEY = "model_release.key"
 """Tag: digest over what a run is identified by, so that a retry finds what it logged before."""
@@ -229,6 +226,10 @@ def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
 
 def _pipeline(folder: Path) -> Pipeline:
     """Preprocessor and classifier as one, from the very files that a release would hold."""
+    from sklearn.pipeline import Pipeline
+
+    from model_release.training import MODEL_FILE, PREPROCESSOR_FILE
+
     steps = {"preprocessor": PREPROCESSOR_FILE, "classifier": MODEL_FILE}
     return Pipeline(
         [
@@ -312,11 +313,20 @@ def _log_model(
     Requirements and signature are given, since MLflow takes seconds to infer them. Its fluent `log_model` would leave
     the address in this process's environment for good.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about type hints of MLflow's own
+        import mlflow.pyfunc
+        import mlflow.sklearn
+
     run_id = run.info.run_id
     inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
     experiment = run.info.experiment_id
     model = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
-    own = {"artifact_path": model.artifact_location, "model_uuid": model.model_id, "model_id": model.model_id}
+    own: dict[str, Any] = {
+        "artifact_path": model.artifact_location,
+        "model_uuid": model.model_id,
+        "model_id": model.model_id,
+    }
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         place = str(Path(scratch) / "model")

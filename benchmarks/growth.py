@@ -1,23 +1,27 @@
-"""How many requests a release of three files costs, at 10 and at 10,000 versions that are there already.
+"""What publishing, promoting and pulling a release of three files costs, at 10 to 10,000 versions that are there.
 
-Counted on the wire between the verbs of a release and SeaweedFS. Where each version before went live, as they do in
-most histories, the next number is next to the live one. Where a hold has kept them all from it, the number is searched
-for from the version that is live: the worst case.
+Requests are counted on the wire between the verbs and SeaweedFS; beside them stand the seconds, through the same wire.
+Where each version before went live, as they do in most histories, the next number is next to the live one. Where a hold
+has kept them all from it, the number is searched for from the version that is live: the worst case.
 
-    PYTHONPATH=tests python -m benchmarks.requests
+    PYTHONPATH=include:tests python -m benchmarks.growth
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import tempfile
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import boto3
 from rich.console import Console
@@ -27,7 +31,7 @@ from rich.table import Table
 from builders import Chain, Made, make
 from emulators.proxy import proxied
 from emulators.seaweedfs import WRITER, seaweedfs
-from model_release import layout
+from model_release import client, layout
 from model_release.metadata import Claim
 from model_release.release.numbers import Became, take_number
 from model_release.release.promote import Promotion, follow, refresh_latest
@@ -37,13 +41,20 @@ from model_release.stores.s3 import S3Store, client_config
 from model_release.transfer import TransferSettings
 from model_release.version import Version
 
+T = TypeVar("T")
+
 HISTORIES = ("all went live", "all held back")
 
 
 class Wire:
-    """Counts what a server answers, by method; provisional answers are none."""
+    """Counts what a server answers, by method; provisional answers are none.
 
-    def __init__(self) -> None:
+    Args:
+        url: where it listens.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        self.url = url
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
 
@@ -58,10 +69,10 @@ class Wire:
 @contextmanager
 def store_at(url: str, bucket: str) -> Iterator[tuple[S3Store, Wire]]:
     """A store in a new bucket, behind a proxy that counts."""
-    wire = Wire()
     with proxied(url) as proxy:
+        wire = Wire(proxy.url)
         proxy.spoil = wire.note
-        client = boto3.client(
+        sdk = boto3.client(
             "s3",
             endpoint_url=proxy.url,
             aws_access_key_id=WRITER.access,
@@ -69,8 +80,8 @@ def store_at(url: str, bucket: str) -> Iterator[tuple[S3Store, Wire]]:
             region_name="us-east-1",
             config=client_config(TransferSettings(), path_style=True),
         )
-        client.create_bucket(Bucket=bucket)
-        yield S3Store(client, bucket, "heart-disease-models"), wire
+        sdk.create_bucket(Bucket=bucket)
+        yield S3Store(sdk, bucket, "heart-disease-models"), wire
 
 
 def old_versions(home: Store, made: Made, *, many: int, live: bool) -> int | None:
@@ -92,53 +103,88 @@ def _since(promotion: Promotion) -> int | None:
     return promotion.pointer.since if promotion.pointer else None
 
 
-def release(home: Store, follower: Store, made: Made, since: int | None) -> Version:
-    """Take every step of a release, in the order of the nightly chain."""
-    chain = Chain(home, [follower])
+def publish(home: Store, follower: Store, made: Made) -> Claim:
+    """Take the steps of a release up to its manifest at home, in the order of the nightly chain."""
     stage(home, made.run, made.folder, made.draft.files)
     claim = take_number(home, made.draft, run=made.run)
     place(claim, home=home, target=follower)
     place(claim, home=home, target=home)
-    promotion = chain.promote(seal(home, claim), since=since)
+    seal(home, claim)
+    return claim
+
+
+def make_live(home: Store, follower: Store, claim: Claim, since: int | None) -> None:
+    """Move home's pointer to a published version, and bring along what follows it."""
+    promotion = Chain(home, [follower]).promote(claim.metadata, since=since)
     if promotion.refusal is not None:
         raise RuntimeError(promotion.refusal)
     follow(home, follower)
     for store in (home, follower):
         refresh_latest(store)
-    return claim.metadata.version
+
+
+class Cost:
+    """Requests and seconds of one verb.
+
+    Args:
+        wires: those of home and of the follower.
+    """
+
+    def __init__(self, *wires: Wire) -> None:
+        self._wires = wires
+
+    def of(self, verb: Callable[[], T]) -> T:
+        """Do it, and count."""
+        for wire in self._wires:
+            wire.counts.clear()
+        began = time.monotonic()
+        done = verb()
+        self.seconds = time.monotonic() - began
+        self.requests = [wire.counts.total() for wire in self._wires]
+        return done
+
+    @property
+    def cells(self) -> tuple[str, str]:
+        """Both, for a table."""
+        return " + ".join(map(str, self.requests)), f"{self.seconds:.2f}"
 
 
 def main() -> None:
     """Count, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.requests", description=__doc__)
-    parser.add_argument("--versions", type=int, nargs="+", default=[10, 10_000], help="versions that are there already")
+    sizes = [10, 100, 1_000, 10_000]
+    parser.add_argument("--versions", type=int, nargs="+", default=sizes, help="versions that are there already")
+    parser.add_argument("--quick", action="store_true", help="10 versions only: whether it works")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
-    table = Table(title="requests of one release of three files", title_justify="left")
-    for name in ("versions there", "history", "new version", "home", "follower", "by method at home"):
-        table.add_column(name)
+    os.environ |= {"AWS_ACCESS_KEY_ID": WRITER.access, "AWS_SECRET_ACCESS_KEY": WRITER.secret}
+    table = Table(title="one release of three files: requests to home + follower, and seconds", title_justify="left")
+    heads = ("versions there", "history", "new version", "publish", "s", "promote", "s", "pull", "s")
+    for name in heads:
+        table.add_column(name, justify="left" if name in ("history", "new version") else "right")
     console = Console(stderr=True)
     with seaweedfs() as server, tempfile.TemporaryDirectory() as name, Progress(console=console) as progress:
-        cases = [(many, history) for history in HISTORIES for many in options.versions]
+        counts = sizes[:1] if options.quick else options.versions
+        cases = [(many, history) for history in HISTORIES for many in counts]
         for turn, (many, history) in enumerate(progress.track(cases, description="releasing")):
             folder = Path(name)
             old, new = (make(folder, f"{which}-{turn}", model=b"m" * 700_000) for which in ("old", "new"))
             with (
                 store_at(server.url, f"home-{turn}") as (home, at_home),
-                store_at(server.url, f"other-{turn}") as (
-                    follower,
-                    there,
-                ),
+                store_at(server.url, f"other-{turn}") as (follower, there),
             ):
                 since = old_versions(home, old, many=many, live=history == HISTORIES[0])
                 follow(home, follower)
                 refresh_latest(follower)
-                at_home.counts.clear()
-                there.counts.clear()
-                version = release(home, follower, new, since)
-                methods = ", ".join(f"{count} {method}" for method, count in sorted(at_home.counts.items()))
-                counts = (str(at_home.counts.total()), str(there.counts.total()))
-                table.add_row(f"{many:,}", history, str(version), *counts, methods)
+                both, reading = Cost(at_home, there), Cost(at_home)
+                claim = both.of(partial(publish, home, follower, new))
+                row = [f"{many:,}", history, str(claim.metadata.version), *both.cells]
+                both.of(partial(make_live, home, follower, claim, since))
+                uri = f"s3://home-{turn}/heart-disease-models?endpoint_url={at_home.url}&region=us-east-1"
+                pulled = reading.of(partial(client.pull, uri, to=folder / f"pulled-{turn}"))
+                if pulled.version != claim.metadata.version:
+                    raise RuntimeError(f"{pulled.version} was pulled")
+                table.add_row(*row, *both.cells, *reading.cells)
     Console().print(table)
 
 

@@ -36,6 +36,10 @@ up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses 
 test: $(READY) azurite debian ## every test; ARGS="-k gate" for some
 	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: e2e
+e2e: $(READY) azurite debian ## docker-compose.yaml as a team runs it, with what dies at night; needs root
+	@$(BIN)/pytest tests/e2e/test_team.py $(ARGS)
+
 .PHONY: azurite
 azurite:
 	@$(MAKE) --no-print-directory $(NODE) || \
@@ -65,8 +69,8 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 
 .PHONY: bench
-bench: $(READY) azurite ## measure stores, dag_parse, growth, nightly and airflow (all, or BENCH=stores; ARGS="--quick" for a part of it); or BENCH=gate, BENCH=soak
-	@for each in $(or $(BENCH),stores dag_parse growth nightly airflow); do \
+bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store s3" for one, or part of it; see benchmarks/README.md
+	@for each in $(or $(BENCH),stores dag_parse growth pull nightly airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 

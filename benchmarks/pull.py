@@ -199,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pull", description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="how often each tool runs")
     parser.add_argument("--installed", metavar="PATH", help="the script model-release of an environment of its own")
+    parser.add_argument("--polls", nargs="*", default=["s3", "gcs", "azure"], help="clouds whose polls are counted")
     parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
@@ -211,7 +212,7 @@ def main() -> None:
     peers = [median(each) for tool, each in seconds.items() if tool.startswith("aws") or tool == HUB]
     if peers:
         console.print(f"ours / the faster of aws and {HUB}: {median(seconds[OURS]) / min(peers):.2f}", highlight=False)
-    for name in ("s3", "gcs", "azure"):
+    for name in options.polls:
         console.print(poll_requests(name), highlight=False)
     if options.json:
         options.json.write_text(json.dumps(seconds, indent=1))

@@ -1,10 +1,10 @@
 """How many requests a second the service answers, beside `mlflow models serve` on the same release.
 
 MLflow serves it twice: the release's folder, which its `MLmodel` lets it open as ONNX, and the same pipeline as
-`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at `/invocations`;
-`/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request than the service
-for its answer. Each round runs every case once, in another order; the table has the medians. Then releases are swapped
-under full load.
+`mlflow.sklearn` keeps it, which is what it serves where nobody exports to ONNX. All get the same body at
+`/invocations`; `/predict` is the service's own protocol. The client is wrk: one in Python takes longer for a request
+than the service for its answer. Each round runs every case once, in another order; the table has the medians. Then
+releases are swapped under full load.
 
     PYTHONPATH=include:tests python -m benchmarks.serving
 """
@@ -39,6 +39,7 @@ from rich.table import Table
 from servable import ROW, release, trained, version_folder
 
 OURS, OURS_MLFLOW, MLFLOW, PIPELINE = "ours, /predict", "ours, /invocations", "MLflow, ONNX", "MLflow, scikit-learn"
+SERVERS = [OURS, OURS_MLFLOW, MLFLOW, PIPELINE]
 MODEL = "random_forest"
 STRENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Of the models that are swapped."""
@@ -95,6 +96,10 @@ class Server:
     def resident_bytes(self) -> int:
         """Memory of its largest process, which is the one that answers."""
         return max(map(_resident, _family(self.process.pid)))
+
+    def processor_seconds(self) -> float:
+        """What its processes have used so far."""
+        return sum(map(_processor, _family(self.process.pid)))
 
 
 @contextmanager
@@ -198,31 +203,30 @@ def compare(
         mlflow(as_pipeline(folder, scratch / "pipeline")) as pipeline,
         Progress(console=Console(stderr=True)) as progress,
     ):
-        urls = {
-            OURS: f"{here.url}/predict",
-            OURS_MLFLOW: f"{here.url}/invocations",
-            MLFLOW: f"{onnx.url}/invocations",
-            PIPELINE: f"{pipeline.url}/invocations",
-        }
+        servers = {OURS: here, OURS_MLFLOW: here, MLFLOW: onnx, PIPELINE: pipeline}
+        paths = {OURS: "/predict"}
+        urls = {who: server.url + paths.get(who, "/invocations") for who, server in servers.items()}
         cases = [(who, number, many) for who in urls for number in rows for many in clients]
         task = progress.add_task("measuring", total=len(cases) * (rounds + 1))
         for turn in range(rounds + 1):
             for who, number, many in order.sample(cases, len(cases)):
                 last = seconds if turn else min(1.0, seconds)  # the first round warms up
+                used = servers[who].processor_seconds()
                 with wrk(urls[who], requests[number][who], clients=many, seconds=last) as told:
                     pass
+                told["processor"] = (servers[who].processor_seconds() - used) * 1e3 / told["requests"]
                 if told["failed"]:
                     raise RuntimeError(f"{who} failed {told['failed']} of {told['requests']} requests")
                 if turn:
                     measured[f"{who} | {number} | {many}"].append(told)
                 progress.advance(task)
-        memory = {"ours": here, MLFLOW: onnx, PIPELINE: pipeline}
-        sizes = {who: server.resident_bytes() for who, server in memory.items()}
+        sizes = {who: servers[who].resident_bytes() for who in (OURS, MLFLOW, PIPELINE)}
     medians = {
         case: {
             "requests": median(each["requests"] / each["seconds"] for each in runs),
             "p50": median(each["p50"] for each in runs),
             "p99": median(each["p99"] for each in runs),
+            "processor": median(each["processor"] for each in runs),
         }
         for case, runs in measured.items()
     }
@@ -255,11 +259,13 @@ def swap(scratch: Path, *, swaps: int, seconds: float) -> dict[str, Any]:
         trained(strength)
     release(store, STRENGTHS[0])
     body = bodies(scratch, 1)[OURS]
-    with ours(store.as_uri(), "--to", str(scratch / "copies")) as server:
-        with wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found:
-            for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
-                time.sleep(seconds / (swaps + 1))
-                release(store, strength, since=number)
+    with (
+        ours(store.as_uri(), "--to", str(scratch / "copies")) as server,
+        wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found,
+    ):
+        for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
+            time.sleep(seconds / (swaps + 1))
+            release(store, strength, since=number)
     return found
 
 
@@ -275,6 +281,11 @@ def _family(pid: int) -> list[int]:
     return [pid, *children]
 
 
+def _processor(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _resident(pid: int) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -287,20 +298,23 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     table = Table(
         title="one worker each, a random forest of 100 trees; × is requests/s over MLflow's", title_justify="left"
     )
-    for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "× ONNX", "× scikit-learn"):
+    for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× scikit-learn"):
         table.add_column(name, justify="left" if name == "server" else "right")
-    for case, told in sorted(medians.items(), key=lambda each: [int(part) for part in each[0].split(" | ")[1:]]):
+    cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
+    for case in cases:
+        told = medians[case]
         who, rows, clients = case.split(" | ")
         times = [told["requests"] / medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
         figures = (
             f"{told['requests']:,.1f}",
             f"{told['p50']:.2f}",
             f"{told['p99']:.2f}",
+            f"{told['processor']:.3f}",
             *(f"{each:,.1f}" for each in times),
         )
         table.add_row(f"{int(rows):,}", clients, who, *figures)
     for who, size in memory.items():
-        table.add_row("", "", f"{who}: memory", f"{size / 1e6:,.0f} MB")
+        table.add_row("", "", f"{who.partition(' /')[0].strip(',')}: memory", f"{size / 1e6:,.0f} MB")
     return table
 
 
@@ -318,7 +332,7 @@ def main() -> None:
     if shutil.which("wrk") is None:
         parser.exit(2, "wrk is missing: apt-get install wrk\n")
     if options.quick:
-        options.rows, options.clients, options.seconds, options.rounds = [1, 100], [2], 1.0, 1
+        options.rows, options.clients, options.seconds, options.rounds = [1], [2], 1.0, 1
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

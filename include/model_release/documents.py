@@ -69,7 +69,7 @@ class Value(BaseModel):
     therefore left out again, and fields that this version does not know are kept. A new field goes last in its class.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _whole_unless_read(self, info: ValidationInfo) -> Self:
@@ -81,7 +81,7 @@ class Value(BaseModel):
 class Strict(BaseModel):
     """A part of what a person writes: frozen, no unknown key, no NaN, no text that becomes a number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Document(Value):

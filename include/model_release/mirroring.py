@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from model_release.errors import NotFound, UsageError
+from model_release.errors import Corrupt, NotFound, UsageError
 from model_release.mirror.local import Source
 from model_release.tracking_uri import database_file, is_file
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from model_release.spec import Tracking
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
+
+_OLD = "an old file store"
 
 
 def tracked_here(tracking: Tracking | None) -> Source:
@@ -54,12 +56,18 @@ def found_in(place: Path) -> Iterator[tuple[Source, str | None]]:
         hint = f"give the folder that holds {DATABASE} and {ARTIFACTS}, or the database itself"
         raise UsageError("there is no MLflow data here", where=str(place), hint=hint)
     elif find_spec("mlflow") is None:
-        yield Source(None, folder / ARTIFACTS), "an old file store, mirrored as files: MLflow is not here to import it"
+        yield Source(None, folder / ARTIFACTS), f"{_OLD}, mirrored as files, since MLflow is not here to import it"
     else:
         from model_release.tracking import import_file_store
 
         with TemporaryDirectory(prefix="model-release-") as scratch:
             database = Path(scratch) / DATABASE
-            roots = import_file_store(folder / ARTIFACTS, database)
-            told = "an old file store, imported by MLflow's own migration: what is pulled is a SQLite history"
-            yield Source(database, folder / ARTIFACTS, tuple(roots)), told
+            try:
+                roots = import_file_store(folder / ARTIFACTS, database)
+            except Corrupt as error:
+                source = Source(None, folder / ARTIFACTS)
+                told = f"{_OLD}, mirrored as files, since {error.what}"
+            else:
+                source = Source(database, folder / ARTIFACTS, tuple(roots))
+                told = f"{_OLD}, imported by MLflow's own migration: what is pulled is a SQLite history"
+            yield source, told

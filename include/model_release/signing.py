@@ -62,9 +62,10 @@ class SigningKey:
         Raises:
             UsageError: this cannot be a signing key.
         """
-        from cryptography import x509
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+        with _installed():
+            from cryptography import x509
+            from cryptography.hazmat.primitives import serialization
+            from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
         hint = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
         try:
@@ -131,7 +132,8 @@ def sign(folder: Path, key: SigningKey) -> bytes:
     Raises:
         UsageError: nobody could verify what this key signs, such as for a chain that does not reach its root.
     """
-    from model_signing import hashing, signing
+    with _installed():
+        from model_signing import hashing, signing
 
     config = signing.Config().set_hashing_config(
         hashing.Config().set_ignored_paths(paths=_UNSIGNED, ignore_git_paths=False)
@@ -229,7 +231,8 @@ def check(
         Refused: nobody of `anchors` has signed.
         Corrupt: files are not those that were signed.
     """
-    from model_signing import verifying
+    with _installed():
+        from model_signing import verifying
 
     statement, signer = _read_bundle(signature, where=f"{where}/{layout.SIGNATURE}")
     with ExitStack() as stack:
@@ -332,6 +335,15 @@ def _blocks(pem: bytes) -> Iterator[bytes]:
         block.append(line)
         if line.startswith(b"-----END "):
             yield b"".join(block)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        hint = "pip install 'model-release[sign]'"
+        raise UsageError(f"signatures need {error.name}, which is not installed", hint=hint) from None
 
 
 def _read(path: str, name: str) -> bytes:

@@ -114,7 +114,8 @@ def test_a_night_signs_with_the_key_of_a_connection(
     connection = {"conn_type": "generic", "password": "wrong sesame", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps(connection))
     candidate = {"logistic_regression": {"estimator": "LogisticRegression"}}
-    specs(signing={"connection": "model_signing"}, candidates=candidate, tracking=None)
+    quick = {"candidates": candidate, "validation": {"folds": 2, "repeats": 1}, "tracking": None}
+    specs(signing={"connection": "model_signing"}, **quick)
     caplog.set_level(logging.DEBUG)
     assert states(run(DAG))["reconcile"] == ["failed"]
     monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps(connection | {"password": "open sesame"}))

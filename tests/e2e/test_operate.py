@@ -68,8 +68,8 @@ class Team:
 
     def keep_house(self) -> dict[str, Any]:
         run_id = self.airflow.rest.trigger(HOUSEKEEPING, conf={"dry_run": False})
-        assert self.ended(HOUSEKEEPING, run_id) == ["success"] * 3
-        tasks = ("prune", "sweep")
+        assert self.ended(HOUSEKEEPING, run_id) == ["success"] * 4
+        tasks = ("prune", "sweep", "mirror")
         return {each: self.airflow.rest.xcom(HOUSEKEEPING, run_id, each, key="outcome") for each in tasks}
 
     def asked(self, **conf: Any) -> tuple[str, dict[str, Any]]:
@@ -219,6 +219,7 @@ def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) 
     first = team.keep_house()
     assert (first["prune"]["bytes"], [*first["prune"]["retired"]]) == (0, ["v1.1.0"])
     assert first["sweep"]["bytes"] > 0
+    assert first["mirror"]["runs"] > 0 and (team.root.parent / "mlruns" / "mirror.json").exists()
     assert not [path for path in (team.root / "staging").rglob("*") if path.is_file()]
     team.time_passes(hours=2)
     second = team.keep_house()

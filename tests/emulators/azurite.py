@@ -25,7 +25,8 @@ _PROGRAM = Path("node_modules/.bin/azurite-blob")
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def _program() -> str:
+def program() -> str:
+    """Return the path of the server's program."""
     given = os.environ.get("MODEL_RELEASE_TEST_NODE")
     for folder in (*([Path(given)] if given else []), _CHECKOUT / ".node"):
         if (folder / _PROGRAM).exists():
@@ -44,11 +45,11 @@ def connection_string(server: Server) -> str:
 @contextmanager
 def azurite() -> Iterator[Server]:
     """Run Azurite's blob service until the block ends."""
-    program = _program()
+    found = program()
 
     def command(folder: Path, ports: Sequence[int]) -> list[str]:
         return [
-            program,
+            found,
             *("--location", str(folder / "blobs"), "--blobHost", HOST, "--blobPort", str(ports[0])),
             *("--silent", "--disableTelemetry", "--skipApiVersionCheck"),  # the SDK is newer
         ]

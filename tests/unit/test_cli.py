@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ def damaged(released: LocalStore) -> LocalStore:
     (released.root / "v1.0.0" / "preprocessor.pkl").unlink()
     (released.root / "latest" / "model_card.html").write_bytes(b"x")
     return released
+
+
+def test_each_command_is_in_the_module_that_the_frame_names() -> None:
+    """Only that module is imported when the command is called."""
+    frame = import_module("model_release.cli.app")
+    for module in frame._MODULES:
+        import_module(f"model_release.cli.{module}")
+    found = {
+        each.name or each.callback.__name__: each.callback.__module__.rpartition(".")[2]
+        for each in frame.app.registered_commands
+    }
+    assert found == frame._MODULE_OF
+    result = call("pul", columns=200)
+    assert result.exit_code == errors.EXIT_USAGE
+    assert "Did you mean 'pull'" in result.stderr
 
 
 def test_status_at_one_glance(released: LocalStore) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from typer.main import get_command
 
-from model_release import cli
 from model_release.cli.places import open_places
 from model_release.release.catalog import live_pointer
 
@@ -33,12 +33,13 @@ def of_kind(kind: str) -> dict[str, Any]:
     return next(each for each in documents(KUBERNETES) if each["kind"] == kind)
 
 
-def options_of(command: str) -> tuple[set[str], set[str]]:
-    """Return the options of a command, and the environment variables that stand for its parameters."""
-    group: Any = get_command(cli.app)
-    found = group.get_command(group.make_context("model-release", [command]), command)
-    variables = {str(each.envvar) for each in found.params if each.envvar}
-    return {name for each in found.params for name in each.opts}, variables
+@cache
+def told_by(command: str) -> tuple[set[str], set[str]]:
+    """Return the options that a command's help names, and the environment variables."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "include"), "COLUMNS": "300", "NO_COLOR": "1"}
+    call = [sys.executable, "-m", "model_release.cli", command, "--help"]
+    text = subprocess.run(call, capture_output=True, text=True, check=True, env=environment).stdout
+    return {*re.findall(r"--[a-z][a-z0-9-]*", text)}, {*re.findall(r"MODEL_RELEASE_[A-Z_]+", text)}
 
 
 def test_the_dockerfiles_pass_hadolint() -> None:
@@ -104,16 +105,16 @@ def test_the_pods_are_locked_and_hold_no_secret() -> None:
 def test_the_containers_call_commands_that_there_are() -> None:
     pod = of_kind("Deployment")["spec"]["template"]["spec"]
     told = of_kind("ConfigMap")["data"].keys()
-    assert told <= options_of("serve")[1]
+    assert told <= told_by("serve")[1]
     kserve = documents(KSERVE)[0]["spec"]["predictor"]
     for each in (*pod["initContainers"], *pod["containers"], *kserve["containers"]):
         command, *arguments = each["args"]
-        options, _ = options_of(command)
+        options, _ = told_by(command)
         assert {each for each in arguments if each.startswith("-")} <= options
         assert "--trust" in options
     dockerfile = (DEPLOY / "service/Dockerfile").read_text()
     named = {*re.findall(r"MODEL_RELEASE_\w+", dockerfile)}
-    assert named <= options_of("serve")[1]
+    assert named <= told_by("serve")[1]
     for path in ("/healthz", "/readyz", "/metrics", "/v2/health/ready"):
         assert path in _routes()
 

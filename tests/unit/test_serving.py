@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from prometheus_client import CollectorRegistry
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import OneHotEncoder
 
+from model_release import client
+from model_release.client import Pulled, Watcher
 from model_release.documents import sha256_of
-from model_release.errors import Corrupt, Refused
+from model_release.errors import Corrupt, CredentialsRefused, Refused, StoreUnavailable
+from model_release.metadata import FileEntry, InputColumn
 from model_release.serving.application import application
-from model_release.serving.live import Live
+from model_release.serving.live import Live, Metrics
 from model_release.serving.logs import JsonLines
 from model_release.serving.served import open_release
-from servable import ROW, golden, version_folder
+from model_release.serving.watching import Following
+from servable import ROW, golden, release, version_folder
 
 LIMIT = 100_000
 
@@ -33,8 +44,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Live:
 
 @pytest.fixture(scope="module")
 def service(live: Live) -> Iterator[TestClient]:
-    with TestClient(application(live, limit=LIMIT), raise_server_exceptions=False) as client:
-        yield client
+    with TestClient(application(live, limit=LIMIT), raise_server_exceptions=False) as asking:
+        yield asking
 
 
 def rows() -> list[dict[str, Any]]:
@@ -130,11 +141,11 @@ def test_a_service_that_is_about_to_end_is_alive_and_not_ready(service: TestClie
 
 
 def test_prometheus_is_told(live: Live) -> None:
-    with TestClient(application(live, limit=LIMIT)) as client:
-        client.post("/predict", json=[ROW, ROW])
-        client.post("/v2/models/heart-disease/versions/v9.9.9/infer", json={"inputs": []})
-        client.get("/healthz")
-        told = client.get("/metrics").text
+    with TestClient(application(live, limit=LIMIT)) as asking:
+        asking.post("/predict", json=[ROW, ROW])
+        asking.post("/v2/models/heart-disease/versions/v9.9.9/infer", json={"inputs": []})
+        asking.get("/healthz")
+        told = asking.get("/metrics").text
     assert 'model_release_predictions_total{version="v1.0.0"} 2.0' in told
     assert f'digest="{live.served.digest}",form="onnx",model="heart-disease",version="v1.0.0"}} 1.0' in told
     assert 'http_requests_total{handler="/predict",method="POST",status="2xx"} 1.0' in told
@@ -223,8 +234,8 @@ def test_no_value_that_was_sent_is_logged_or_sent_back(
 
     broken = open_release(*version_folder(tmp_path, 0.1), None, allow_pickle=False)
     monkeypatch.setattr(broken.model, "predict_matrix", breaks)
-    with TestClient(application(Live(broken), limit=LIMIT), raise_server_exceptions=False) as client:
-        answer = client.post("/predict", json={**ROW, "chol": 242.4242})
+    with TestClient(application(Live(broken), limit=LIMIT), raise_server_exceptions=False) as asking:
+        answer = asking.post("/predict", json={**ROW, "chol": 242.4242})
     assert answer.status_code == 500
     assert answer.json() == {"error": "the service failed; its log says where"}
     assert answer.headers["X-Model-Version"] == "v1.0.0"
@@ -239,9 +250,9 @@ def test_a_pickle_is_opened_only_when_that_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="v1.0.0 has no ONNX form, and no pickle is opened unasked\n  → --allow-pickle"):
         open_release(folder, manifest, None, allow_pickle=False)
     served = open_release(folder, manifest, None, allow_pickle=True)
-    with TestClient(application(Live(served), limit=LIMIT)) as client:
-        found = client.post("/predict", json=rows()).json()["predictions"]
-        assert client.get("/model").json()["form"] == "pickle"
+    with TestClient(application(Live(served), limit=LIMIT)) as asking:
+        found = asking.post("/predict", json=rows()).json()["predictions"]
+        assert asking.get("/model").json()["form"] == "pickle"
     assert golden(0.1).disagreement([each["class"] for each in found], [each["probability"] for each in found]) is None
     both = version_folder(tmp_path / "both", 0.1)
     assert open_release(*both, None, allow_pickle=True).model.form == "onnx"
@@ -261,3 +272,74 @@ def test_a_release_without_an_input_schema_is_not_served(tmp_path: Path) -> None
     folder, manifest = version_folder(tmp_path, 0.1)
     with pytest.raises(Refused, match="tells no input schema"):
         open_release(folder, manifest.model_copy(update={"input_schema": None}), None, allow_pickle=True)
+
+
+def test_a_column_of_text_is_served_by_its_pickle(tmp_path: Path) -> None:
+    table = pd.DataFrame({"site": ["va", "cleveland"] * 10, "age": [float(age) for age in range(40, 60)]})
+    preprocessor = ColumnTransformer([("site", OneHotEncoder(), ["site"]), ("age", "passthrough", ["age"])])
+    model = LogisticRegression().fit(preprocessor.fit_transform(table), [0, 1] * 10)
+    _, manifest = version_folder(tmp_path, 0.1)
+    columns = [
+        InputColumn(name="site", kind="categorical", nullable=False, values=["va", "cleveland"]),
+        InputColumn(name="age", kind="numeric", nullable=False, minimum=18),
+    ]
+    files = []
+    for name, part in (("preprocessor.pkl", preprocessor), ("best_model.pkl", model)):
+        body = pickle.dumps(part)
+        (tmp_path / name).write_bytes(body)
+        files.append(FileEntry(path=name, size=len(body), sha256=sha256_of(body)))
+    made = manifest.model_copy(update={"files": files, "input_schema": columns})
+    with TestClient(application(Live(open_release(tmp_path, made, None, allow_pickle=True)), limit=LIMIT)) as asking:
+        rows = [{"age": 50, "site": "cleveland"}, {"age": 50, "site": "va"}]
+        found = asking.post("/predict", json=rows).json()["predictions"]
+        assert [each["class"] for each in found] == [1, 0]
+        wrong = asking.post("/predict", json={"age": 50, "site": "Va"}).json()
+        assert wrong["error"] == 'row 0, site: must be one of "va", "cleveland"'
+        csv = asking.post("/invocations", content="site,age\nva,50\n", headers={"Content-Type": "text/csv"})
+        assert csv.json()["predictions"][0]["label"] == 0
+        inputs = asking.get("/v2/models/heart-disease").json()["inputs"]
+        assert [each["datatype"] for each in inputs] == ["BYTES", "FP64"]
+
+
+class Script(Watcher):
+    """A watcher whose polls end as they are told to."""
+
+    def __init__(self, *ends: Pulled | None | Exception) -> None:
+        self.ends = list(ends)
+
+    def poll(self) -> Pulled | None:
+        end = self.ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+def test_what_goes_wrong_while_following_is_told_until_it_is_over(tmp_path: Path) -> None:
+    store, copies = tmp_path / "heart-disease-models", tmp_path / "copies"
+    release(store, 0.1)
+    first = client.pull(store.as_uri(), to=copies)
+    release(store, 1.0, since=1)
+    second = client.pull(store.as_uri(), to=copies)
+    unopened = replace(second, folder=tmp_path)
+    live = Live(open_release(first.folder, first.manifest, first.pointer, allow_pickle=False), polled=0.0)
+    watcher = Script(StoreUnavailable("away"), CredentialsRefused("no"), None, unopened, None, second)
+    metrics = Metrics(live, CollectorRegistry())
+    following = Following(live, watcher, metrics, every=1.0, allow_pickle=False)
+
+    def told() -> tuple[str, bool, str]:
+        return live.served.version, live.stale, (live.trouble or "none").partition(" of ")[0].rpartition(": ")[2]
+
+    assert not following.step()
+    assert (told(), live.polled) == (("v1.0.0", True, "none"), 0.0)
+    assert not following.step()
+    assert told() == ("v1.0.0", True, "no")
+    assert following.step()
+    assert told() == ("v1.0.0", False, "none")
+    assert live.polled
+    for _ in range(2):  # it stays in trouble while the store has nothing else
+        assert following.step()
+        assert told() == ("v1.0.0", False, "the onnx form")
+    assert following.step()
+    assert told() == ("v1.1.0", False, "none")
+    counted = [metrics.failed_polls, metrics.failed_swaps, metrics.swaps]
+    assert [next(iter(each.collect())).samples[0].value for each in counted] == [2, 1, 1]

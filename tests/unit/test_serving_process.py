@@ -24,6 +24,7 @@ import pytest
 
 from builders import Chain
 from keys import pem_of, private_key
+from model_release import client
 from model_release.signing import SigningKey
 from model_release.stores import open_store
 from servable import ROW, golden, release, trained, version_folder
@@ -150,7 +151,7 @@ def test_what_cannot_be_verified_replaces_nothing_and_what_is_mended_does(tmp_pa
         assert service.client.get("/readyz").status_code == 200
         assert "model_release_trouble 1.0" in service.client.get("/metrics").text
         loud = [line for line in service.lines() if line["level"] == "error"]
-        assert "the newest release is not served, and v1.0.0 is served on" in loud[0]["message"]
+        assert "latest cannot be followed, and v1.0.0 is served on" in loud[0]["message"]
         graph.write_bytes(good)
         service.until(lambda: service.model()["version"] == "v1.1.0")
         assert service.model()["trouble"] is None
@@ -161,8 +162,7 @@ def test_a_store_that_is_away_leaves_what_is_served_and_it_is_called_stale(tmp_p
     release(store, 0.1)
     with web(tmp_path) as port:
         address = f"http://127.0.0.1:{port}/{store.name}"
-        with serving(tmp_path, address, "--to", copies) as service:
-            assert service.model()["stale"] is False
+        client.pull(address, to=copies)
     with serving(tmp_path, address, "--to", copies) as service:
         told = service.model()
         assert (told["version"], told["stale"], told["epoch"]) == ("v1.0.0", True, 1)
@@ -214,8 +214,7 @@ def test_sigterm_ends_it_after_what_runs_and_says_so_first(tmp_path: Path) -> No
 def test_a_folder_that_pull_filled_is_served_as_it_is(tmp_path: Path) -> None:
     store, copies = tmp_path / "heart-disease-models", tmp_path / "copies"
     release(store, 0.1)
-    with serving(tmp_path, store.as_uri(), "--to", str(copies)):
-        pass
+    client.pull(store.as_uri(), to=copies)
     shutil.rmtree(store)
     with serving(tmp_path, str(copies)) as service:
         told = service.model()

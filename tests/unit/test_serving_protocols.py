@@ -6,7 +6,6 @@ import json
 import math
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,30 +13,34 @@ import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
-from model_release import __version__
+from model_release import __version__, client
+from model_release.client import Pulled
 from model_release.golden import table
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.served import open_release
-from servable import ROW, golden, version_folder
+from servable import ROW, golden, release
 
 INFER = "/v2/models/heart-disease/infer"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return version_folder(tmp_path_factory.mktemp("release"), 0.1)[0]
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Pulled:
+    """A consumer's copy of a release."""
+    store = tmp_path_factory.mktemp("store") / "heart-disease-models"
+    release(store, 0.1)
+    return client.pull(store.as_uri(), to=tmp_path_factory.mktemp("copies"))
 
 
 @pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[TestClient]:
-    served = open_release(folder, version_folder(folder, 0.1)[1], None, allow_pickle=False)
-    with TestClient(application(Live(served), limit=100_000)) as client:
-        yield client
+def service(pulled: Pulled) -> Iterator[TestClient]:
+    served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=False)
+    with TestClient(application(Live(served), limit=100_000)) as asking:
+        yield asking
 
 
 @pytest.fixture(scope="module")
-def theirs(folder: Path) -> Any:
+def theirs(pulled: Pulled) -> Any:
     """MLflow's own parsers and model, as its scoring server calls them: body and content type in, answer out."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -46,7 +49,7 @@ def theirs(folder: Path) -> Any:
 
         score: Any = scoring_server.invocations
 
-        model = mlflow.pyfunc.load_model(str(folder))
+        model = mlflow.pyfunc.load_model(str(pulled.folder))
 
     def ask(body: str, kind: str) -> Any:
         with warnings.catch_warnings():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -212,6 +213,13 @@ def test_what_cannot_be_trusted_is_refused(folder: Path, pem: bytes | None, word
     with pytest.raises(UsageError, match=words) as error:
         check(folder, trust)
     assert error.value.where == str(trust)
+
+
+@pytest.mark.parametrize("module", ["model_signing", "cryptography"])
+def test_what_is_not_installed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match=f"signatures need {module}, which is not installed"):
+        key_of(pem_of(KEY)) if module == "cryptography" else check(folder)
 
 
 def test_a_private_key_never_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

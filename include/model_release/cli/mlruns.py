@@ -165,6 +165,6 @@ def _pulled(done: Pulled) -> RenderableType:
     uri = f"sqlite:///{done.database}"
     rows.append(("runs", f"{done.snapshot.runs:,}, as of {out.when(done.snapshot.taken)} UTC"))
     if done.snapshot.mlflow:
-        rows.append(("written by", f"MLflow {done.snapshot.mlflow}; a newer one needs `mlflow db upgrade {uri}` first"))
+        rows.append(("MLflow", f"{done.snapshot.mlflow}, or newer, which migrates it; an older one cannot open it"))
     rows.append(("tracking URI", Text(uri, style=f"bold {out.GOOD}")))
     return out.facts(rows)

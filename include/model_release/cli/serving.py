@@ -88,7 +88,7 @@ def serve(
         max_body=max_body,
         drain=drain,
     )
-    if to is None and "://" not in uri and is_release(Path(uri)):
+    if "://" not in uri and is_release(Path(uri)):
         serve_folder(Path(uri), settings)
     elif to is not None:
         serve_store(uri, to, settings)

@@ -128,7 +128,9 @@ class Folder:
                     path.hardlink_to(part)
                 except OSError:  # not every file system has links
                     shutil.copyfile(part, path)
-                path.chmod(0o444)
+            for path in new.rglob("*"):
+                if path.is_file():
+                    path.chmod(0o444)
             yield new
 
     def keep(self, new: Path, manifest: Promised) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ HIDDEN = ".model-release"
 _SETTLED_NS = 2_000_000_000
 _JOURNAL_SECONDS = 12 * 3600
 """For so long a push counts on what an earlier one has sent and no mirror.json names: half of what `delete` spares."""
+
+_LEFT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Known:
         """Keep it for the next push. What was sent until now is part of it."""
         names = ("mirror", "holds", "database", "files")
         text = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
-        with self.scratch() as folder:
+        with scratch_in(self._folder.parent) as folder:
             new = folder / self._path.name
             new.write_text(text)
             new.replace(self._path)
@@ -185,12 +188,21 @@ class Known:
         with self._journal.open("a", buffering=1) as lines:
             yield lines
 
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
-        """Make a folder for files in the making, on the same disk; it is gone when the block ends."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix="new-") as name:
-            yield Path(name)
+
+@contextlib.contextmanager
+def scratch_in(folder: Path) -> Iterator[Path]:
+    """Make a folder for files in the making, on the same disk; it is gone when the block ends.
+
+    What processes that were killed left of theirs goes after a day.
+    """
+    hidden = folder / HIDDEN
+    hidden.mkdir(parents=True, exist_ok=True)
+    for left in hidden.glob("new-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=hidden, prefix="new-") as name:
+        yield Path(name)
 
 
 def note_sent(journal: TextIO, path: str, entry: list[Any]) -> None:

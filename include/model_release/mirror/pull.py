@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 from model_release.errors import Contended, Corrupt, NotFound, Refused
 from model_release.mirror import database, keys
-from model_release.mirror.local import HIDDEN, File, content
+from model_release.mirror.local import File, content, scratch_in
 from model_release.mirror.manifest import Mirror, Snapshot
 from model_release.mirror.progress import Progress, Silent
 from model_release.mirror.reading import fetch_database, read_files, read_mirror
@@ -85,15 +84,14 @@ def pull(store: Reader, folder: Path, *, overwrite: bool = False, progress: Prog
 
 def _restore(store: Reader, mirror: Mirror, folder: Path, target: Path, progress: Progress) -> Pulled:
     root = folder / "mlruns"
-    for each in (root, folder / HIDDEN):
-        each.mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
     files = read_files(store, mirror)
-    with TemporaryDirectory(dir=folder / HIDDEN, prefix="new-") as name:
-        fetcher = _Fetcher(store, root, Path(name))
+    with scratch_in(folder) as scratch:
+        fetcher = _Fetcher(store, root, scratch)
         fetched = fetcher.fetch(files, progress)
         snapshot = mirror.database
         if snapshot is not None:
-            copy = Path(name) / "mlflow.db"
+            copy = scratch / "mlflow.db"
 
             def download(key: str, path: Path) -> None:
                 fetcher.bring(key, snapshot.packed.size, path)

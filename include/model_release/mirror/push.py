@@ -22,7 +22,7 @@ from typing import Any
 from model_release.documents import JSON_TYPE, sha256_of
 from model_release.errors import Contended, Refused, UsageError
 from model_release.mirror import database, keys
-from model_release.mirror.local import File, Known, Source, Stamp, content, note_sent, scan
+from model_release.mirror.local import File, Known, Source, Stamp, content, note_sent, scan, scratch_in
 from model_release.mirror.manifest import Index, Mirror, Packed, Snapshot, absorbed, index_bytes
 from model_release.mirror.progress import Progress, Silent
 from model_release.mirror.reading import fetch_database, read_files, read_indexes, read_mirror
@@ -97,7 +97,7 @@ class _Attempt:
 
     def succeeds(self) -> bool:
         """Push; False where another push was faster."""
-        with self.known.scratch() as scratch:
+        with scratch_in(self.source.folder) as scratch:
             signature, copy = self._database(scratch)
             here = scan(self.source.artifacts)  # after the database was copied
             self._refuse_to_hide(copy, scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -67,58 +68,58 @@ def _tell(app: FastAPI, live: Live) -> None:
     """Add what tells about the service and the model."""
 
     @app.get("/model", tags=[OPERATION])
-    def model(request: Request) -> JSONResponse:
+    async def model(request: Request) -> JSONResponse:
         """Tell which release is served, since when, how good it is and what it takes."""
         return JSONResponse(_model(request.scope["served"], live))
 
     @app.get("/healthz", tags=[OPERATION])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """Tell that the process lives."""
         return {"status": "alive"}
 
     @app.get("/readyz", tags=[OPERATION], responses={503: {"description": "It is about to end."}})
-    def readyz(request: Request) -> dict[str, str]:
+    async def readyz(request: Request) -> dict[str, str]:
         """Tell whether requests should come here: a verified model is loaded, and the service is not about to end."""
         _check_ready(live)
         return {"status": "ready", "version": request.scope["served"].version}
 
     @app.get("/ping", tags=[MLFLOW])
     @app.get("/health", tags=[MLFLOW])
-    def ping() -> Response:
+    async def ping() -> Response:
         """Tell the same as /readyz, to SageMaker and MLflow's clients."""
         _check_ready(live)
         return Response("\n", media_type="application/json")
 
     @app.get("/version", tags=[MLFLOW], response_class=PlainTextResponse)
-    def version() -> str:
+    async def version() -> str:
         """Tell the version of this software; the model's is in every answer's header X-Model-Version."""
         return __version__
 
     @app.get("/v2", tags=[OPEN_INFERENCE])
-    def server() -> dict[str, Any]:
+    async def server() -> dict[str, Any]:
         """Tell about the server."""
         return inference.server()
 
     @app.get("/v2/health/live", tags=[OPEN_INFERENCE])
-    def live_v2() -> dict[str, bool]:
+    async def live_v2() -> dict[str, bool]:
         """Tell that the process lives."""
         return {"live": True}
 
     @app.get("/v2/health/ready", tags=[OPEN_INFERENCE])
-    def ready_v2() -> dict[str, bool]:
+    async def ready_v2() -> dict[str, bool]:
         """Tell the same as /readyz."""
         _check_ready(live)
         return {"live": True, "ready": True}
 
     @app.get("/v2/models/{name}", tags=[OPEN_INFERENCE])
     @app.get("/v2/models/{name}/versions/{version}", tags=[OPEN_INFERENCE])
-    def metadata(request: Request) -> dict[str, Any]:
+    async def metadata(request: Request) -> dict[str, Any]:
         """Tell the model's inputs and outputs."""
         return inference.metadata(request.scope["served"], request.path_params)
 
     @app.get("/v2/models/{name}/ready", tags=[OPEN_INFERENCE])
     @app.get("/v2/models/{name}/versions/{version}/ready", tags=[OPEN_INFERENCE])
-    def model_ready(request: Request) -> dict[str, Any]:
+    async def model_ready(request: Request) -> dict[str, Any]:
         """Tell whether this model, and this version, is served."""
         inference.check_path(request.scope["served"], request.path_params)
         _check_ready(live)
@@ -127,6 +128,7 @@ def _tell(app: FastAPI, live: Live) -> None:
 
 def _model(served: Served, live: Live) -> dict[str, Any]:
     manifest, pointer = served.manifest, served.pointer
+    polled = None if live.polled is None else datetime.fromtimestamp(live.polled, UTC)
     return {
         "name": served.name,
         "version": served.version,
@@ -138,7 +140,7 @@ def _model(served: Served, live: Live) -> dict[str, Any]:
         "since": pointer.since if pointer else None,
         "lineage": pointer.lineage if pointer else None,
         "stale": live.stale,
-        "polled": live.polled,
+        "polled": polled.isoformat(timespec="seconds") if polled else None,
         "trouble": live.trouble,
         "metrics": {name: figure.model_dump(mode="json") for name, figure in manifest.metrics.items()},
         "classes": {str(found): words for found, words in served.words.items()},

@@ -49,7 +49,7 @@ def invocations(served: Served, request: Request) -> Answer:
 
 
 def _json_rows(body: bytes) -> list[Any]:
-    document = decode(body)
+    document = decode(body, nan=None)  # which is how MLflow's own client sends what is not known
     forms = [name for name in _FORMS if isinstance(document, dict) and name in document]
     if len(forms) != 1:
         raise Problem(422, f"the body must be an object with one of {', '.join(_FORMS)}")
@@ -65,13 +65,13 @@ def _split(data: Any) -> list[Any]:
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
             raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=number)
-    return [_known(dict(zip(columns, row, strict=True))) for row in rows]
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _records(data: Any) -> list[Any]:
     if not isinstance(data, list):
         raise Problem(422, "the rows must be a list of objects")
-    return [_known(row) if isinstance(row, dict) else row for row in data]
+    return data
 
 
 def _inputs(data: Any) -> list[Any]:
@@ -80,12 +80,7 @@ def _inputs(data: Any) -> list[Any]:
         return _records([data] if isinstance(data, dict) else data)
     if len({len(value) if isinstance(value, list) else -1 for value in data.values()}) != 1:
         raise Problem(422, "inputs by column must be lists of one length")
-    return [_known(dict(zip(data, row, strict=True))) for row in zip(*data.values(), strict=True)]
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with null for NaN, which is how MLflow's own client sends what is not known."""
-    return {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124 - only a NaN does
+    return [dict(zip(data, row, strict=True)) for row in zip(*data.values(), strict=True)]
 
 
 _FORMS: dict[str, Callable[[Any], list[Any]]] = {
@@ -120,6 +115,6 @@ def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
     if column is not None and column.values is not None and text in column.values:
         return text
     try:
-        return float(text)
+        return text if "_" in text else float(text)  # Python takes 1_000 for a number, and tables do not mean it
     except ValueError:
         return text

@@ -27,14 +27,14 @@ class Live:
     Attributes:
         served: replaced whole by the watcher's thread; a request takes it once and keeps it.
         stale: the store could not be asked at the last attempt: what is served is the last good copy.
-        polled: when the store last answered, in seconds since 1970.
+        polled: when the store last answered, in seconds since 1970; None where there is no store to ask.
         trouble: why the newest release, or the store's answer, could not be taken; None where all is well.
         draining: the service is about to end and wants no more requests.
     """
 
     served: Served
     stale: bool = False
-    polled: float = field(default_factory=time.time)
+    polled: float | None = field(default_factory=time.time)
     trouble: str | None = None
     draining: bool = False
 
@@ -132,11 +132,12 @@ class Metrics(Collector):
         yield info
         epoch = served.pointer.epoch if served.pointer else 0
         yield GaugeMetricFamily("model_release_epoch", "The pointer's epoch; 0 where none is known.", epoch)
-        yield GaugeMetricFamily(
-            "model_release_stale_seconds",
-            "Since the store last answered. What is served may be as old as this, no older.",
-            max(0.0, time.time() - live.polled),
-        )
+        if live.polled is not None:
+            yield GaugeMetricFamily(
+                "model_release_stale_seconds",
+                "Since the store last answered. What is served may be as old as this, no older.",
+                max(0.0, time.time() - live.polled),
+            )
         yield GaugeMetricFamily(
             "model_release_trouble", "1 while the newest release could not be taken; see /model.", bool(live.trouble)
         )

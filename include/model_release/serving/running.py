@@ -13,11 +13,8 @@ from types import FrameType
 
 import uvicorn
 
-from model_release import layout, signing
-from model_release.client import Watcher
-from model_release.client.fetching import Progress
+from model_release import client, layout, signing
 from model_release.client.folder import CURRENT, Folder, checked_copy
-from model_release.client.pulling import Puller
 from model_release.metadata import Manifest
 from model_release.pointer import Pointer
 from model_release.serving.application import application
@@ -57,18 +54,17 @@ class Settings:
     drain: float = 2.0
 
 
-def serve_store(uri: str, to: Path, settings: Settings, progress: Progress | None = None) -> None:
+def serve_store(uri: str, to: Path, settings: Settings) -> None:
     """Pull what is live, serve it, and follow `latest` until the process is told to end.
 
     Raises:
         ModelReleaseError: what is live cannot be pulled, or cannot be served.
     """
     log_as_json()
-    puller = Puller(uri, to, trust=settings.trust, strict=settings.strict, progress=progress)
-    pulled = puller.pull()
+    pulled = client.pull(uri, to=to, trust=settings.trust, strict=settings.strict)
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=settings.allow_pickle)
     live = Live(served, stale=pulled.stale)
-    _run(live, settings, Watcher(uri, to, trust=settings.trust))
+    _run(live, settings, client.Watcher(uri, to, trust=settings.trust))
 
 
 def serve_folder(folder: Path, settings: Settings) -> None:
@@ -78,7 +74,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
         ModelReleaseError: it does not verify, or cannot be served.
     """
     log_as_json()
-    _run(Live(_released(folder, settings)), settings, None)
+    _run(Live(_released(folder, settings), polled=None), settings, None)
 
 
 def is_release(folder: Path) -> bool:
@@ -98,7 +94,7 @@ def _released(folder: Path, settings: Settings) -> Served:
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)
 
 
-def _run(live: Live, settings: Settings, watcher: Watcher | None) -> None:
+def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None:
     app = application(live, limit=settings.max_body)
     config = uvicorn.Config(
         app,
@@ -123,6 +119,7 @@ def _run(live: Live, settings: Settings, watcher: Watcher | None) -> None:
     finally:
         if following is not None:
             following.stop()
+            following.join(1.0)
 
 
 class _Server(uvicorn.Server):

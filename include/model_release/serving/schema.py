@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
@@ -107,8 +108,12 @@ class InputSchema:
         raise Problem(422, _takes(self.columns[field]), row=row, field=field)
 
 
-def decode(body: bytes) -> Any:
-    """Return a JSON document; NaN and Infinity, which are no JSON, as the floats that they mean.
+def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
+    """Return a JSON document; NaN and Infinity are no JSON, and become what refuses them by row and field.
+
+    Args:
+        body: the document.
+        nan: what NaN becomes.
 
     Raises:
         Problem: 400, it is no JSON.
@@ -118,7 +123,7 @@ def decode(body: bytes) -> Any:
     except (msgspec.DecodeError, RecursionError):
         pass
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=lambda name: nan if name == "NaN" else float(name))
     except (ValueError, RecursionError) as error:
         at = f": {error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise Problem(400, f"the body is not JSON{at}") from None

@@ -11,9 +11,11 @@ import threading
 import time
 from dataclasses import replace
 
+from prometheus_client import Counter
+
 from model_release.client import Pulled, Watcher
 from model_release.client.watching import pause
-from model_release.errors import ModelReleaseError, Retry
+from model_release.errors import Corrupt, ModelReleaseError, Refused, Retry
 from model_release.serving.live import Live, Metrics
 from model_release.serving.served import open_release
 
@@ -38,6 +40,7 @@ class Following(threading.Thread):
         self._metrics = metrics
         self._every = every
         self._allow_pickle = allow_pickle
+        self._latest = live.served.digest
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -51,7 +54,7 @@ class Following(threading.Thread):
             failures = 0 if self.step() else failures + 1
 
     def step(self) -> bool:
-        """Poll once, and take what became live; return whether all went well."""
+        """Poll once, and take what became live; return whether the store answered as it should."""
         live = self._live
         try:
             pulled = self._watcher.poll()
@@ -61,39 +64,42 @@ class Following(threading.Thread):
             log.warning("the store did not answer; %s is served on: %s", live.served.version, error)
             return False
         except Exception as error:
-            self._failed(error)
+            taken = isinstance(error, (Corrupt, Refused))
+            self._failed(error, self._metrics.failed_swaps if taken else self._metrics.failed_polls)
             return False
-        if pulled is None:
-            live.stale, live.polled = False, time.time()
-            return True
-        live.stale = pulled.stale
-        if pulled.stale:
+        if pulled is not None and pulled.stale:
             self._metrics.failed_polls.inc()
+            live.stale = True
             return False
-        live.polled = time.time()
+        live.stale, live.polled = False, time.time()
         try:
             self._take(pulled)
         except Exception as error:
-            self._failed(error)
+            self._failed(error, self._metrics.failed_swaps)
         return True
 
-    def _take(self, pulled: Pulled) -> None:
+    def _take(self, pulled: Pulled | None) -> None:
         live, before = self._live, self._live.served
-        if pulled.promised.sha256 == before.digest:  # such as a hold: the pointer changed, and not the model
-            live.served = replace(before, pointer=pulled.pointer)
-        else:
-            live.served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=self._allow_pickle)
-            self._metrics.swaps.inc()
-            log.info("swapped", extra={"from": before.version, "to": live.served.version})
-        live.trouble = None
+        if pulled is not None:
+            self._latest = pulled.promised.sha256
+            if self._latest == before.digest:  # such as a hold: the pointer changed, and not the model
+                live.served = replace(before, pointer=pulled.pointer)
+            else:
+                live.served = open_release(
+                    pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=self._allow_pickle
+                )
+                self._metrics.swaps.inc()
+                log.info("swapped", extra={"from": before.version, "to": live.served.version})
+        if self._latest == live.served.digest:
+            live.trouble = None
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, counter: Counter) -> None:
         live = self._live
-        self._metrics.failed_swaps.inc()
+        counter.inc()
         known = isinstance(error, ModelReleaseError)
         live.trouble = str(error) if known else type(error).__name__
         log.error(
-            "the newest release is not served, and %s is served on: %s",
+            "latest cannot be followed, and %s is served on: %s",
             live.served.version,
             live.trouble,
             exc_info=None if known else error,

@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from io import BufferedRandom
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,7 +43,7 @@ from model_release.stores.azure_errors import (
 )
 from model_release.stores.azure_fast import SHA256, AzureFast
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.faults import Asked, attempts, corrupt, may_repeat
+from model_release.stores.faults import Asked, attempts, clock, corrupt, may_repeat
 from model_release.stores.parts import hashed, new_file, side_by_side
 from model_release.stores.uris import parse_here
 from model_release.transfer import TransferSettings
@@ -249,14 +248,14 @@ class AzureStore:
 
     def now(self) -> datetime:
         """Return the store's own clock, from the date of an answer."""
-        dates: list[str] = []
+        dates: list[str | None] = []
 
         def note(answer: Any) -> None:
-            dates.append(answer.http_response.headers["Date"])
+            dates.append(answer.http_response.headers.get("Date"))
 
         with self._errors("", _READ) as tries:
             tries(self._container.get_blob_client(f"{self._prefix}clock").exists, raw_response_hook=note)
-        return parsedate_to_datetime(dates[-1])
+        return clock(dates[-1], self.uri)
 
     def _writing(self) -> dict[str, Any]:
         """What the settings add to every write."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
-from model_release.errors import Corrupt, OutcomeUnknown, StoreUnavailable
+from model_release.errors import Corrupt, OutcomeUnknown, Refused, StoreUnavailable
 from model_release.transfer import TransferSettings
 
 
@@ -70,6 +72,17 @@ def passing(fault: Fault, because: str, asked: Asked) -> OutcomeUnknown | StoreU
         where=asked.where,
         hint="try again later; check the endpoint, the network and the proxy",
     )
+
+
+def clock(date: str | None, uri: str) -> datetime:
+    """Return the time that an answer's header `Date` tells.
+
+    Raises:
+        Refused: it has none, as behind a proxy that drops it.
+    """
+    if date is None:
+        raise Refused("the store does not tell the time: its answers have no Date", where=uri)
+    return parsedate_to_datetime(date).astimezone(UTC)
 
 
 def corrupt(what: str, where: str) -> Corrupt:

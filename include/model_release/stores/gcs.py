@@ -32,7 +32,7 @@ from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.layout import check_key
 from model_release.stores import gcs_large
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.faults import Asked, corrupt, may_repeat
+from model_release.stores.faults import Asked, clock, corrupt, may_repeat
 from model_release.stores.gcs_errors import FAILURES, fault_of, status_of, translate, unauthenticated
 from model_release.stores.gcs_fast import Answer, FastReads
 from model_release.stores.parts import hashed, new_file, side_by_side
@@ -221,7 +221,7 @@ class GcsStore:
 
         with self._errors("", "storage.buckets.get") as tries:
             answer = self._retry(tries)(ask)()
-        return parsedate_to_datetime(answer.headers["Date"])
+        return clock(answer.headers.get("Date"), self.uri)
 
     def _receive(self, key: str, file: BufferedRandom) -> None:
         with self._errors(key, _READ) as tries:

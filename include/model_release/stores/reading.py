@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from model_release.errors import NotFound, UsageError
+from model_release.errors import Corrupt, NotFound, UsageError
 from model_release.layout import check_key
 from model_release.stores import folder_of, light, open_store
 from model_release.stores.base import Stored
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PART = 8 * 1024 * 1024
 """Bytes. What is larger is read in ranges of this size, several at once."""
+
+SMALL = 64 * 1024 * 1024
+"""Bytes that an object may have which is read whole into memory."""
 
 WORKERS = 8
 
@@ -168,6 +171,8 @@ class Reader:
             try:
                 options: Any = {"if_none_match": since.token} if since and since.token else {}
                 answer = obstore.get(self._quick, name, options=options)
+                if answer.meta["size"] > SMALL:
+                    raise Corrupt(f"is larger than {SMALL:,} bytes", where=f"{self.uri}/{key}")
                 body = bytes(answer.bytes())
                 return Stored(body, answer.meta["e_tag"] or "", answer.meta["last_modified"])
             except obstore.exceptions.NotModifiedError:

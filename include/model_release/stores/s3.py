@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -24,10 +23,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
-from model_release.errors import Refused, UsageError
+from model_release.errors import UsageError
 from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
-from model_release.stores.faults import Asked, attempts
+from model_release.stores.faults import Asked, attempts, clock
 from model_release.stores.parts import new_file
 from model_release.stores.s3_bodies import COPY_LIMIT, NEW, PART, READ, WRITE, Bodies, Json, base64_of, unless_there
 from model_release.stores.s3_errors import (
@@ -250,9 +249,7 @@ class S3Store:
                 raise
 
         date = self._ask("", "s3:ListBucket", head)["ResponseMetadata"]["HTTPHeaders"].get("date")
-        if date is None:
-            raise Refused("the store does not tell the time: its answers have no Date", where=self.uri)
-        return parsedate_to_datetime(date).astimezone(UTC)
+        return clock(date, self.uri)
 
     def _name(self, key: str) -> str:
         return self._root + check_key(key)

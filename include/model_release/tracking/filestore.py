@@ -40,9 +40,7 @@ def import_file_store(mlruns: Path, database: Path) -> list[str]:
             migrate(mlruns, uri, progress=False)
         except Exception as error:  # whatever a broken file makes MLflow, yaml or SQLAlchemy raise
             raise Corrupt(
-                f"MLflow's migration of the file store failed: {str(error)[:300]}",
-                where=str(mlruns),
-                hint="mend what it names, or move it away",
+                f"MLflow's migration of it failed: {str(error).splitlines()[0][:200]}", where=str(mlruns)
             ) from error
         experiments = MlflowClient(uri).search_experiments(view_type=ViewType.ALL)
     folders = {folder_of(each.artifact_location): each.experiment_id for each in experiments}

@@ -1,0 +1,26 @@
+#!/bin/bash
+# Builds the Dockerfile where no image can be pulled: on a stand-in of Airflow's base image that Debian's packages make,
+# with what the Dockerfile asks of it: uv, the user 50000 and its environment. Needs root, debootstrap, podman, buildah.
+#
+#   tests/team/build_image.sh [FOLDER]     # for what it leaves; some minutes, most of them for the lock
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+folder="${1:-$(mktemp -d)}"
+certificates=/etc/ssl/certs/ca-certificates.crt # this machine's, which may trust a proxy
+build=(buildah bud --isolation chroot --secret "id=uv,src=$folder/uv.toml" --volume "$certificates:$certificates:ro")
+
+[ -e "$folder/root/usr/bin/python3" ] || debootstrap --variant=minbase \
+  --include=python3,python3-venv,ca-certificates,libgomp1 bookworm "$folder/root"
+tar -C "$folder/root" -c . | podman import - localhost/debian-stand-in >/dev/null
+echo "native-tls = true" > "$folder/uv.toml"
+mkdir -p "$folder/empty"
+"${build[@]}" --tag localhost/airflow-stand-in --file - "$folder/empty" <<'BASE'
+FROM localhost/debian-stand-in
+RUN useradd --uid 50000 --gid 0 --create-home airflow && install --directory --owner=50000 /opt/airflow /opt/airflow/logs
+USER 50000
+RUN python3 -m venv /home/airflow/.local && /home/airflow/.local/bin/pip install --quiet --cert /etc/ssl/certs/ca-certificates.crt uv
+ENV VIRTUAL_ENV=/home/airflow/.local PATH=/home/airflow/.local/bin:$PATH AIRFLOW_HOME=/opt/airflow
+WORKDIR /opt/airflow
+BASE
+"${build[@]}" --build-arg BASE_IMAGE=localhost/airflow-stand-in --tag localhost/model-release-airflow .

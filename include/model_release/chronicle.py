@@ -176,7 +176,13 @@ class Chronicle:
 
     @property
     def _links(self) -> dict[str, str]:
-        return {"airflow.url": self.run.url} if self.run.url else {}
+        """What MLflow's own page shows of a run: by whom, from where; and the way there."""
+        shown = {"mlflow.user": self.run.by, "mlflow.source.type": "JOB"}
+        if self.run.dag_id:
+            shown["mlflow.source.name"] = self.run.dag_id
+        if self.run.url:
+            shown |= {"airflow.url": self.run.url, "mlflow.note.content": f"[The run in Airflow]({self.run.url})"}
+        return shown
 
     def _conclude(self, night: Mapping[str, str], candidates: Mapping[str, Mapping[str, str]]) -> None:
         where = self.spec.tracking

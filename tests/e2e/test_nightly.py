@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jsonschema
@@ -362,9 +363,13 @@ def test_mlflow_has_every_candidate_and_the_champion(team: Team, released: str) 
     experiment = team.mlflow.get_experiment_by_name("heart-disease")
     assert experiment is not None
     runs = {each.info.run_name: each for each in team.mlflow.search_runs([experiment.experiment_id])}
+    night = runs.pop(released)
+    assert (night.info.status, night.data.tags["verdict"]) == ("FINISHED", "accepted")
+    assert night.data.tags["airflow.url"].endswith(f"/dags/{HEART}/runs/{quote(released, safe='')}")
     assert set(runs) == set(QUICK)
     for each in runs.values():
         assert each.info.status == "FINISHED"
+        assert each.data.tags["mlflow.parentRunId"] == night.info.run_id
         assert {"recipe.estimator", "recipe.seed"} <= set(each.data.params)
         measured = {"accuracy", "precision", "recall", "f1", "roc_auc", "brier"}
         assert measured | {f"holdout_{name}" for name in measured} <= set(each.data.metrics)

@@ -78,7 +78,7 @@ def _binaries() -> Path:
     return max(found, key=lambda each: [int(number) for number in re.findall(r"\d+", each.parent.name)])
 
 
-def _unprivileged() -> list[str]:
+def _unprivileged() -> list[str | Path]:
     return ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
 

@@ -214,7 +214,7 @@ def compare(
                 used = servers[who].processor_seconds()
                 with wrk(urls[who], requests[number][who], clients=many, seconds=last) as told:
                     pass
-                told["processor"] = (servers[who].processor_seconds() - used) * 1e3 / told["requests"]
+                told["processor"] = (servers[who].processor_seconds() - used) * 1e3 / max(told["requests"], 1)
                 if told["failed"]:
                     raise RuntimeError(f"{who} failed {told['failed']} of {told['requests']} requests")
                 if turn:
@@ -304,13 +304,13 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     for case in cases:
         told = medians[case]
         who, rows, clients = case.split(" | ")
-        times = [told["requests"] / medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
+        theirs = [medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
         figures = (
             f"{told['requests']:,.1f}",
             f"{told['p50']:.2f}",
             f"{told['p99']:.2f}",
             f"{told['processor']:.3f}",
-            *(f"{each:,.1f}" for each in times),
+            *(f"{told['requests'] / each:,.1f}" if each else "none came" for each in theirs),
         )
         table.add_row(f"{int(rows):,}", clients, who, *figures)
     for who, size in memory.items():

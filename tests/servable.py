@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -29,7 +31,9 @@ def trained(which: float | str) -> Made:
     name = which if isinstance(which, str) else "logistic_regression"
     strong = candidate("LogisticRegression", C=which, max_iter=1000)
     recipe = reference.candidates[name] if isinstance(which, str) else strong
-    made = make(Path(mkdtemp(prefix="servable-")), f"model-{which}", card=False)
+    folder = mkdtemp(prefix="servable-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = make(Path(folder), f"model-{which}", card=False)
     for file in made.folder.iterdir():
         file.unlink()
     result = training.train(reference, name, recipe, frame, made.folder)

@@ -1,0 +1,18 @@
+"""What this package adds to Airflow's pages, as **Admin → Plugins** lists it. The declaration only.
+
+The button hangs on those tasks alone that have an MLflow run: the DAG files put it there, since a plugin could only
+hang it on every task of an operator, whoever's it is.
+"""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from model_release.airflow_glue.links import MlflowRun
+
+
+class ModelReleases(AirflowPlugin):
+    """The plugin."""
+
+    name = "model_releases"
+    operator_extra_links = [MlflowRun()]

@@ -27,6 +27,7 @@ RUN --mount=type=bind,from=wheel,source=/tmp/wheel,target=/tmp/wheel \
     uv pip install --no-cache --compile-bytecode --no-deps /tmp/wheel/*.whl
 COPY dags /opt/airflow/dags
 COPY plugins /opt/airflow/plugins
+COPY plugins /opt/airflow/plugins
 COPY include/models /opt/airflow/include/models
 COPY deploy/compose /opt/airflow/deploy/compose
 COPY deploy/helm/train-pod.yaml /opt/airflow/deploy/helm/train-pod.yaml

@@ -29,7 +29,7 @@ def images() -> dict[str, Image]:
         "model-release-airflow": Image(
             entrypoint=("airflow",),
             environment={"AIRFLOW_HOME": "/opt/airflow", **package},
-            files={f"/opt/airflow/{each}": each for each in ("dags", "include/models", "deploy/compose")},
+            files={f"/opt/airflow/{each}": each for each in ("dags", "plugins", "include/models", "deploy/compose")},
             folder="/opt/airflow",
             user="airflow",
         ),

@@ -27,9 +27,9 @@ if ! tool buildah images --quiet localhost/debian-python >/dev/null 2>&1; then
   tar -C "$work/base" -c . | tool podman import --quiet - localhost/debian-python:latest >/dev/null
   rm -rf "$work/base"
 fi
-tool buildah bud --isolation chroot --network host --format docker --build-arg BASE_IMAGE=localhost/debian-python \
-  --secret id=pip,src="${PIP_CONF:-/dev/null}" --ignorefile "$checkout/deploy/service/Dockerfile.dockerignore" \
-  -f "$checkout/deploy/service/Dockerfile" -t model-release-service "$checkout" >"$work/build.log" 2>&1 \
+tool buildah bud --isolation chroot --network host --format docker --target service \
+  --build-arg SERVICE_BASE_IMAGE=localhost/debian-python --secret id=pip,src="${PIP_CONF:-/dev/null}" \
+  --ignorefile "$checkout/.dockerignore" -t model-release-service "$checkout" >"$work/build.log" 2>&1 \
   || { tail -20 "$work/build.log" >&2; exit 1; }
 container=$(tool buildah from localhost/model-release-service)
 root=$(tool buildah mount "$container")

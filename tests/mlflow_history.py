@@ -25,7 +25,7 @@ def mlflow_at(uri: str) -> Iterator[Any]:
         try:
             yield mlflow
         finally:
-            mlflow.set_tracking_uri("")
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type] # not "", which is ./mlruns
             os.environ.clear()
             os.environ.update(before)
 

@@ -366,7 +366,7 @@ def test_killed_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert ended == 0
     sent = Counter(key for key in first + second + third if key.startswith("1/"))
     assert len(sent) == 120
-    assert sum(sent.values()) <= 120 + 2 * 16, "again only what was on its way"
+    assert sum(sent.values()) <= 120 + 2 * 32, "again only what was on its way, or not noted yet; beginning anew is 200"
     assert len(names(LocalStore(killed.bucket))) == 120
 
     ended, some = killed.run("pull", tmp_path / "there", at=70)

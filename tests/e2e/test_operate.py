@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,6 +80,8 @@ class Team:
             states = {each.task_id: each.state for each in self.airflow.rest.tasks(ASKING, run_id)}
             assert "failed" not in states.values(), states
             if states.get("approve") == "awaiting_input":
+                # Nobody answers faster than the executor notices that the task waits; one who did is asked again.
+                time.sleep(2)
                 return run_id, dict(self.airflow.rest.call("GET", self._question(run_id)))
         raise AssertionError(states)
 

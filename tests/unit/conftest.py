@@ -8,11 +8,27 @@ from typing import Any
 
 import pytest
 
-from model_release import loading
+from builders import make
+from cleveland import rows, spec
+from model_release import dataset, loading, training
+from model_release.metadata import Manifest
 from model_release.nightly import Nightly, Run
+from model_release.spec import Validation
 from model_release.specfile import load_spec
 from nights import SIMPLE, Nights
 from shipped import quick_spec
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """A real release of the reference model: its files and its manifest."""
+    folder = tmp_path_factory.mktemp("trained")
+    reference = spec(validation=Validation(folds=2, repeats=1))
+    frame, _ = rows()
+    name = "logistic_regression"
+    made = training.train(reference, name, reference.candidates[name], frame, folder)
+    draft = make(folder, "trained").draft
+    return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
 
 
 @pytest.fixture

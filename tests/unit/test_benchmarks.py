@@ -7,28 +7,35 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def test_the_stores_are_measured(tmp_path: Path) -> None:
-    kept = tmp_path / "seconds.json"
+def run(name: str, *options: str, kept: Path, seconds: int, env: Mapping[str, str] | None = None) -> tuple[str, Any]:
+    """Run a benchmark to its good end; return what it printed, and the JSON that it kept."""
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.stores", "--quick", "--store", "folder", "--json", str(kept)],
+        [sys.executable, "-m", f"benchmarks.{name}", *options, "--json", str(kept)],
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}", **(env or {})},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert "fastest peer / ours" in ran.stdout
-    assert "peak memory of ours" in ran.stdout
-    measured = json.loads(kept.read_text())["folder"]
+    return ran.stdout, json.loads(kept.read_text())
+
+
+def test_the_stores_are_measured(tmp_path: Path) -> None:
+    said, kept = run("stores", "--quick", "--store", "folder", kept=tmp_path / "kept.json", seconds=120)
+    assert "fastest peer / ours" in said
+    assert "peak memory of ours" in said
+    measured = kept["folder"]
     there = [each for each, program in (("cp -r", "cp"), ("rsync --fsync", "rsync")) if shutil.which(program)]
     assert set(measured) == {
         f"{tool} | {way} | {shape}"
@@ -40,70 +47,29 @@ def test_the_stores_are_measured(tmp_path: Path) -> None:
 
 
 def test_the_mirror_is_measured(tmp_path: Path) -> None:
-    kept = tmp_path / "seconds.json"
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.mlruns", "--quick", "--tool", "ours", "--json", str(kept)],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
+    _, kept = run("mlruns", "--quick", "--tool", "ours", kept=tmp_path / "kept.json", seconds=120)
     steps = ("first push", "nothing changed", "ten new runs", "pull")
-    assert set(json.loads(kept.read_text())) == {f"ours | {step}" for step in steps}
+    assert set(kept) == {f"ours | {step}" for step in steps}
 
 
 def test_gates_are_asked_about_what_is_known(tmp_path: Path) -> None:
-    kept = tmp_path / "shares.json"
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gate", "--rows", "300", "--nights", "2", "--jobs", "1", "--json", str(kept)],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "300 rows, 2 nights" in ran.stdout
-    found = json.loads(kept.read_text())["300"]
+    said, kept = run("gate", "--rows", "300", "--nights", "2", "--jobs", "1", kept=tmp_path / "kept.json", seconds=300)
+    assert "300 rows, 2 nights" in said
+    found = kept["300"]
     assert found["same recipe"]["brier"] == found["same recipe"]["apart"] == 0
     assert found["much worse"]["brier"] == -found["much better"]["brier"] > 0.04
     assert found["much worse"]["promoted"]["ours"] == 0
 
 
 def test_a_pull_is_measured_beside_others(tmp_path: Path) -> None:
-    kept = tmp_path / "seconds.json"
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.pull", "--runs", "1", "--polls", "--json", str(kept)],
-        cwd=CHECKOUT,
-        env={**os.environ, "PATH": "", "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert {"model-release pull", "huggingface_hub"} <= {*json.loads(kept.read_text())}
-    assert "not measured: s5cmd cp: " in ran.stdout
+    said, kept = run("pull", "--runs", "1", "--polls", kept=tmp_path / "kept.json", seconds=120, env={"PATH": ""})
+    assert {"model-release pull", "huggingface_hub"} <= {*kept}
+    assert "not measured: s5cmd cp: " in said
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="apt-get install wrk")
 def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: Path) -> None:
-    kept = tmp_path / "serving.json"
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", "--quick", "--json", str(kept)],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    measured = json.loads(kept.read_text())
+    _, measured = run("serving", "--quick", kept=tmp_path / "kept.json", seconds=300)
     assert set(measured["memory"]) == {"ours, /predict", "MLflow, ONNX", "MLflow, scikit-learn"}
     assert all(each["requests"] > 0 for each in measured["requests"].values())
     swapped = measured["swap"]

@@ -13,27 +13,13 @@ import onnx
 import pytest
 
 from builders import make
-from cleveland import rows, spec
-from model_release import dataset, loading, opening, training
+from model_release import loading, opening
 from model_release.documents import sha256_of
 from model_release.errors import Refused
 from model_release.golden import Golden
 from model_release.metadata import FileEntry, InputColumn, Manifest
-from model_release.spec import Validation
 
 PICKLES = ["best_model.pkl", "preprocessor.pkl", "golden.json"]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A real release of the reference model: its files and its manifest."""
-    folder = tmp_path_factory.mktemp("trained")
-    reference = spec(validation=Validation(folds=2, repeats=1))
-    frame, _ = rows()
-    name = "logistic_regression"
-    made = training.train(reference, name, reference.candidates[name], frame, folder)
-    draft = make(folder, "trained").draft
-    return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
 
 
 def release(folder: Path, manifest: Manifest, **bodies: bytes | None) -> tuple[Path, Manifest]:

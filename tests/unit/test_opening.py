@@ -7,28 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders import make
-from cleveland import rows, spec
-from model_release import dataset, opening, training
+from model_release import opening
 from model_release.errors import Corrupt, Refused, UsageError
 from model_release.golden import Golden
 from model_release.metadata import Manifest
 from model_release.opening import Form
-from model_release.spec import Validation
 
 FORMS: tuple[Form, ...] = ("onnx", "pickle")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A real release of the reference model: its files and its manifest."""
-    folder = tmp_path_factory.mktemp("trained")
-    reference = spec(validation=Validation(folds=2, repeats=1))
-    frame, _ = rows()
-    name = "logistic_regression"
-    made = training.train(reference, name, reference.candidates[name], frame, folder)
-    draft = make(folder, "trained").draft
-    return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -24,7 +24,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from model_release.specfile import SPECS_VARIABLE, load_spec
+from model_release.outline import SPECS_VARIABLE
+from model_release.specfile import load_spec
 from scripts import sessions
 from scripts.airflow_home import CHECKOUT, AirflowHome
 from scripts.local_airflow import LocalAirflow

@@ -16,7 +16,7 @@ from model_release.airflow_glue import (
     this_week,
     timetable,
 )
-from model_release.spec import Spec
+from model_release.outline import Outline
 
 DOC = """
 ### {title}: old releases and the remains of dead runs
@@ -35,7 +35,7 @@ why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log.
 """
 
 
-def housekeeping(spec: Spec) -> None:
+def housekeeping(spec: Outline) -> None:
     """Declare the DAG of one model."""
 
     @task(task_display_name="Prune")

@@ -17,7 +17,7 @@ from model_release.airflow_glue import (
     operate_params,
     readable_specs,
 )
-from model_release.spec import Spec
+from model_release.outline import Outline
 
 DOC = """
 ### {title}: roll back, promote, hold, quarantine
@@ -48,7 +48,7 @@ Owner: {owner}. Spec: `{spec}`.
 """
 
 
-def operate(spec: Spec) -> None:
+def operate(spec: Outline) -> None:
     """Declare the DAG of one model."""
     latest = latest_asset(spec)
 

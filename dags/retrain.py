@@ -26,7 +26,7 @@ from model_release.airflow_glue import (
     tonight,
     with_mlflow_link,
 )
-from model_release.spec import Spec
+from model_release.outline import Outline
 
 DOC = """
 ### {title}: retrained, judged, and released if it deserves it
@@ -58,7 +58,7 @@ APPROVAL = """\
 """
 
 
-def retrain(spec: Spec) -> None:
+def retrain(spec: Outline) -> None:
     """Declare the DAG of one model."""
     latest = latest_asset(spec)
 

@@ -1,10 +1,9 @@
-"""From a YAML file to a `Spec`, and where the files lie. Whatever is wrong is said with line, key and remedy."""
+"""From a YAML file to a `Spec`. Whatever is wrong is said with line, key and remedy."""
 
 from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -17,38 +16,7 @@ from model_release.errors import SpecError
 from model_release.spec import Spec
 from model_release.tracking_uri import without_credentials
 
-SPECS_VARIABLE = "MODEL_RELEASE_SPECS"
-"""Environment variable: a spec file, a folder of them, or several joined by the system's path separator."""
-
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def find_specs(beside: Path) -> list[Path]:
-    """Return the spec files that `MODEL_RELEASE_SPECS` names, else `include/models/*.yaml` next to the DAGs' folder.
-
-    Args:
-        beside: a DAG file.
-
-    Raises:
-        SpecError: the variable names something that is not there.
-    """
-    named = os.environ.get(SPECS_VARIABLE)
-    if not named:
-        return _in_folder(beside.resolve().parent.parent / "include" / "models")
-    found: list[Path] = []
-    for each in named.split(os.pathsep):
-        path = Path(each).expanduser()
-        if path.is_dir():
-            found += _in_folder(path)
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise SpecError(f"{SPECS_VARIABLE} names {each}, and there is no such file or folder")
-    return found
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
 
 
 def load_spec(path: Path) -> Spec:
@@ -58,8 +26,21 @@ def load_spec(path: Path) -> Spec:
         SpecError: one clear error with every fault of the file, each with its line and key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+    return parse_spec(content, path)
+
+
+def parse_spec(content: bytes, path: Path) -> Spec:
+    """Return the spec that a file holds, from what was read of it.
+
+    Raises:
+        SpecError: as `load_spec`.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
     try:
         loader = _Loader(text)

@@ -15,7 +15,7 @@ from model_release.errors import EXIT_USAGE, SpecError
 from model_release.gate import Choice
 from model_release.retention import Retention
 from model_release.spec import Estimator, Spec
-from model_release.specfile import SPECS_VARIABLE, find_specs, load_spec
+from model_release.specfile import load_spec
 
 MODELS = Path(model_release.__file__).parent.parent / "models"
 SHIPPED = sorted(MODELS.rglob("*.yaml"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from model_release.errors import SpecError, Stop
-from model_release.spec import Schedule, Spec
-from model_release.specfile import find_specs, load_spec
+from model_release.outline import Outline, Starts, outlines
 
 TRAIN_POD_VARIABLE = "MODEL_RELEASE_TRAIN_POD"
 """Environment variable: a file with what a pod that trains has beyond the others, for KubernetesExecutor."""
@@ -28,8 +26,8 @@ FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
 """Stops at once on what will never pass; everything else is retried as the DAG says."""
 
 
-def readable_specs(dag_file: str) -> Iterator[Spec]:
-    """Yield the spec of each model that can be read; `refuse_unreadable_specs` speaks of the others.
+def readable_specs(dag_file: str) -> Iterator[Outline]:
+    """Yield the outline of each model's spec that can be read; `refuse_unreadable_specs` speaks of the others.
 
     Where the file is parsed for one of its tasks, that task's model is enough.
 
@@ -37,11 +35,9 @@ def readable_specs(dag_file: str) -> Iterator[Spec]:
         dag_file: the caller's `__file__`; specs lie beside its bundle unless `MODEL_RELEASE_SPECS` says otherwise.
     """
     wanted = get_parsing_context().dag_id
-    for path in find_specs(Path(dag_file)):
-        with suppress(SpecError):
-            spec = load_spec(path)
-            if wanted is None or wanted.endswith(f"_{spec.identifier}"):
-                yield spec
+    for spec in outlines(Path(dag_file)):
+        if isinstance(spec, Outline) and (wanted is None or wanted.endswith(f"_{spec.identifier}")):
+            yield spec
 
 
 def refuse_unreadable_specs(dag_file: str) -> None:
@@ -50,24 +46,19 @@ def refuse_unreadable_specs(dag_file: str) -> None:
     Raises:
         SpecError: there are such specs.
     """
-    faults = []
-    for path in find_specs(Path(dag_file)):
-        try:
-            load_spec(path)
-        except SpecError as error:
-            faults.append(str(error))
+    faults = [str(each) for each in outlines(Path(dag_file)) if isinstance(each, SpecError)]
     if faults:
         raise SpecError("\n".join(faults))
 
 
-def timetable(schedule: Schedule | None) -> CronTriggerTimetable | None:
+def timetable(starts: Starts | None) -> CronTriggerTimetable | None:
     """Return when a DAG's runs start; None: only by hand."""
-    if schedule is None:
+    if starts is None:
         return None
-    return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone, interval=schedule.interval)
+    return CronTriggerTimetable(starts.cron, timezone=starts.timezone, interval=starts.interval)
 
 
-def latest_asset(spec: Spec) -> Model:
+def latest_asset(spec: Outline) -> Model:
     """Return the asset that stands for a model's `latest`. Its events carry version, epoch and digest."""
     return Model(name=spec.name, uri=f"x-model://{spec.name}/latest")
 

@@ -9,17 +9,17 @@ from datetime import timedelta
 
 from airflow.sdk import Param, XComArg
 
-from model_release.request import Action
-from model_release.spec import Spec
-from model_release.version import Bump
+from model_release.outline import Outline
 
 APPROVE, REJECT = "Approve", "Reject"
 """What a person may answer."""
 
 
-def retrain_params(spec: Spec) -> dict[str, Param]:
+def retrain_params(spec: Outline) -> dict[str, Param]:
     """Return the form of a manual run."""
-    names = list(spec.candidates)
+    from model_release.version import Bump
+
+    names = spec.candidates
     return {
         "as_of": Param(
             None,
@@ -77,6 +77,8 @@ def retrain_params(spec: Spec) -> dict[str, Param]:
 
 def operate_params() -> dict[str, Param]:
     """Return the form of an act on the releases."""
+    from model_release.request import Action
+
     return {
         "action": Param(
             type="string",
@@ -148,7 +150,7 @@ def housekeeping_params() -> dict[str, Param]:
     }
 
 
-def asked(spec: Spec, proposed: XComArg) -> XComArg:
+def asked(spec: Outline, proposed: XComArg) -> XComArg:
     """Declare the task that waits for a person's answer to what was proposed; return the answer.
 
     No answer in time is a rejection. Airflow takes one from the spec's `approvers` only.
@@ -164,8 +166,8 @@ def asked(spec: Spec, proposed: XComArg) -> XComArg:
         options=[APPROVE, REJECT],
         defaults=[REJECT],
         params={"comment": Param(None, type=["null", "string"], title="Comment", description="Kept with the answer.")},
-        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers.users] or None,
-        response_timeout=timedelta(hours=spec.approvers.hours),
+        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers] or None,
+        response_timeout=timedelta(hours=spec.hours_to_answer),
     )
     proposed >> ask
     return ask.output

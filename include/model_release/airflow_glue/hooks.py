@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from model_release.errors import UsageError
-from model_release.tracking_uri import Access
-from model_release.transfer import TransferSettings
 
 if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
     from model_release.signing import SigningKey
     from model_release.stores import Store
     from model_release.stores.uris import StoreUri
+    from model_release.tracking_uri import Access
+    from model_release.transfer import TransferSettings
 
 _OF_A_KEY = {"private_key", "certificates"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink, XComArg
 
-from model_release.spec import Spec
+from model_release.outline import Outline
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -26,9 +26,9 @@ class MlflowRun(BaseOperatorLink):
         return ti_key.xcom_pull(task_ids=ti_key.task_id, key=self.xcom_key) or ""
 
 
-def with_mlflow_link(spec: Spec, *tasks: XComArg) -> None:
+def with_mlflow_link(spec: Outline, *tasks: XComArg) -> None:
     """Put the button on tasks, where MLflow has pages to open."""
-    if spec.tracking is not None and spec.tracking.has_pages:
+    if spec.has_mlflow_pages:
         for each in tasks:
             for operator, _ in each.iter_references():
                 operator.operator_extra_links = (MlflowRun(),)

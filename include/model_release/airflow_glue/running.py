@@ -10,40 +10,41 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import Metadata, conf, get_current_context
-from airflow.sdk.definitions.asset import Model
+from airflow.sdk import conf, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.forms import APPROVE
 from model_release.airflow_glue.hooks import key_of_connection, mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import MlflowRun
 from model_release.errors import UsageError
-from model_release.layout import run_token
-from model_release.request import Action, Request
-from model_release.spec import Spec
-from model_release.version import Bump, Version
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, Metadata
+    from airflow.sdk.definitions.asset import Model
 
     from model_release.housekeeping import Housekeeping
     from model_release.nightly import Json, Nightly, Run
     from model_release.operating import Operation
+    from model_release.outline import Outline
+    from model_release.spec import Spec
 
 
-def tonight(spec: Spec) -> Nightly:
+def tonight(spec: Outline) -> Nightly:
     """Return the chain of the run whose task is running."""
     from model_release.nightly import Nightly
 
     context = get_current_context()
-    asked = _as_asked(_with_connections(spec), context["params"])
+    asked = _as_asked(_whole(spec), context["params"])
     return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
-def by_hand(spec: Spec) -> Operation:
+def by_hand(spec: Outline) -> Operation:
     """Return what the person asked for whose run's task is running."""
+    from model_release.layout import run_token
     from model_release.operating import Operation
     from model_release.places import Places
+    from model_release.request import Action, Request
+    from model_release.version import Version
 
     context = get_current_context()
     run, params = _known(context), context["params"]
@@ -58,19 +59,20 @@ def by_hand(spec: Spec) -> Operation:
         epoch=params["epoch"],
         overrule=params["overrule"],
     )
-    return Operation(Places.of(_with_connections(spec), open_through_hooks), request)
+    return Operation(Places.of(_whole(spec), open_through_hooks), request)
 
 
-def this_week(spec: Spec) -> Housekeeping:
+def this_week(spec: Outline) -> Housekeeping:
     """Return the round of housekeeping of the run whose task is running."""
     from model_release.housekeeping import Housekeeping
+    from model_release.layout import run_token
     from model_release.places import Places
 
     context = get_current_context()
-    run = _known(context)
+    run, whole = _known(context), _whole(spec)
     return Housekeeping(
-        Places.of(_with_connections(spec), open_through_hooks),
-        mlruns=lambda: open_through_hooks(spec.mlruns_uri(), spec.home.transfer),
+        Places.of(whole, open_through_hooks),
+        mlruns=lambda: open_through_hooks(whole.mlruns_uri(), whole.home.transfer),
         by=run.dag_id,
         operation=run_token(run.run_id),
         **{name: context["params"][name] for name in ("dry_run", "repair", "read_data")},
@@ -131,6 +133,8 @@ def announcing(latest: Model, announcement: Callable[[Json | None], Json | None]
     Raises:
         AirflowSkipException: they know already.
     """
+    from airflow.sdk import Metadata
+
     events = get_current_context()["inlet_events"][latest].ascending(False).limit(1)
     news = announcement(dict(events[0].extra or {}) if len(events) else None)
     if news is None:
@@ -145,6 +149,7 @@ def run_facts(context: Context) -> Run:
         UsageError: the trigger's conf has a key that no parameter has.
     """
     from model_release.nightly import Run
+    from model_release.version import Bump
 
     run, params = _known(context), context["params"]
     run_type = run.run_type.value  # str() of the enum that tasks see is its Python name
@@ -202,7 +207,11 @@ def _as_of(run: Any, asked: str | None) -> date:
     return moment.astimezone(UTC).date()
 
 
-def _with_connections(spec: Spec) -> Spec:
+def _whole(outline: Outline) -> Spec:
+    """The whole spec, whose MLflow is found by Airflow's connections."""
+    from model_release.specfile import load_spec
+
+    spec = load_spec(outline.path)
     if spec.tracking is None:
         return spec
     return spec.model_copy(update={"tracking": spec.tracking.reached_by(mlflow_at)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, task
-from airflow.sdk.definitions.param import ParamsDict
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
@@ -81,7 +80,7 @@ def housekeeping(spec: Outline) -> None:
 
     made = weekly()
     # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params = ParamsDict(housekeeping_params())
+    made.params.update(housekeeping_params())
 
 
 for each in readable_specs(__file__):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Metadata, dag, result, task
-from airflow.sdk.definitions.param import ParamsDict
 
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
@@ -94,7 +93,7 @@ def operate(spec: Outline) -> None:
 
     made = acts()
     # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params = ParamsDict(operate_params())
+    made.params.update(operate_params())
 
 
 for each in readable_specs(__file__):

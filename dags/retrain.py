@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Metadata, dag, result, task
-from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
@@ -177,7 +176,7 @@ def retrain(spec: Outline) -> None:
 
     made = nightly()
     # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params = ParamsDict(retrain_params(spec))
+    made.params.update(retrain_params(spec))
 
 
 for each in readable_specs(__file__):

@@ -1,6 +1,7 @@
 """What our DAG files cost Airflow's DAG processor, beside empty TaskFlow DAGs with as many tasks.
 
-With one spec, then with many; at last one of the many is broken, and must not take another model's DAG along.
+With one spec, then with many, and each time cold, when nothing of a spec is kept yet, and warm. At last one of the many
+is broken, and must not take another model's DAG along.
 Each parse is a process of its own, forked and read by Airflow's own code. Its processor time is what counts, in the
 median round: other work on the machine makes it wait, and waiting is not counted.
 
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model_release.outline import SPECS_VARIABLE
+from model_release.private_cache import CACHE_VARIABLE
 from model_release.specfile import load_spec
 from shipped import MODELS
 
@@ -57,7 +59,7 @@ for number in range({dags}):
 """
 
 
-def parsed(folder: Path, specs: Path, rounds: int, files: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def parsed(folder: Path, specs: Path, state: str, rounds: int, files: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Parse files in an Airflow of their own; return what `benchmarks.parsing` says of each, by the file's stem."""
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -65,9 +67,10 @@ def parsed(folder: Path, specs: Path, rounds: int, files: Sequence[Path]) -> dic
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
         SPECS_VARIABLE: str(specs),
+        CACHE_VARIABLE: str(folder / "cache"),
     }
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [sys.executable, "-m", "benchmarks.parsing", str(rounds), *map(str, files)]
+    command = [sys.executable, "-m", "benchmarks.parsing", state, str(rounds), *map(str, files)]
     ran = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False)  # noqa: S603
     if ran.returncode:
         raise RuntimeError(ran.stderr[-2000:])
@@ -109,9 +112,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="model-release-bench-") as name:
         folder = Path(name)
         one = many_specs(folder, 1)
-        tasks = {each: line["tasks"] for each, line in parsed(folder, one, 1, ours).items()}
+        tasks = {each: line["tasks"] for each, line in parsed(folder, one, "warm", 1, ours).items()}
         for count, turns, specs in ((1, rounds, one), (many, min(rounds, 2), many_specs(folder, many))):
-            found = parsed(folder, specs, turns, [*ours, *peers(folder, tasks, count)])
+            found = parsed(folder, specs, "warm", turns, [*ours, *peers(folder, tasks, count)])
+            found |= {f"cold_{name}": line for name, line in parsed(folder, specs, "cold", turns, ours).items()}
             kept[str(count)] = {each: line["seconds"] for each, line in found.items()}
             console.print(_table(count, turns, found))
         began = time.monotonic()
@@ -119,7 +123,7 @@ def main() -> None:
             load_spec(path)
         console.print(f"reading the {many:,} specs alone: {time.monotonic() - began:.2f} s")
         (specs / "model_00000.yaml").write_text("name: [")
-        found = parsed(folder, specs, 1, ours)
+        found = parsed(folder, specs, "warm", 1, ours)
         dags = sum(line["dags"] for line in found.values())
         errors = [f"{name}.py" for name, line in found.items() if line["errors"]]
         console.print(f"with one of {many:,} specs broken: {dags:,} DAGs, import errors of {', '.join(errors)}")
@@ -132,12 +136,12 @@ def _table(count: int, rounds: int, found: Mapping[str, Mapping[str, Any]]) -> T
         f"one parse with {count:,} spec{'s' if count > 1 else ''}: milliseconds of processor time, median of {rounds}"
     )
     table = Table(title=title, title_justify="left")
-    for head in ("DAG file", "DAGs", "tasks of each", "ours", "empty DAGs", "ours / empty"):
+    for head in ("DAG file", "DAGs", "tasks of each", "cold", "warm", "empty DAGs", "warm / empty"):
         table.add_column(head, justify="left" if head == "DAG file" else "right")
     for name in OURS:
-        line, peer = found[name], found[f"peer_{name}"]
-        own, other = (median(each["seconds"]) * 1000 for each in (line, peer))
-        figures = (f"{own:,.0f}", f"{other:,.0f}", f"{own / other:.2f}")
+        line = found[name]
+        cold, warm, peer = (median(found[each]["seconds"]) * 1000 for each in (f"cold_{name}", name, f"peer_{name}"))
+        figures = (f"{cold:,.0f}", f"{warm:,.0f}", f"{peer:,.0f}", f"{warm / peer:.2f}")
         table.add_row(f"{name}.py", f"{line['dags']:,}", str(line["tasks"]), *figures)
     return table
 

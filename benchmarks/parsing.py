@@ -1,6 +1,7 @@
-"""Parses DAG files as Airflow's DAG processor does: `python -m benchmarks.parsing ROUNDS FILE…`; JSON, one line a file.
+"""Parses DAG files as Airflow's DAG processor does: `python -m benchmarks.parsing warm|cold ROUNDS FILE…`.
 
-Each parse is a process of its own, forked from one that has imported Airflow, and ends with the DAGs serialized.
+Each parse is a process of its own, forked from one that has imported Airflow, and ends with the DAGs serialized. Cold:
+`MODEL_RELEASE_CACHE` is emptied before each. Prints JSON, one line a file.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import os
 import resource
 import selectors
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from uuid import uuid4
 
 import structlog
 from airflow.dag_processing.processor import DagFileParsingResult, DagFileProcessorProcess
+
+from model_release.private_cache import CACHE_VARIABLE
 
 
 def parse(file: Path) -> tuple[float, DagFileParsingResult]:
@@ -49,7 +53,7 @@ def parse(file: Path) -> tuple[float, DagFileParsingResult]:
     return seconds, process.parsing_result
 
 
-def main(rounds: int, files: list[Path]) -> None:
+def main(state: str, rounds: int, files: list[Path]) -> None:
     """Parse every file in each round, and print what was measured."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     told: dict[Path, dict[str, Any]] = {file: {"file": str(file), "seconds": []} for file in files}
@@ -57,6 +61,8 @@ def main(rounds: int, files: list[Path]) -> None:
         parse(file)  # so that what the file asks Airflow for is imported here, as in a processor that stands
     for _ in range(rounds):
         for file in files:
+            if state == "cold":
+                shutil.rmtree(os.environ[CACHE_VARIABLE])
             seconds, result = parse(file)
             told[file]["seconds"].append(seconds)
             tasks = [len(each.data["dag"]["tasks"]) for each in result.serialized_dags]
@@ -66,4 +72,4 @@ def main(rounds: int, files: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), [Path(each) for each in sys.argv[2:]])
+    main(sys.argv[1], int(sys.argv[2]), [Path(each) for each in sys.argv[3:]])

@@ -116,7 +116,8 @@ def test_fifty_runs_at_once_get_fifty_numbers(store: LocalStore, tmp_path: Path)
 
 @pytest.mark.parametrize("live", [True, False])
 def test_the_search_for_a_number_does_not_grow_with_the_numbers_taken(tmp_path: Path, live: bool) -> None:
-    first, then = {}, {}
+    first: dict[int, int] = {}
+    then: dict[int, int] = {}
     for many in (20, 2000):
         home = MemoryStore()
         chain = Chain(home)

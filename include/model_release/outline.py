@@ -37,6 +37,7 @@ _CODE = (
     "retention",
     "spec",
     "specfile",
+    "spelling",
     "tracking_uri",
     "transfer",
     "version",

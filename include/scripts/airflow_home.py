@@ -33,7 +33,7 @@ class AirflowHome:
     """The folders of one local Airflow.
 
     Attributes:
-        var: the folder that holds all it leaves: `airflow/`, `mlflow/` and `store/`. Absolute.
+        var: the folder that holds all it leaves: `airflow/`, `mlflow/`, `store/` and `cache/`. Absolute.
         dags: the folder of DAG files.
         plugins: the folder of plugins; it need not exist.
         extra: environment variables that win over every setting made here.
@@ -163,6 +163,7 @@ class AirflowHome:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_TRACKING_URI": self._mlflow_uri,
             "MODEL_RELEASE_STORE": f"file://{self.store}",
+            "MODEL_RELEASE_CACHE": str(self.var / "cache"),
             **self.extra,
         }
 

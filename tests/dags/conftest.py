@@ -26,6 +26,7 @@ os.environ.update(  # before the first import of airflow, which reads it once
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+    MODEL_RELEASE_CACHE=str(HOME / "cache"),
 )
 
 

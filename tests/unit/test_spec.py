@@ -73,23 +73,6 @@ def test_shipped_spec_is_sound(path: Path) -> None:
     assert spec.gate.cross_validation.configured() | spec.gate.holdout.configured()
 
 
-def test_shipped_specs_are_found_next_to_the_dags(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SPECS_VARIABLE, raising=False)
-    found = find_specs(MODELS.parent.parent / "dags" / "retrain.py")
-    assert [path.name for path in found] == ["heart_disease.yaml", "heart_disease_four_sites.yaml"]
-
-
-def test_named_specs_are_found(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = write(SOUND)
-    monkeypatch.setenv(SPECS_VARIABLE, str(path))
-    assert find_specs(tmp_path) == [path]
-    monkeypatch.setenv(SPECS_VARIABLE, str(tmp_path))
-    assert find_specs(tmp_path) == [path]
-    monkeypatch.setenv(SPECS_VARIABLE, str(tmp_path / "elsewhere"))
-    with pytest.raises(SpecError, match="elsewhere"):
-        find_specs(tmp_path)
-
-
 def test_defaults(write: Write) -> None:
     spec = load_spec(write(SOUND))
     assert spec.candidates["simple"].estimator is Estimator.LOGISTIC_REGRESSION

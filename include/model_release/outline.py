@@ -201,7 +201,7 @@ def _needed(spec: Spec) -> dict[str, Any]:
 
 
 def _starts(schedule: Schedule | None) -> Starts | None:
-    return schedule and Starts(schedule.cron, schedule.timezone, schedule.interval_hours)
+    return None if schedule is None else Starts(schedule.cron, schedule.timezone, schedule.interval_hours)
 
 
 def _key(content: bytes, code: str) -> str:

@@ -83,6 +83,8 @@ def mlflow_at(connection_id: str) -> Access:
     """
     from airflow.sdk import Connection
 
+    from model_release.tracking_uri import Access
+
     found = Connection.get(connection_id)
     where = f"connection {connection_id}"
     if not found.host:

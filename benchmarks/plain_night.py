@@ -37,6 +37,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
         from model_release.gate import choose, judge
         from model_release.specfile import load_spec
         from model_release.stores import open_store
+        from model_release.trained import CARD_FILE, PREDICTIONS_FILE
     today = datetime.now(UTC).date()
     with timed("ingest"):
         spec = load_spec(spec_file)
@@ -63,12 +64,12 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
                 evaluation=measured,
                 decision=decision,
                 trained=best,
-                predictions=pd.read_parquet(folder / training.PREDICTIONS_FILE),
+                predictions=pd.read_parquet(folder / PREDICTIONS_FILE),
                 frame=frame,
                 snapshot_fingerprint=snapshot.fingerprint,
                 as_of=today,
             )
-            (folder / training.CARD_FILE).write_bytes(card)
+            (folder / CARD_FILE).write_bytes(card)
         with timed("upload"):
             shutil.copytree(folder, target / "v1.0.0")
     return {**seconds, "all": time.monotonic() - BEGAN}

@@ -14,7 +14,7 @@ from model_release import evaluation, training
 from model_release.gate import Choice, Decision, Evaluation, GatePolicy, Metric, choose, judge
 from model_release.metadata import DatasetFacts, Manifest, RunFacts
 from model_release.spec import Candidate, Spec
-from model_release.training import Trained
+from model_release.trained import Trained
 from model_release.version import Version
 
 RECIPES = {

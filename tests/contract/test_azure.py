@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import time
 import tracemalloc
@@ -14,7 +15,13 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.storage.blob import BlobServiceClient, ContainerClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerClient,
+    ContainerSasPermissions,
+    ContentSettings,
+    generate_container_sas,
+)
 
 from contract.test_store import TestStore as Suite
 from emulators.azurite import ACCOUNT, KEY, azurite, connection_string
@@ -32,7 +39,7 @@ from model_release.errors import (
     UsageError,
 )
 from model_release.release.once import create_once
-from model_release.stores.azure import PART, AzureStore, open_default
+from model_release.stores.azure import PART, SHA256_OF_PARTS, AzureStore, open_default
 from model_release.stores.azure_fast import _signing
 from model_release.stores.base import NO_STORE, Lost, Won
 from model_release.transfer import TransferSettings
@@ -227,17 +234,24 @@ def test_memory_does_not_grow_with_the_file(any_store: AzureStore, tmp_path: Pat
     assert peaks[1] < 1.2 * peaks[0]
 
 
-def test_a_damaged_or_cut_download(store: AzureStore, proxy: Proxy, big: Path, tmp_path: Path) -> None:
+def test_a_damaged_or_cut_download(
+    store: AzureStore, proxy: Proxy, big: Path, tmp_path: Path, raw: ContainerClient
+) -> None:
     store.create("key", b"precious bytes")
     store.upload("big", big)
+    md5 = hashlib.md5(big.read_bytes(), usedforsecurity=False).digest()
+    raw.upload_blob(f"{PREFIX}/other", big.read_bytes(), content_settings=ContentSettings(content_md5=bytearray(md5)))
+    store.download("other", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == big.read_bytes(), "a blob of another tool"
     proxy.spoil = lambda _, answer: answer.replace(b"precious", b"spoiled!")
     with pytest.raises(Corrupt, match="checksum"):
         store.get("key")
     with pytest.raises(Corrupt, match="checksum"):
         store.download("key", tmp_path / "target")
     proxy.spoil = lambda _, answer: answer.replace(b"and a little more", b"and a little less")
-    with pytest.raises(Corrupt, match="checksum"):
-        store.download("big", tmp_path / "target")
+    for large in ("big", "other"):
+        with pytest.raises(Corrupt, match="checksum"):
+            store.download(large, tmp_path / "target")
     proxy.spoil = lambda request, answer: None if b"-ms-range" in request and answer.find(b"HTTP/1.1") else answer
     with pytest.raises(StoreUnavailable):
         store.download("big", tmp_path / "target")
@@ -433,14 +447,12 @@ def test_settings_reach_the_service(server: Server, container: str, raw: Contain
         blob = raw.get_blob_client(f"{PREFIX}/{name}")
         assert blob.get_blob_tags() == {"team": "heart"}, name
         assert blob.get_blob_properties().blob_tier == "Cool", name
-    pointer, copy = (
-        raw.get_blob_client(f"{PREFIX}/{name}").get_blob_properties().content_settings
-        for name in ("key", "latest/file")
-    )
-    assert (pointer.content_type, pointer.cache_control) == ("application/json", NO_STORE)
-    assert (copy.content_type, copy.cache_control) == ("text/html", NO_STORE)
+    pointer, copy = (raw.get_blob_client(f"{PREFIX}/{name}").get_blob_properties() for name in ("key", "latest/file"))
+    for found, content_type in ((pointer, "application/json"), (copy, "text/html")):
+        assert found.content_settings.content_type == content_type
+        assert found.content_settings.cache_control == NO_STORE
+    assert SHA256_OF_PARTS in copy.metadata, "a copy keeps the checksum"
     store.download("latest/file", tmp_path / "target")
-    assert copy.content_md5, "a copy keeps the checksum of the whole"
     for wrong in (
         TransferSettings(sse="AES256"),
         TransferSettings(kms_key="k"),

@@ -9,7 +9,6 @@ client is mirrored, and what its answers promise about their bytes: `s3_fast`, `
 from __future__ import annotations
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -19,13 +18,12 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
+from model_release.stores.forks import forked
+
 if TYPE_CHECKING:
     from obstore import GetResult
 
 T = TypeVar("T")
-
-_PROCESS = os.getpid()
-"""obstore's threads do not follow a fork."""
 
 
 class Fast(ABC):
@@ -83,7 +81,7 @@ class Fast(ABC):
 
     def _ask(self, request: Callable[[ObjectStore], T]) -> T | None:
         """Send one request; None where it failed. After a fault of the service the SDK gets all further ones."""
-        requests = self._requests if os.getpid() == _PROCESS else None
+        requests = None if forked() else self._requests
         if requests is None:
             return None
         try:

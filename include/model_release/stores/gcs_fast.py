@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 import requests
@@ -42,6 +43,7 @@ class FastReads:
     def __init__(self, session: Any, endpoint: str, timeouts: tuple[float, float], *, workers: int) -> None:
         self._session = session
         self._endpoint = endpoint
+        self._host = "{0.scheme}://{0.netloc}".format(urlsplit(endpoint))
         self._timeouts = urllib3.Timeout(*timeouts)
         self._workers = workers
 
@@ -56,8 +58,14 @@ class FastReads:
             return None
         sent = dict(headers)
         self._session.credentials.before_request(self._refreshing, "GET", url, sent)
-        answer = self._pool.request(
-            "GET", url, headers=sent, timeout=self._timeouts, retries=False, redirect=False, preload_content=False
+        answer = self._pool.urlopen(
+            "GET",
+            url.removeprefix(self._host),
+            headers=sent,
+            timeout=self._timeouts,
+            retries=False,
+            redirect=False,
+            preload_content=False,
         )
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
             return Answer(answer.headers, answer.read())
@@ -69,7 +77,7 @@ class FastReads:
         raise api.from_http_response(told)  # type: ignore[no-untyped-call]
 
     @cached_property
-    def _pool(self) -> urllib3.PoolManager | None:
+    def _pool(self) -> urllib3.HTTPConnectionPool | None:
         found = self._session.merge_environment_settings(self._endpoint, {}, None, None, None)
         mirrored = (
             type(self._session.get_adapter(self._endpoint)) is requests.adapters.HTTPAdapter
@@ -80,7 +88,7 @@ class FastReads:
         if not mirrored:
             return None
         authorities = certifi.where() if found["verify"] is True else found["verify"]
-        return urllib3.PoolManager(maxsize=self._workers, ca_certs=authorities)
+        return urllib3.PoolManager(maxsize=self._workers, ca_certs=authorities).connection_from_url(self._host)
 
     @cached_property
     def _refreshing(self) -> Request:

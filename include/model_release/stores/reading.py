@@ -8,7 +8,6 @@ Only obstore's synchronous calls are used: its asynchronous ones were seen to ab
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from model_release.errors import Corrupt, NotFound, UsageError
 from model_release.layout import check_key
 from model_release.stores import folder_of, light, open_store
 from model_release.stores.base import Stored
+from model_release.stores.forks import forked
 from model_release.stores.local import LocalStore
 from model_release.stores.uris import parse_here
 
@@ -42,9 +42,6 @@ WORKERS = 8
 _CHUNK = 256 * 1024
 _MISSES = 3
 """How often the SDK may have an answer where obstore had none, before it alone is asked."""
-
-_PROCESS = os.getpid()
-"""obstore's threads do not follow a fork."""
 
 _CLOUDS = {"s3": ("s3", light.s3), "gs": ("gcs", light.gcs), "wasb": ("azure", light.azure)}
 
@@ -183,13 +180,15 @@ class Reader:
         if missed:
             self._misses += 1
             if self._misses == _MISSES:
-                self._quick = None
+                self._requests = None
         return found
 
-    @cached_property
+    @property
     def _quick(self) -> ObjectStore | None:
-        if os.getpid() != _PROCESS:
-            return None
+        return None if forked() else self._requests
+
+    @cached_property
+    def _requests(self) -> ObjectStore | None:
         try:
             return self._open_quick() or getattr(self._careful, "quick", None)
         except ImportError:

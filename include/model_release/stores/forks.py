@@ -1,0 +1,12 @@
+"""Whether obstore may be asked: its threads do not follow a fork, and a request there waits for them for ever."""
+
+from __future__ import annotations
+
+import os
+
+_PROCESS = os.getpid()
+
+
+def forked() -> bool:
+    """Whether this process is a fork of the one that has imported this module."""
+    return os.getpid() != _PROCESS

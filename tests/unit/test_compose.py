@@ -84,7 +84,7 @@ def test_who_asks_s3_goes_where_it_was_told_with_the_key_it_was_given(
 def test_what_asks_google_takes_an_empty_endpoint_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     resolved = services_of(resolve(variables={"STORAGE_EMULATOR_HOST": ""}))
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", resolved["airflow-worker-1"].environment["STORAGE_EMULATOR_HOST"])
-    client = storage.Client(project="any", credentials=AnonymousCredentials())
+    client = storage.Client(project="any", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     assert client.api_endpoint == "https://storage.googleapis.com"
 
 

@@ -2,7 +2,7 @@
 
 Requests are counted on the wire between the verbs and SeaweedFS; beside them stand the seconds, through the same wire.
 Where each version before went live, as they do in most histories, the next number is next to the live one. Where a hold
-has kept them all from it, the number is searched for from the version that is live: the worst case.
+has kept them all from it, the number is searched for from the one that the release before has noted: the worst case.
 
     PYTHONPATH=include:tests python -m benchmarks.growth
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -84,10 +85,10 @@ def store_at(url: str, bucket: str) -> Iterator[tuple[S3Store, Wire]]:
         yield S3Store(sdk, bucket, "heart-disease-models"), wire
 
 
-def old_versions(home: Store, made: Made, *, many: int, live: bool) -> int | None:
+def old_versions(home: Store, made: Made, held: Made, *, many: int, live: bool) -> int | None:
     """Put `many` versions there, mostly claims alone; return `since` of the live one, the last or the first."""
     chain, draft = Chain(home), made.draft
-    numbers = [Version(1, minor, 0) for minor in range(many)]
+    numbers = [Version(1, minor, 0) for minor in range(many if live else many - 1)]
     since = None if live else _since(chain.release(made))
     with ThreadPoolExecutor(8) as pool:
         claims = [Claim(run=made.run, metadata=draft.model_copy(update={"version": each})) for each in numbers]
@@ -96,6 +97,8 @@ def old_versions(home: Store, made: Made, *, many: int, live: bool) -> int | Non
     if live:  # so that this release takes the last of them
         home.create(layout.version_of(draft.fingerprint), Became(version=numbers[-1]).to_bytes())
         since = _since(chain.release(made))
+    else:  # the last of those that are held back finds its number as each of them did
+        chain.publish(held)
     return since
 
 
@@ -151,7 +154,7 @@ class Cost:
 
 def main() -> None:
     """Count, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.requests", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     sizes = [10, 100, 1_000, 10_000]
     parser.add_argument("--versions", type=int, nargs="+", default=sizes, help="versions that are there already")
     parser.add_argument("--quick", action="store_true", help="10 versions only: whether it works")
@@ -168,12 +171,12 @@ def main() -> None:
         cases = [(many, history) for history in HISTORIES for many in counts]
         for turn, (many, history) in enumerate(progress.track(cases, description="releasing")):
             folder = Path(name)
-            old, new = (make(folder, f"{which}-{turn}", model=b"m" * 700_000) for which in ("old", "new"))
+            old, held, new = (make(folder, f"{each}-{turn}", model=b"m" * 700_000) for each in ("old", "held", "new"))
             with (
                 store_at(server.url, f"home-{turn}") as (home, at_home),
                 store_at(server.url, f"other-{turn}") as (follower, there),
             ):
-                since = old_versions(home, old, many=many, live=history == HISTORIES[0])
+                since = old_versions(home, old, held, many=many, live=history == HISTORIES[0])
                 follow(home, follower)
                 refresh_latest(follower)
                 both, reading = Cost(at_home, there), Cost(at_home)
@@ -185,7 +188,7 @@ def main() -> None:
                 if pulled.version != claim.metadata.version:
                     raise RuntimeError(f"{pulled.version} was pulled")
                 table.add_row(*row, *both.cells, *reading.cells)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """A night's learning in one plain script: `python -m benchmarks.plain_night SPEC FOLDER`; JSON: seconds of each step.
 
 Rows are read and checked, every candidate is fitted, cross-validated and exported, they are compared and judged, the
-best one gets its card, and its files go to a folder. No Airflow, no MLflow, and nothing that makes a release safe: no
-staging, no claim, no second reading, no pointer.
+best one gets its card, and its files go to a folder. What MLflow is told of them, by the same calls as in a night, is a
+step of its own. No Airflow, and nothing that makes a release safe: no staging, no claim, no clean process, no second
+reading, no pointer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 BEGAN = time.monotonic()
+MLFLOW = "MLflow"
 
 
 def night(spec_file: Path, target: Path) -> dict[str, float]:
@@ -34,22 +36,33 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
         import pandas as pd
 
         from model_release import dataset, evaluation, report, training
+        from model_release.chronicle import Chronicle
         from model_release.gate import choose, judge
+        from model_release.nightly import Run
         from model_release.specfile import load_spec
         from model_release.stores import open_store
+        from model_release.trained import CARD_FILE, PREDICTIONS_FILE
     today = datetime.now(UTC).date()
     with timed("ingest"):
         spec = load_spec(spec_file)
         data = open_store((target / "data").as_uri())
         snapshot = dataset.ingest(spec, source=open_store(spec.source_uri()), data=data, as_of=today)
         frame = dataset.load(spec, snapshot, data=data)
+    chronicle = Chronicle(spec, Run(run_id=target.name, as_of=today, by="the script"))
+    with timed(MLFLOW):
+        chronicle.begin(snapshot=snapshot.fingerprint, fingerprint=target.name)
     with tempfile.TemporaryDirectory() as scratch:
         folders = {name: Path(scratch, name) for name in spec.candidates}
         trained = []
         for name, candidate in spec.candidates.items():
             folders[name].mkdir()
             with timed(f"train [{name}]"):
-                trained.append(training.train(spec, name, candidate, frame, folders[name]))
+                made = training.train(spec, name, candidate, frame, folders[name])
+            with timed(MLFLOW):
+                made, _ = chronicle.candidate(
+                    made, folder=folders[name], frame=frame, snapshot=snapshot, fingerprint=target.name
+                )
+            trained.append(made)
         with timed("evaluate"):
             measured = evaluation.evaluate(
                 spec, trained, frame, snapshot_fingerprint=snapshot.fingerprint, champion=None
@@ -63,12 +76,14 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
                 evaluation=measured,
                 decision=decision,
                 trained=best,
-                predictions=pd.read_parquet(folder / training.PREDICTIONS_FILE),
+                predictions=pd.read_parquet(folder / PREDICTIONS_FILE),
                 frame=frame,
                 snapshot_fingerprint=snapshot.fingerprint,
                 as_of=today,
             )
-            (folder / training.CARD_FILE).write_bytes(card)
+            (folder / CARD_FILE).write_bytes(card)
+        with timed(MLFLOW):
+            chronicle.challenger(best, card)
         with timed("upload"):
             shutil.copytree(folder, target / "v1.0.0")
     return {**seconds, "all": time.monotonic() - BEGAN}

@@ -18,7 +18,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from benchmarks.stores import environment, run
 from builders import Chain, Made, make
 from emulators.azurite import ACCOUNT
 from emulators.proxy import proxied
+from emulators.served import served
 from model_release import client
 from model_release.documents import sha256_of
 from model_release.stores import open_store
@@ -99,12 +99,8 @@ def hub(folder: Path) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(Handler) as url:
+        yield url
 
 
 def tools(place: Place, installed: str | None) -> Mapping[str, Callable[[Path], list[list[str]]]]:

@@ -77,7 +77,7 @@ def _one(folder: Path, number: int) -> dict[str, list[float]]:
 
     import cleveland
     from model_release import report, tracking
-    from model_release.training import PREDICTIONS_FILE, Trained
+    from model_release.trained import PREDICTIONS_FILE, Trained
 
     os.chdir(folder)  # the tutorial's artifacts go to wherever a process happens to be
     where, (frame, snapshot) = _where(folder), cleveland.rows()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
+
+from emulators.served import served
 
 
 @dataclass
@@ -94,10 +95,6 @@ def shop(folder: Path) -> Iterator[Shop]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep a test's output clean."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        counted.url = f"http://127.0.0.1:{server.server_port}/models"
+    with served(Handler) as url:
+        counted.url = f"{url}/models"
         yield counted
-        server.shutdown()
-        thread.join()

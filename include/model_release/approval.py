@@ -7,7 +7,7 @@ from model_release.gate import Interval, Metric, corrected_interval
 from model_release.metadata import Manifest
 from model_release.pointer import Pointer
 from model_release.release.decisions import DecisionRecord
-from model_release.training import CARD_FILE
+from model_release.trained import CARD_FILE
 
 
 def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, *, home: str) -> dict[str, str]:

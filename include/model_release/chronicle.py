@@ -16,13 +16,13 @@ from model_release.errors import ModelReleaseError
 from model_release.metadata import Manifest, TrackedRun
 from model_release.places import MLFLOW_LAGS
 from model_release.spec import Spec
+from model_release.trained import CARD_FILE, PREDICTIONS_FILE, Trained
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from model_release.dataset import Snapshot
     from model_release.nightly import Run
-    from model_release.training import Trained
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,6 @@ class Chronicle:
         import pandas as pd
 
         from model_release import report, tracking
-        from model_release.training import PREDICTIONS_FILE
 
         figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), frame)
         tracked = tracking.log_candidate(
@@ -106,7 +105,6 @@ class Chronicle:
         if where is None or tracked is None:
             return None
         from model_release import report, tracking
-        from model_release.training import CARD_FILE
 
         files = {CARD_FILE: card, **_figures(report.figures(card))}
         self._softly(lambda: tracking.attach(where, tracked, files))

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import pandas as pd
 from pydantic import ValidationError
 
-from model_release.dataset import TARGET
+from model_release.dataset import TARGET, Positions, rows_apart
 from model_release.gate import Champion, Choice, Decision, Drift, Evaluation, Metric, Scores
 from model_release.metadata import Manifest, Measured
 from model_release.spec import Candidate, Spec
-from model_release.training import Positions, Trained, cross_validate, rows_apart
+from model_release.trained import Trained
 
 
 def evaluate(
@@ -125,6 +125,8 @@ def _scores_of(
 ) -> Scores:
     if twin is not None:
         return twin.scores
+    from model_release.training import cross_validate  # on most nights a candidate has the champion's recipe
+
     folds, _ = cross_validate(recipe, spec.dataset, frame, training_rows, spec.validation)
     return Scores(folds=folds)
 

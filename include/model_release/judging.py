@@ -8,6 +8,7 @@ nothing to judge on most nights, so data, models and plots are imported where th
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ from model_release.release.numbers import became
 from model_release.release.promote import Promotion, is_live, promote
 from model_release.release.publish import recall, stage
 from model_release.spec import Spec
+from model_release.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.version import FIRST
 
 if TYPE_CHECKING:
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from model_release.chronicle import Chronicle
     from model_release.nightly import Run
     from model_release.stores import Store
-    from model_release.training import Trained
 
 JUDGEMENTS = 5
 """How often one run is judged again because another version became live meanwhile."""
@@ -87,8 +88,6 @@ class Bench:
     @cached_property
     def trained(self) -> dict[str, Trained]:
         """What each candidate's training left, in the spec's order."""
-        from model_release.training import Trained
-
         digests = self.facts["trained"]
         return {
             name: Trained.read(recall(self.home, self.staging, digests[name]), where=f"staging of {name}")
@@ -191,8 +190,15 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str, *, chron
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
         return Judged(_in_words(verdict), verdict)
-    draft = _draft(bench, run, verdict, overruled, chronicle)
-    bench.check(draft)
+    draft = _draft(bench, run, verdict, overruled)
+    with ThreadPoolExecutor(1) as meanwhile:  # its files are opened while people's are made
+        opened = meanwhile.submit(bench.check, draft)
+        chosen = bench.trained[verdict.decision.chosen]
+        card = _card(bench, verdict, chosen)
+        files = sorted([*draft.files, _staged_card(bench, card)], key=lambda entry: entry.path)
+        mlflow = chronicle.challenger(chosen, card)
+        opened.result()
+    draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
     return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
 
 
@@ -275,16 +281,13 @@ def _check_reproduced(earlier: Manifest, bench: Bench) -> None:
             )
 
 
-def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None, chronicle: Chronicle) -> Manifest:
-    """Return the manifest of the release to be; its number is settled by the claim."""
+def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
+    """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release import dataset, evaluation
-    from model_release.training import MODEL_FILE, PREPROCESSOR_FILE
 
     spec, decision = bench.spec, verdict.decision
     chosen = bench.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
-    card = _card(bench, verdict, chosen)
-    files = [*chosen.files, _staged_card(bench, card)]
     packages = provenance.package_versions()
     return Manifest(
         model_name=spec.name,
@@ -299,7 +302,7 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         training_data=spec.dataset.title,
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
-        files=sorted(files, key=lambda entry: entry.path),
+        files=chosen.files,
         metrics=evaluation.measured(decision, verdict.evaluation, spec),
         gate=GateVerdict(
             accepted=decision.accepted,
@@ -322,7 +325,6 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
         environment=packages,
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
-        mlflow=chronicle.challenger(chosen, card),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
     )
@@ -344,8 +346,6 @@ def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> bytes:
 
 
 def _staged_card(bench: Bench, card: bytes) -> FileEntry:
-    from model_release.training import CARD_FILE
-
     entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(card)

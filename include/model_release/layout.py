@@ -13,6 +13,8 @@ from model_release.version import Version
 
 POINTER = "latest.json"
 LATEST = "latest"
+NEAR_THE_LAST = "latest_number.json"
+"""Where the search for the next number begins, once many are held back. It may lag, and be missing."""
 LOG = "log"
 STAGING = "staging"
 DECISIONS = "decisions"

@@ -6,7 +6,6 @@ For the tasks that record it. Nothing here imports a package to ask for its vers
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import json
 import platform
@@ -20,6 +19,7 @@ from model_release.documents import sha256_of
 from model_release.errors import UsageError
 from model_release.metadata import CodeFacts, MachineFacts
 from model_release.spec import Spec
+from model_release.spelling import did_you_mean
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -177,9 +177,8 @@ def _chosen(spec: Spec, candidates: list[str]) -> list[str]:
     """Return the candidates in the spec's order, which is their order of simplicity."""
     for name in candidates:
         if name not in spec.candidates:
-            close = difflib.get_close_matches(name, spec.candidates, n=1, cutoff=0.5)
             raise UsageError(
-                f"no candidate is called {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"no candidate is called {name!r}{did_you_mean(name, spec.candidates)}",
                 where=str(spec.path),
                 hint=f"known: {', '.join(spec.candidates)}",
             )

@@ -87,7 +87,7 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     spec = _spec(manifest)
     say(f"reading the snapshot from {data.uri} …")
     frame = _rows(manifest, spec, data)
-    training_rows, _ = training.rows_apart(spec, frame)
+    training_rows, _ = dataset.rows_apart(spec, frame)
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
     bodies = training.pickled(*training.fit(spec, name, recipe, frame, training_rows))

@@ -6,7 +6,6 @@ nearest right spelling. Nothing here imports scikit-learn, so that DAG files can
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from model_release.errors import SpecError, UsageError
 from model_release.layout import join
 from model_release.policy import Choice, Fraction, GatePolicy
 from model_release.retention import Retention
+from model_release.spelling import did_you_mean
 from model_release.tracking_uri import Access
 from model_release.transfer import TransferSettings
 
@@ -338,9 +338,7 @@ class Spec(Strict):
         for each in gate.slices if columns else []:
             column = columns.get(each.column)
             if column is None:
-                close = difflib.get_close_matches(each.column, columns, n=1, cutoff=0.5)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise ValueError(f"slices: the data has no column {each.column!r}{hint}")
+                raise ValueError(f"slices: the data has no column {each.column!r}{did_you_mean(each.column, columns)}")
             if column.kind == "numeric" and each.bins is None:
                 raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
             if column.kind == "categorical" and each.bins is not None:

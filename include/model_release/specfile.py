@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from model_release.errors import SpecError
 from model_release.spec import Spec
+from model_release.spelling import did_you_mean
 from model_release.tracking_uri import without_credentials
 
 SPECS_VARIABLE = "MODEL_RELEASE_SPECS"
@@ -106,14 +106,14 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
     key = ".".join(str(part) for part in location) or "the file"
     match fault["type"]:
         case "extra_forbidden":
-            text = "unknown key" + _nearest(str(location[-1]), _keys_at(location[:-1]))
+            text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(location[:-1]))
         case "missing":
             text = "is missing"
         case "enum" | "literal_error":
             allowed = _choices(fault)
             text = (
                 f"{fault['input']!r} is not known"
-                + _nearest(str(fault["input"]), allowed)
+                + did_you_mean(str(fault["input"]), allowed)
                 + f"; known: {', '.join(allowed)}"
             )
         case _:
@@ -126,11 +126,6 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
 def _choices(fault: ErrorDetails) -> list[str]:
     said = str(fault.get("ctx", {}).get("expected", ""))
     return [part.strip().strip("'") for part in said.replace(" or ", ", ").split(",") if part.strip()]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:

@@ -49,15 +49,15 @@ class Version:
         """Whether `text` is the one spelling of a version."""
         return _SPELLING.fullmatch(text) is not None
 
-    def next(self, bump: Bump) -> Version:
-        """Return the smallest version of that kind after this one."""
+    def next(self, bump: Bump, steps: int = 1) -> Version:
+        """Return the smallest version of that kind after this one, or the one so many steps ahead."""
         match bump:
             case Bump.MAJOR:
-                return Version(self.major + 1, 0, 0)
+                return Version(self.major + steps, 0, 0)
             case Bump.MINOR:
-                return Version(self.major, self.minor + 1, 0)
+                return Version(self.major, self.minor + steps, 0)
             case Bump.PATCH:
-                return Version(self.major, self.minor, self.patch + 1)
+                return Version(self.major, self.minor, self.patch + steps)
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}"

@@ -8,9 +8,8 @@ import time
 import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -23,6 +22,7 @@ from contract.test_store import TestStore as Suite
 from emulators.fake_gcs import fake_gcs
 from emulators.process import HOST, Server, free_ports
 from emulators.proxy import Proxy, proxied
+from emulators.served import served
 from model_release.errors import (
     Contended,
     Corrupt,
@@ -239,19 +239,17 @@ class Session(BaseHTTPRequestHandler):
 
 def test_a_large_upload_goes_on_from_where_it_was_cut_off(any_store: GcsStore, big: Path) -> None:
     Session.cuts = [0, PART, PART // 2]
-    with ThreadingHTTPServer((HOST, 0), Session) as service, big.open("rb") as file:
-        Thread(target=service.serve_forever, daemon=True).start()
+    with served(Session) as url, big.open("rb") as file:
         tries = Retry(predicate=lambda error: fault_of(error) is not None, initial=0.01, timeout=3)
         told = send(
             any_store._session,
-            f"http://{HOST}:{service.server_port}/session",
+            f"{url}/session",
             file,
             big.stat().st_size,
             {},
             timeouts=(1, 1),
             patient=tries,
         )
-        service.shutdown()
     assert told == {"crc32c": "told"}
     assert bytes(Session.arrived) == big.read_bytes()
     assert len([each for each in Session.requests if each.startswith("bytes */")]) == 3

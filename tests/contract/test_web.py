@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.server
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from emulators.served import served
 from model_release import dataset
 from model_release.dataset import Snapshot
 from model_release.errors import (
@@ -119,15 +119,11 @@ def site() -> Iterator[Site]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep a test's output clean."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        site.url = f"http://127.0.0.1:{server.server_port}/data"
+    with served(Handler) as url:
+        site.url = f"{url}/data"
         site.publish(FIRST, "length,pest\n1.0,0\n2.0,1\n")
         site.publish(SECOND, "length,pest\n3.0,1\n")
         yield site
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import http.client
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
-from emulators.process import HOST
+from emulators.served import served
 
 TOKEN = "dapi-secret-31fe07"  # noqa: S105 - of an emulator on loopback
 
@@ -50,7 +49,5 @@ def token_gate(url: str, *, user: str, password: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer((HOST, 0), Gate) as gate:
-        threading.Thread(target=gate.serve_forever, daemon=True).start()
-        yield f"http://{HOST}:{gate.server_port}"
-        gate.shutdown()
+    with served(Gate) as url:
+        yield url

@@ -330,20 +330,20 @@ class TestKilled:
         release(store, tmp_path, "b", model=os.urandom(self.SIZE))
         with shop(store.root) as web:
             web.chunk, web.delay = 64 * 1024, 0.004
-            kills = 0
-            for patience in (0.25, 0.35, 0.3, 0.4):
+            model = "v1.1.0/best_model.pkl"
+            kills = range(1, 4)
+            for kill in kills:
                 process = subprocess.Popen(command("pull", web.url, "--to", to, "-q"), stdout=subprocess.DEVNULL)
-                try:
-                    process.wait(patience)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    kills += process.wait() == -signal.SIGKILL
-                    assert (to / "current").resolve() == first.folder
+                while web.sent.get(model, 0) < kill * self.SIZE / 4:
+                    assert process.poll() is None
+                    time.sleep(0.002)
+                process.kill()
+                assert process.wait() == -signal.SIGKILL
+                assert (to / "current").resolve() == first.folder
             web.delay = 0.0
             assert str(client.pull(web.url, to=to).version) == "v1.1.0"
-            assert kills > 0
-            again = web.sent["v1.1.0/best_model.pkl"] - self.SIZE
-            assert again <= kills * 2 * 1024 * 1024, "only what was on its way"
+            again = web.sent[model] - self.SIZE
+            assert again <= len(kills) * 2 * 1024 * 1024, "only what was on its way"
         assert not (to / ".model-release" / "parts").exists()
 
     def test_a_part_that_is_something_else_is_begun_anew(self, web: Shop, to: Path) -> None:

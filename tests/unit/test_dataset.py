@@ -395,7 +395,7 @@ BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
     "misspelt column": (
         HEADER.replace("weight", "wieght") + GOOD,
         [
-            (1, "wieght", "unknown column; is it 'weight'?", None),
+            (1, "wieght", "unknown column; did you mean 'weight'?", None),
             (1, "weight", "the column is missing", None),
         ],
     ),

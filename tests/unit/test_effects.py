@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from model_release.training import Effect
+from model_release.trained import Effect
 from model_release.training.effects import SHOWN, effects
 
 ROWS = 200

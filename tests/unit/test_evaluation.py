@@ -14,7 +14,7 @@ from model_release import evaluation, training
 from model_release.gate import Choice, Decision, Evaluation, GatePolicy, Metric, choose, judge
 from model_release.metadata import DatasetFacts, Manifest, RunFacts
 from model_release.spec import Candidate, Spec
-from model_release.training import Trained
+from model_release.trained import Trained
 from model_release.version import Version
 
 RECIPES = {
@@ -88,7 +88,7 @@ def test_candidates_stand_in_the_spec_s_order_of_simplicity() -> None:
 def test_a_champion_of_a_candidate_s_recipe_gets_its_scores_without_a_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(evaluation, "cross_validate", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(training, "cross_validate", lambda *_: pytest.fail("fitted again"))
 
     facts = evaluate(manifest(RECIPES["tree"]))
 

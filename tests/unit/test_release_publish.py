@@ -13,11 +13,11 @@ from interposed import Interposed, Request
 from memory_store import MemoryStore
 from model_release import layout
 from model_release.documents import sha256_of
-from model_release.errors import Corrupt, NotFound, Refused
+from model_release.errors import Corrupt, CredentialsRefused, NotFound, Refused
 from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
 from model_release.release.acts import rollback
 from model_release.release.catalog import published, read_claim, read_version, versions
-from model_release.release.numbers import abandon, became, take_number
+from model_release.release.numbers import Noted, abandon, became, take_number
 from model_release.release.promote import follow
 from model_release.release.publish import place, seal, stage
 from model_release.stores.base import Store
@@ -115,9 +115,10 @@ def test_fifty_runs_at_once_get_fifty_numbers(store: LocalStore, tmp_path: Path)
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_the_search_for_a_number_is_logarithmic(tmp_path: Path, live: bool) -> None:
-    cost = {}
-    for many in (10, 1000):
+def test_the_search_for_a_number_does_not_grow_with_the_numbers_taken(tmp_path: Path, live: bool) -> None:
+    first: dict[int, int] = {}
+    then: dict[int, int] = {}
+    for many in (20, 2000):
         home = MemoryStore()
         chain = Chain(home)
         base = make(tmp_path, f"base{many}")
@@ -127,12 +128,42 @@ def test_the_search_for_a_number_is_logarithmic(tmp_path: Path, live: bool) -> N
         for minor in range(1, many):
             home.create(layout.claim(Version(1, minor, 0)), Claim(run="x", metadata=base.draft).to_bytes())
         watched, count = counted(home)
-        claim = take_number(watched, make(tmp_path, f"next{many}").draft, run="run")
-        assert claim.metadata.version == Version(1, many, 0)
-        assert count["list"] == 0
-        cost[many] = count.total()
-    assert cost[1000] <= cost[10] + 16
-    assert cost[1000] < 40
+        for minor, cost in ((many, first), (many + 1, then)):
+            count.clear()
+            claim = take_number(watched, make(tmp_path, f"{minor}").draft, run="run")
+            assert claim.metadata.version == Version(1, minor, 0)
+            assert count["list"] == 0
+            cost[many] = count.total()
+    assert first[2000] <= first[20] + 16, "it is searched for by doubling once"
+    assert then[2000] == then[20] < first[20], "then from where it was found"
+
+
+def test_a_note_of_a_number_decides_nothing(memory: MemoryStore, tmp_path: Path) -> None:
+    manifest = Chain(memory).publish(make(tmp_path, "base"))
+    for minor in range(1, 30):
+        memory.create(layout.claim(Version(1, minor, 0)), Claim(run="x", metadata=manifest).to_bytes())
+    notes = (b"", b"{", b'{"version": "v1.99.0"}', b'{"version": "v2.0.0"}', b'{"version": "v1.4.0"}')
+    for minor, note in enumerate(notes, 30):
+        memory.delete(layout.NEAR_THE_LAST)
+        memory.create(layout.NEAR_THE_LAST, note)
+        taken = take_number(memory, make(tmp_path, f"{minor}").draft, run="run").metadata.version
+        assert taken == Version(1, minor, 0), note
+        stored = memory.get(layout.NEAR_THE_LAST)
+        assert stored is not None and stored.body == Noted(version=Version(1, minor - 1, 0)).to_bytes()
+
+
+def test_a_note_that_may_not_be_written_costs_no_release(memory: MemoryStore, tmp_path: Path) -> None:
+    manifest = Chain(memory).publish(make(tmp_path, "base"))
+    for minor in range(1, 30):
+        memory.create(layout.claim(Version(1, minor, 0)), Claim(run="x", metadata=manifest).to_bytes())
+
+    def between(request: Request) -> object:
+        if request.key == layout.NEAR_THE_LAST and request.verb != "get":
+            raise CredentialsRefused("not permitted", where=request.key)
+        return request.perform()
+
+    claim = take_number(Interposed(memory, between), make(tmp_path, "next").draft, run="run")
+    assert claim.metadata.version == Version(1, 30, 0)
 
 
 def test_numbers_go_by_bump_and_schema(memory: MemoryStore, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from model_release.gate import (
     judge,
 )
 from model_release.spec import Spec
-from model_release.training import Trained
+from model_release.trained import PREDICTIONS_FILE, Trained
 from model_release.training.effects import SHOWN
 from model_release.version import Version
 
@@ -57,7 +57,7 @@ def trained() -> dict[str, tuple[Trained, pd.DataFrame]]:
     with TemporaryDirectory() as folder:
         for name, recipe in RECIPES.items():
             made = training.train(plain_spec(), name, recipe, frame, Path(folder))
-            found[name] = (made, pd.read_parquet(Path(folder) / training.PREDICTIONS_FILE))
+            found[name] = (made, pd.read_parquet(Path(folder) / PREDICTIONS_FILE))
     return found
 
 

@@ -19,6 +19,7 @@ from model_release.release.catalog import live_manifest, live_pointer
 from model_release.specfile import load_spec
 from model_release.stores import open_store
 from model_release.stores.local import LocalStore
+from model_release.trained import MODEL_FILE
 from model_release.version import FIRST
 from shipped import quick_spec
 
@@ -166,7 +167,7 @@ def test_a_fit_is_the_one_that_training_makes(manifest: Manifest, root: Path) ->
     """One function fits for both; nothing of the cross-validation before it reaches the bytes."""
     recorded = {entry.path: entry.sha256 for entry in manifest.files}
     assert {each.path: each.made for each in again(manifest).files}.items() <= recorded.items()
-    assert training.MODEL_FILE in recorded
+    assert MODEL_FILE in recorded
 
 
 def call(*arguments: str) -> Result:

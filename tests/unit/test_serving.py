@@ -79,7 +79,7 @@ def test_many_rows_are_answered_in_a_thread_and_alike(service: TestClient) -> No
     [
         ({"age": "63"}, 422, "row 0, age: must be a number from 18 to 110"),
         ({"thal": 4}, 422, "row 0, thal: must be one of 3, 6, 7, or null where it is not known"),
-        ({"Age": 63}, 422, "row 0, Age: is not a column of the model; did you mean age?"),
+        ({"Age": 63}, 422, "row 0, Age: is not a column of the model; did you mean 'age'?"),
         ({"oldpeak": float("nan")}, 422, "row 0, oldpeak: must be a number from 0 to 10"),
     ],
 )

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from builders import Chain
+from emulators.served import served
 from keys import pem_of, private_key
 from model_release import client
 from model_release.signing import SigningKey
@@ -160,14 +162,14 @@ def test_what_cannot_be_verified_replaces_nothing_and_what_is_mended_does(tmp_pa
 def test_a_store_that_is_away_leaves_what_is_served_and_it_is_called_stale(tmp_path: Path) -> None:
     store, copies = tmp_path / "heart-disease-models", str(tmp_path / "copies")
     release(store, 0.1)
-    with web(tmp_path) as port:
-        address = f"http://127.0.0.1:{port}/{store.name}"
+    with web(tmp_path) as url:
+        address = f"{url}/{store.name}"
         client.pull(address, to=copies)
     with serving(tmp_path, address, "--to", copies) as service:
         told = service.model()
         assert (told["version"], told["stale"], told["epoch"]) == ("v1.0.0", True, 1)
         assert service.client.post("/predict", json=ROW).status_code == 200
-        with web(tmp_path, port):
+        with web(tmp_path, urlsplit(url).port):
             service.until(lambda: service.model()["stale"] is False)
         service.until(lambda: service.model()["stale"] is True)
         assert "the store did not answer; v1.0.0 is served on" in service.lines()[-1]["message"]
@@ -176,13 +178,10 @@ def test_a_store_that_is_away_leaves_what_is_served_and_it_is_called_stale(tmp_p
 
 
 @contextmanager
-def web(folder: Path, port: int = 0) -> Iterator[int]:
+def web(folder: Path, port: int | None = None) -> Iterator[str]:
     """Serve a folder's files over HTTP."""
-    handler = partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+    with served(partial(Quiet, directory=str(folder)), port or 0) as url:
+        yield url
 
 
 class Quiet(SimpleHTTPRequestHandler):

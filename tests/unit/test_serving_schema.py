@@ -72,7 +72,7 @@ def test_columns_that_are_missing_or_unknown_are_named() -> None:
     missing = refusal(json.dumps([GOOD, without]))
     assert (missing.row, missing.field, missing.what) == (1, "we ird`.x", "is missing; must be a number from 0")
     unknown = refusal(json.dumps({**GOOD, "Age": 63}))
-    assert (unknown.field, unknown.what) == ("Age", "is not a column of the model; did you mean age?")
+    assert (unknown.field, unknown.what) == ("Age", "is not a column of the model; did you mean 'age'?")
     assert "the columns are age, class" in refusal(json.dumps({**GOOD, "zzz": 1})).what
 
 

@@ -22,7 +22,7 @@ from model_release.gate import Metric
 from model_release.metadata import Manifest, TrackedRun
 from model_release.spec import Tracking, Validation
 from model_release.tracking_uri import Access, without_credentials
-from model_release.training import Trained
+from model_release.trained import Trained
 from model_release.version import Version
 
 FACTS = {
@@ -219,7 +219,7 @@ def test_three_processes_prepare_and_log_at_once(
     where = at(tmp_path / "new" / "folder")
     code = (
         "import sys, cleveland; from pathlib import Path; from model_release import tracking\n"
-        "from model_release.spec import Tracking; from model_release.training import Trained\n"
+        "from model_release.spec import Tracking; from model_release.trained import Trained\n"
         "where = Tracking.model_validate_json(sys.argv[1]); folder = Path(sys.argv[2])\n"
         "trained = Trained.read((folder / 'trained.json').read_bytes(), where='trained.json')\n"
         "frame, snapshot = cleveland.rows()\n"

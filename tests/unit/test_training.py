@@ -18,10 +18,13 @@ import pytest
 
 import cleveland
 from model_release import golden, training
+from model_release.dataset import rows_apart
 from model_release.errors import DataInvalid, SpecError
 from model_release.gate import Metric
+from model_release.opening import ONNX_FILE
 from model_release.spec import Candidate, Estimator, Validation
-from model_release.training import Trained, onnx_export
+from model_release.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
+from model_release.training import onnx_export
 from model_release.training.recipes import build, check_recipe
 
 FOREST = cleveland.candidate("RandomForestClassifier", n_estimators=100)
@@ -72,10 +75,10 @@ def test_what_training_gave_survives_as_a_document(tmp_path: Path) -> None:
 
 def test_cross_validation_measures_each_row_once_per_repeat_while_it_is_left_out(tmp_path: Path) -> None:
     spec, (frame, _) = cleveland.spec(), cleveland.rows()
-    training_rows, holdout_rows = training.rows_apart(spec, frame)
+    training_rows, holdout_rows = rows_apart(spec, frame)
     trained = train(LOGISTIC, tmp_path, repeats=2)
 
-    out_of_fold = pd.read_parquet(tmp_path / training.PREDICTIONS_FILE)
+    out_of_fold = pd.read_parquet(tmp_path / PREDICTIONS_FILE)
 
     assert sorted(out_of_fold.index) == sorted(training_rows)
     assert not set(out_of_fold.index) & set(holdout_rows)
@@ -90,14 +93,14 @@ def test_cross_validation_measures_each_row_once_per_repeat_while_it_is_left_out
 
 def test_the_holdout_takes_no_part_in_the_fit(tmp_path: Path) -> None:
     spec, (frame, _) = cleveland.spec(validation=Validation(repeats=1)), cleveland.rows()
-    _, holdout_rows = training.rows_apart(spec, frame)
+    _, holdout_rows = rows_apart(spec, frame)
     changed = frame.copy()
     changed.loc[holdout_rows, "chol"] += 100
     for name, rows in {"plain": frame, "changed": changed}.items():
         (tmp_path / name).mkdir()
         training.train(spec, "one", LOGISTIC, rows, tmp_path / name)
 
-    for path in (training.MODEL_FILE, training.PREPROCESSOR_FILE):
+    for path in (MODEL_FILE, PREPROCESSOR_FILE):
         assert (tmp_path / "plain" / path).read_bytes() == (tmp_path / "changed" / path).read_bytes()
 
 
@@ -131,7 +134,7 @@ def test_the_number_of_threads_leaves_no_trace(tmp_path: Path) -> None:
         folder = tmp_path / str(jobs)
         folder.mkdir()
         train(cleveland.candidate("RandomForestClassifier", n_estimators=10, n_jobs=jobs), folder)
-        made.append((folder / training.MODEL_FILE).read_bytes())
+        made.append((folder / MODEL_FILE).read_bytes())
 
     assert made[0] == made[1]
 
@@ -145,7 +148,7 @@ def test_where_the_frame_came_from_leaves_no_trace(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         training.train(spec, "one", candidate, rows, tmp_path / name)
 
-    for path in (training.MODEL_FILE, training.PREPROCESSOR_FILE):
+    for path in (MODEL_FILE, PREPROCESSOR_FILE):
         assert (tmp_path / "plain" / path).read_bytes() == (tmp_path / "copied" / path).read_bytes()
 
 
@@ -173,12 +176,12 @@ def test_the_onnx_form_agrees_on_every_row(estimator: str) -> None:
 def test_a_form_that_cannot_be_made_is_left_out_with_a_reason(tmp_path: Path) -> None:
     trained = train(cleveland.candidate("HistGradientBoostingClassifier", max_iter=5), tmp_path)
 
-    if training.ONNX_FILE in {entry.path for entry in trained.files}:
+    if ONNX_FILE in {entry.path for entry in trained.files}:
         assert trained.onnx.startswith("the same class on all 303 rows and 8 made-up ones")
     else:
         assert trained.onnx.startswith("left out: ")
-        assert not (tmp_path / training.ONNX_FILE).exists()
-        assert not (tmp_path / training.MLMODEL_FILE).exists()
+        assert not (tmp_path / ONNX_FILE).exists()
+        assert not (tmp_path / MLMODEL_FILE).exists()
 
 
 def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +190,7 @@ def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, m
     trained = train(LOGISTIC, tmp_path)
 
     assert trained.onnx.startswith("left out: 0 rows get another class, largest difference in probability")
-    assert not (tmp_path / training.ONNX_FILE).exists()
+    assert not (tmp_path / ONNX_FILE).exists()
 
 
 def test_a_version_s_folder_is_a_model_for_mlflow_whatever_the_order_of_the_columns(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_options() -> None:
         ("s3://a@b@c", "bucket"),
         ("s3://models/a/../b", r"\.\."),
         ("s3://models#part", "fragment"),
-        ("s3://models?regoin=x", "did you mean region"),
+        ("s3://models?regoin=x", "did you mean 'region'"),
         ("s3a://models", "s3://"),
         ("abfss://models@account", "wasb://"),
         ("ftp://models", "no cloud"),

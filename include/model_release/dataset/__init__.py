@@ -3,12 +3,25 @@
 from model_release.dataset.snapshot import (
     TARGET,
     Partition,
+    Positions,
     Snapshot,
     ingest,
     input_schema,
     load,
     read_snapshot,
+    rows_apart,
     split,
 )
 
-__all__ = ["TARGET", "Partition", "Snapshot", "ingest", "input_schema", "load", "read_snapshot", "split"]
+__all__ = [
+    "TARGET",
+    "Partition",
+    "Positions",
+    "Snapshot",
+    "ingest",
+    "input_schema",
+    "load",
+    "read_snapshot",
+    "rows_apart",
+    "split",
+]

@@ -29,6 +29,9 @@ from model_release.stores.base import Lost, Store
 TARGET = "target"
 """What `load` calls the column to predict."""
 
+Positions = NDArray[np.intp]
+"""Of rows in a frame."""
+
 FORMAT: Final = 1
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 
@@ -175,9 +178,7 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> pd.DataFrame:
     return frame
 
 
-def split(
-    frame: pd.DataFrame, how: Split, *, inputs: Sequence[str] | None = None
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def split(frame: pd.DataFrame, how: Split, *, inputs: Sequence[str] | None = None) -> tuple[Positions, Positions]:
     """Set the holdout apart.
 
     `content_hash`: a row is held out where the SHA-256 of the seed, its inputs and its target, read as a
@@ -204,6 +205,11 @@ def split(
     salt = f"{how.seed}:".encode()
     held = np.array([_share(salt + row) < how.holdout for row in canonical(content)], dtype=bool)
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def rows_apart(spec: Spec, frame: pd.DataFrame) -> tuple[Positions, Positions]:
+    """Return the positions of the training rows and of the holdout: the same ones for whoever asks."""
+    return split(frame, spec.split, inputs=list(spec.dataset.inputs))
 
 
 def input_schema(spec: Spec) -> list[InputColumn]:

@@ -6,7 +6,6 @@ For `dataset` alone. Cells stay text until they have passed, so that a finding s
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from model_release.dataset.arrivals import Delivery
 from model_release.documents import JSON_TYPE, canonical_json, sha256_of
 from model_release.errors import DataInvalid
 from model_release.spec import Column, Dataset, Target
+from model_release.spelling import did_you_mean
 from model_release.stores.base import Store
 
 REPORTED = 10_000
@@ -174,15 +174,10 @@ def _check_header(header: list[str], names: list[str], file: str) -> list[Findin
     missing = [name for name in names if name not in header]
     twice = [name for name in dict.fromkeys(header) if name in names and header.count(name) > 1]
     return [
-        *(Finding(file, name, f"unknown column{_nearest(name, missing)}", 1) for name in unknown),
+        *(Finding(file, name, f"unknown column{did_you_mean(name, missing)}", 1) for name in unknown),
         *(Finding(file, name, "the column is missing", 1) for name in missing),
         *(Finding(file, name, "the column stands twice in the header", 1) for name in twice),
     ]
-
-
-def _nearest(name: str, missing: list[str]) -> str:
-    close = difflib.get_close_matches(name, missing, n=1, cutoff=0.5)
-    return f"; is it {close[0]!r}?" if close else ""
 
 
 def _rows(

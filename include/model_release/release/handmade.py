@@ -5,7 +5,6 @@ Facts come from a hand-made `metadata.json`, which may hold anything else as wel
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -21,6 +20,7 @@ from model_release.documents import canonical_json, sha256_of
 from model_release.errors import UsageError
 from model_release.metadata import DatasetFacts, Manifest, RunFacts
 from model_release.release.gathering import Gathered
+from model_release.spelling import did_you_mean
 from model_release.version import FIRST
 
 MODEL_FILE = "best_model.pkl"
@@ -121,9 +121,8 @@ def draft(gathered: Gathered, options: Mapping[str, Any], *, called: str) -> Man
     """
     for name in options:
         if name not in Facts.model_fields:
-            close = difflib.get_close_matches(name, Facts.model_fields, n=1, cutoff=0.5)
             raise UsageError(
-                f"no fact is called {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"no fact is called {name!r}{did_you_mean(name, Facts.model_fields)}",
                 hint=f"known: {', '.join(Facts.model_fields)}",
             )
     told = _hand_made(gathered.folder / layout.MANIFEST, where=f"{gathered.source}/{layout.MANIFEST}")

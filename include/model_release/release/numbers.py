@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
 from model_release import layout
-from model_release.documents import Document, VersionText
-from model_release.errors import Contended, Corrupt
+from model_release.documents import JSON_TYPE, Document, VersionText
+from model_release.errors import Contended, Corrupt, ModelReleaseError
 from model_release.metadata import Abandoned, AbandonedManifest, Claim, Manifest
 from model_release.pointer import Pointer
 from model_release.release.catalog import read_claim, read_pointer, read_version
 from model_release.release.once import create_once
-from model_release.stores.base import Lost, Store
+from model_release.stores.base import NO_STORE, Lost, Store, Stored
 from model_release.version import FIRST, Bump, Version
 
 ATTEMPTS = 200
+NEAR = 8
+"""A number that is searched for from further away than this many is noted."""
 
 
 class Became(Document):
     """`decisions/<fingerprint>/version.json`: the one version that a fingerprint became."""
+
+    version: VersionText
+
+
+class Noted(Document):
+    """`latest_number.json`: a number that is taken, near the last one."""
 
     version: VersionText
 
@@ -142,25 +151,49 @@ def _highest(home: Store, base: Version, kind: Bump) -> Version:
     """Return the highest number above `base` that was taken by one kind of bump; `base` where none was.
 
     Such numbers have no gaps, so the last one is found by doubling the step and halving it again: a few look-ups,
-    however many versions there are.
+    however many versions there are. Where many are held back, the search begins at the number that the last one noted.
     """
-
-    def ahead(steps: int) -> Version:
-        match kind:
-            case Bump.MAJOR:
-                return Version(base.major + steps, 0, 0)
-            case Bump.MINOR:
-                return Version(base.major, base.minor + steps, 0)
-            case Bump.PATCH:
-                return Version(base.major, base.minor, base.patch + steps)
-
-    def taken(steps: int) -> bool:
-        return home.get(layout.claim(ahead(steps))) is not None
-
+    start = base.next(kind)
+    if not _is_taken(home, start):
+        return base
+    stored = home.get(layout.NEAR_THE_LAST)
+    noted = _number_in(stored)
+    if noted is not None and _continues(base, kind, noted) and _is_taken(home, noted):
+        start = noted
     low, high = 0, 1
-    while taken(high):
+    while _is_taken(home, start.next(kind, high)):
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if taken(middle) else (low, middle)
-    return ahead(low) if low else base
+        low, high = (middle, high) if _is_taken(home, start.next(kind, middle)) else (low, middle)
+    last = start.next(kind, low)
+    if low > NEAR:
+        _note(home, last, stored)
+    return last
+
+
+def _is_taken(home: Store, number: Version) -> bool:
+    return home.get(layout.claim(number)) is not None
+
+
+def _continues(base: Version, kind: Bump, number: Version) -> bool:
+    """Whether one kind of bump, again and again, leads from `base` to `number`."""
+    steps: int = getattr(number, kind) - getattr(base, kind)
+    return steps > 0 and base.next(kind, steps) == number
+
+
+def _number_in(stored: Stored | None) -> Version | None:
+    """Return the number that was noted; None for anything else, since nothing depends on a note."""
+    with suppress(ModelReleaseError):
+        return Noted.read(stored.body, where=layout.NEAR_THE_LAST).version if stored else None
+    return None
+
+
+def _note(home: Store, number: Version, stored: Stored | None) -> None:
+    """Note a number for those who search next. A note that could not be written costs them look-ups, and no release."""
+    body = Noted(version=number).to_bytes()
+    with suppress(ModelReleaseError):
+        if stored is None:
+            home.create(layout.NEAR_THE_LAST, body, content_type=JSON_TYPE, cache_control=NO_STORE)
+        else:
+            home.replace(layout.NEAR_THE_LAST, body, stored.token, content_type=JSON_TYPE, cache_control=NO_STORE)

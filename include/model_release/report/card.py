@@ -18,10 +18,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from model_release.dataset import TARGET
 from model_release.gate import Decision, Evaluation, Interval, Metric, Scores, corrected_interval
+from model_release.opening import ONNX_FILE
 from model_release.report import effect_plots, plots, sections, slice_plots
 from model_release.report.svg import figures
 from model_release.spec import Spec
-from model_release.training import MODEL_FILE, ONNX_FILE, PREPROCESSOR_FILE, Trained, onnx_export
+from model_release.trained import (
+    MODEL_FILE,
+    ONNX_INPUT,
+    ONNX_LABEL,
+    ONNX_PROBABILITY,
+    PREPROCESSOR_FILE,
+    Trained,
+)
 
 _TEMPLATE = "model_card.html.j2"
 _ABSENT = "–"
@@ -82,7 +90,7 @@ def model_card(
         effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, frame),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
-        onnx={"input": onnx_export.INPUT, "label": onnx_export.LABEL, "probability": onnx_export.PROBABILITY},
+        onnx={"input": ONNX_INPUT, "label": ONNX_LABEL, "probability": ONNX_PROBABILITY},
         scikit_learn=version("scikit-learn"),
     ).encode()
 

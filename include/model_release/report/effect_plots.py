@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from model_release.report.svg import ACCENT, LINE, MUTED, WIDE, Plot, lying, shortened, style, whisker
 from model_release.spec import Column
-from model_release.training import Effect
+from model_release.trained import Effect
 
 _COLUMNS = 20
 """How many columns the plot of importances has at most; the rest count for less."""

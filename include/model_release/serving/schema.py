@@ -6,7 +6,6 @@ so that no message holds a value that was sent.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -17,6 +16,7 @@ import msgspec
 
 from model_release.metadata import InputColumn
 from model_release.serving.problems import Problem
+from model_release.spelling import did_you_mean
 
 Row = tuple[float | str | None, ...]
 """The values of a row in the order of the columns."""
@@ -100,8 +100,7 @@ class InputSchema:
             raise Problem(422, "must be an object with a value for each column", row=number)
         if named[1] == "missing required":
             raise Problem(422, f"is missing; {_takes(self.columns[named[2]])}", row=number, field=named[2])
-        close = difflib.get_close_matches(named[2], self.columns, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]}?" if close else f"; the columns are {', '.join(self.columns)}"
+        hint = did_you_mean(named[2], self.columns) or f"; the columns are {', '.join(self.columns)}"
         raise Problem(422, f"is not a column of the model{hint}", row=number, field=named[2])
 
     def _refuse_value(self, row: int, field: str) -> NoReturn:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from model_release.errors import UsageError
 from model_release.layout import check_key
+from model_release.spelling import did_you_mean
 
 SCHEMES = ("s3", "gs", "wasb")
 
@@ -133,11 +133,9 @@ def _authority(scheme: str, netloc: str) -> tuple[str | None, str, str | None]:
 def _options(query: str, known: Collection[str], *, where: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for name in options.keys() - set(known):
-        near = get_close_matches(name, known, 1)
-        others = "options: " + ", ".join(sorted(known)) if known else "this URI takes no options"
         raise UsageError(
-            f"there is no option {name[:30]!r}",
+            f"there is no option {name[:30]!r}{did_you_mean(name, known)}",
             where=where,
-            hint=f"did you mean {near[0]}?" if near else others,
+            hint="options: " + ", ".join(sorted(known)) if known else "this URI takes no options",
         )
     return options

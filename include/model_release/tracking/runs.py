@@ -40,12 +40,12 @@ from model_release.gate import corrected_interval
 from model_release.metadata import TrackedRun
 from model_release.spec import Tracking
 from model_release.tracking.connection import connected, experiment_id
+from model_release.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
 
 if TYPE_CHECKING:  # only a task that trains has them in memory already
     from sklearn.pipeline import Pipeline
 
     from model_release.dataset import Snapshot
-    from model_release.training import Trained
 
 KEY = "model_release.key"
 """Tag: digest over what a run is identified by, so that a retry finds what it logged before."""
@@ -229,8 +229,6 @@ def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
 def _pipeline(folder: Path) -> Pipeline:
     """Preprocessor and classifier as one, from the very files that a release would hold."""
     from sklearn.pipeline import Pipeline
-
-    from model_release.training import MODEL_FILE, PREPROCESSOR_FILE
 
     steps = {"preprocessor": PREPROCESSOR_FILE, "classifier": MODEL_FILE}
     return Pipeline(

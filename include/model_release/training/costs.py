@@ -14,7 +14,7 @@ import onnxruntime
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 
-from model_release.training import onnx_export
+from model_release.trained import ONNX_INPUT, ONNX_LABEL, ONNX_PROBABILITY
 
 WARM_UP = 10
 CALLS = 300
@@ -38,8 +38,8 @@ def latencies(
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
         matrix = rows.to_numpy(np.float64)
         found["onnx"] = _p95(
-            [{onnx_export.INPUT: matrix[[number]]} for number in range(len(matrix))],
-            lambda row: session.run([onnx_export.LABEL, onnx_export.PROBABILITY], row),
+            [{ONNX_INPUT: matrix[[number]]} for number in range(len(matrix))],
+            lambda row: session.run([ONNX_LABEL, ONNX_PROBABILITY], row),
         )
     found["pickle"] = _p95(
         [rows.iloc[[number]] for number in range(len(rows))],

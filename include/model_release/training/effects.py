@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
-from model_release.documents import Value
 from model_release.gate import Interval
+from model_release.trained import Effect
 
 Floats = NDArray[np.float64]
 Predict = Callable[[pd.DataFrame], Floats]
@@ -27,21 +27,6 @@ SHOWN = 6
 
 _ROWS = 1000
 _POINTS = 12
-
-
-class Effect(Value):
-    """One column's part in a model's predictions.
-
-    Attributes:
-        importance: rise of the holdout's Brier score when the column's values are shuffled among its rows.
-        at: values of the column, in its own unit; empty for a column that does not count among the first.
-        probability: mean predicted probability of the positive class if every row had that value.
-    """
-
-    column: str
-    importance: Interval
-    at: list[float | str] = []
-    probability: list[float] = []
 
 
 def effects(

@@ -16,71 +16,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
-from pydantic import Field
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from model_release.dataset import TARGET, input_schema, split
-from model_release.documents import Document, sha256_of
+from model_release.dataset import TARGET, Positions, input_schema, rows_apart
+from model_release.documents import sha256_of
 from model_release.errors import DataInvalid
 from model_release.gate import Costs, Metric, Scores
 from model_release.golden import GOLDEN_FILE, made_up_rows, table
-from model_release.metadata import FileEntry, MachineFacts, TrackedRun
+from model_release.metadata import FileEntry
 from model_release.opening import ONNX_FILE
 from model_release.provenance import machine_facts
 from model_release.spec import Candidate, Dataset, Spec, Validation
+from model_release.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.training import onnx_export
 from model_release.training.costs import latencies
-from model_release.training.effects import Effect, effects
+from model_release.training.effects import effects
 from model_release.training.figures import figures, intervals, slice_scores
 from model_release.training.forms import golden_answers, onnx_form, probability_of
 from model_release.training.recipes import build
-
-MODEL_FILE = "best_model.pkl"
-PREPROCESSOR_FILE = "preprocessor.pkl"
-MLMODEL_FILE = "MLmodel"
-CARD_FILE = "model_card.html"
-PREDICTIONS_FILE = "predictions.parquet"
-"""Out-of-fold probabilities; for the model card, not part of a release."""
-
-Positions = NDArray[np.intp]
-
-
-class Trained(Document):
-    """What training one candidate gave.
-
-    Attributes:
-        recipe: estimator, parameters and seed, as the spec has them.
-        files: what a release of this candidate consists of, apart from the card.
-        onnx: how well the ONNX form agrees, or why there is none, in words.
-        seconds: wall time of fits and exports.
-        machine: on what it was fitted.
-        costs: what it costs to serve.
-        effects: what the model makes of each column, the one that counts most first; empty without a holdout.
-    """
-
-    name: str
-    recipe: Candidate
-    scores: Scores
-    files: list[FileEntry]
-    predictions: FileEntry | None
-    onnx: str
-    seconds: float = Field(ge=0)
-    mlflow: TrackedRun | None = None
-    machine: MachineFacts | None = None
-    costs: Costs | None = None
-    effects: list[Effect] = []
-
-    @property
-    def made(self) -> list[FileEntry]:
-        """Every file that training wrote."""
-        return [*self.files, *([self.predictions] if self.predictions else [])]
-
-
-def rows_apart(spec: Spec, frame: pd.DataFrame) -> tuple[Positions, Positions]:
-    """Return the positions of the training rows and of the holdout: the same ones for whoever asks."""
-    return split(frame, spec.split, inputs=list(spec.dataset.inputs))
 
 
 def cross_validate(

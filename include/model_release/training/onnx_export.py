@@ -24,14 +24,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 
-INPUT = "inputs"
-"""The one input: double, a row per case, a column per model input in the spec's order; NaN = missing."""
-
-LABEL = "label"
-"""Output: int64, 1 for the positive class."""
-
-PROBABILITY = "probability"
-"""Output: float, the positive class's probability."""
+from model_release.trained import ONNX_INPUT, ONNX_LABEL, ONNX_PROBABILITY
 
 COLUMNS = "columns"
 """Key in the graph's own metadata: the names of the input's columns, as a JSON list."""
@@ -68,7 +61,7 @@ def export(preprocessor: ColumnTransformer, classifier: ClassifierMixin, columns
 def predict(body: bytes, matrix: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the class and the positive class's probability that the graph gives for each row of `matrix`."""
     session = onnxruntime.InferenceSession(body, providers=["CPUExecutionProvider"])
-    label, probability = session.run([LABEL, PROBABILITY], {INPUT: matrix})
+    label, probability = session.run([ONNX_LABEL, ONNX_PROBABILITY], {ONNX_INPUT: matrix})
     return label, probability
 
 
@@ -76,8 +69,8 @@ def mlmodel(path: str, columns: Sequence[str]) -> bytes:
     """Return the file `MLmodel` that makes a folder with the graph at `path` a model for MLflow's loaders."""
     inputs = [{"type": "double", "name": name, "required": True} for name in columns]
     outputs = [
-        {"type": "long", "name": LABEL, "required": True},
-        {"type": "float", "name": PROBABILITY, "required": True},
+        {"type": "long", "name": ONNX_LABEL, "required": True},
+        {"type": "float", "name": ONNX_PROBABILITY, "required": True},
     ]
     content = {
         "flavors": {
@@ -98,8 +91,8 @@ def _preprocessing(preprocessor: ColumnTransformer, columns: list[str]) -> onnx.
     fill = np.zeros(len(columns))
     constants: dict[str, NDArray[Any]] = {"fill": fill}
     nodes = [
-        helper.make_node("IsNaN", [INPUT], ["absent"]),
-        helper.make_node("Where", ["absent", "fill", INPUT], ["filled"]),
+        helper.make_node("IsNaN", [ONNX_INPUT], ["absent"]),
+        helper.make_node("Where", ["absent", "fill", ONNX_INPUT], ["filled"]),
     ]
     parts, width = [], 0
     for kind, pipeline, names in preprocessor.transformers_:
@@ -135,7 +128,7 @@ def _preprocessing(preprocessor: ColumnTransformer, columns: list[str]) -> onnx.
     return helper.make_graph(
         nodes,
         "preprocessing",
-        [helper.make_tensor_value_info(INPUT, TensorProto.DOUBLE, ["rows", len(columns)])],
+        [helper.make_tensor_value_info(ONNX_INPUT, TensorProto.DOUBLE, ["rows", len(columns)])],
         [helper.make_tensor_value_info("prepared", TensorProto.FLOAT, ["rows", width])],
         [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
     )
@@ -153,15 +146,15 @@ def _joined(prepared: onnx.GraphProto, classifier: onnx.GraphProto, converted: o
     graph.initializer.append(numpy_helper.from_array(np.array(1, dtype=np.int64), "positive"))
     graph.node.extend(
         [
-            helper.make_node("Identity", [f"classifier/{label}"], [LABEL]),
-            helper.make_node("Gather", [f"classifier/{both}", "positive"], [PROBABILITY], axis=1),
+            helper.make_node("Identity", [f"classifier/{label}"], [ONNX_LABEL]),
+            helper.make_node("Gather", [f"classifier/{both}", "positive"], [ONNX_PROBABILITY], axis=1),
         ]
     )
     del graph.output[:]
     graph.output.extend(
         [
-            helper.make_tensor_value_info(LABEL, TensorProto.INT64, ["rows"]),
-            helper.make_tensor_value_info(PROBABILITY, TensorProto.FLOAT, ["rows"]),
+            helper.make_tensor_value_info(ONNX_LABEL, TensorProto.INT64, ["rows"]),
+            helper.make_tensor_value_info(ONNX_PROBABILITY, TensorProto.FLOAT, ["rows"]),
         ]
     )
     return helper.make_model(

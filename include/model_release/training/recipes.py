@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 import warnings
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from model_release.errors import SpecError
 from model_release.spec import Candidate, Dataset, Estimator
+from model_release.spelling import did_you_mean
 
 _ESTIMATORS: dict[Estimator, type[Any]] = {
     Estimator.LOGISTIC_REGRESSION: linear_model.LogisticRegression,
@@ -94,10 +94,8 @@ def _classifier(candidate: Candidate, name: str | None) -> Any:
         if parameter in _OURS:
             raise SpecError(f"parameter {parameter!r} is not for a recipe: {_OURS[parameter]}", where=_where(name))
         if parameter not in known:
-            close = difflib.get_close_matches(parameter, known, n=1, cutoff=0.5)
             raise SpecError(
-                f"{candidate.estimator} has no parameter {parameter!r}"
-                + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"{candidate.estimator} has no parameter {parameter!r}{did_you_mean(parameter, known)}",
                 where=_where(name),
                 hint=f"known: {', '.join(known)}",
             )

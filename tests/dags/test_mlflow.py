@@ -137,7 +137,9 @@ def test_two_candidates_that_log_the_same_snapshot_at_once(server: Server, tmp_p
     log_inputs(client, one, seen)
 
     for each in (one, other):
-        assert [found.dataset.digest for found in client.get_run(each).inputs.dataset_inputs] == ["d1"]
+        inputs = client.get_run(each).inputs
+        assert inputs is not None
+        assert [found.dataset.digest for found in inputs.dataset_inputs] == ["d1"]
 
 
 def test_the_button_hangs_on_the_tasks_that_have_a_run(specs: Callable[..., Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from emulators.token_gate import TOKEN, token_gate
 from model_release import tracking, training
 from model_release.errors import CredentialsRefused
 from model_release.spec import Tracking, Validation
+from model_release.tracking.runs import log_inputs
 
 DAG = "retrain_heart_disease"
 BUTTONS = ["ingest", "train", "gate", "update_latest"]
@@ -29,8 +31,9 @@ BUTTONS = ["ingest", "train", "gate", "update_latest"]
 class Server:
     """A tracking server, and what may look into it and behind it."""
 
-    def __init__(self, url: str, s3_url: str) -> None:
+    def __init__(self, url: str, database: str, s3_url: str) -> None:
         self.url = url
+        self.database = database
         self._s3_url = s3_url
 
     def kept(self) -> list[str]:
@@ -52,7 +55,7 @@ def server() -> Iterator[Server]:
             "MLFLOW_S3_ENDPOINT_URL": s3.url,
         }
         running = stack.enter_context(mlflow_server(database, "s3://mlflow/runs", login=True, env=bucket))
-        yield Server(running.url, s3.url)
+        yield Server(running.url, database, s3.url)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,30 @@ def test_a_night_on_a_tracking_server(
     live = [_pickled(tmp_path / "store/heart-disease-models/v1.0.0" / name) for name in ("preprocessor", "best_model")]
     frame, _ = cleveland.rows()
     assert (champion.predict_proba(frame) == live[1].predict_proba(live[0].transform(frame))).all()
+
+
+def test_two_candidates_that_log_the_same_snapshot_at_once(server: Server, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+    from mlflow.entities import Dataset, DatasetInput
+    from mlflow.store.tracking.dbmodels.models import SqlDataset
+    from sqlalchemy import event
+
+    client = MlflowClient(server.database)
+    experiment = client.create_experiment("at once", artifact_location=tmp_path.as_uri())
+    one, other = (client.create_run(experiment).info.run_id for _ in range(2))
+    seen = DatasetInput(Dataset("snapshot", "d1", "local", "{}"))
+
+    def be_overtaken(*_: object) -> None:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pool.submit(client.log_inputs, other, [seen]).result()
+
+    event.listen(SqlDataset, "before_insert", be_overtaken, once=True)
+    log_inputs(client, one, seen)
+
+    for each in (one, other):
+        inputs = client.get_run(each).inputs
+        assert inputs is not None
+        assert [found.dataset.digest for found in inputs.dataset_inputs] == ["d1"]
 
 
 def test_the_button_hangs_on_the_tasks_that_have_a_run(specs: Callable[..., Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 import subprocess
@@ -10,14 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
 
 from team.compose import FILE, resolve
+from team.compose import services as services_of
 
 CHECKOUT = FILE.parent
 ONE_SHOT = {"secrets", "airflow-init", "clouds-init"}
 STAND_INS = {"seaweedfs", "azurite", "fake-gcs", "clouds-init"}
 OFFICIAL = {"postgres", "redis", *(f"airflow-{each}" for each in ("apiserver", "scheduler", "dag-processor"))}
 OFFICIAL |= {"airflow-triggerer", "airflow-init"}
+KEYS = {
+    f"{each}_AWS_{part}": "own" for each in ("MLFLOW", "SERVICE") for part in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+}
+ASKING = """
+import json, os
+from botocore.session import get_session
+session = get_session()
+credentials = session.get_credentials()
+client = session.create_client("s3", endpoint_url=os.environ.get(os.environ["NAMED_BY"] or "none"))
+print(json.dumps({"endpoint": client.meta.endpoint_url, "key": credentials and credentials.access_key}))
+"""
+"""Tells whom Amazon's SDK would ask and as whom; MLflow names the endpoint by a variable of its own."""
 COMPONENTS = {"apiserver", "scheduler", "dag-processor", "triggerer", "worker-1", "worker-2"}
 
 
@@ -30,6 +46,46 @@ def services() -> dict[str, dict[str, Any]]:
 def test_stand_ins_are_left_out_unless_they_are_asked_for(services: dict[str, Any]) -> None:
     assert set(services) - set(resolve()["services"]) == STAND_INS
     assert set(services) >= OFFICIAL
+
+
+@pytest.mark.parametrize(
+    ("settings", "endpoint", "key"),
+    [
+        ({}, "http://seaweedfs:8333", "stand-in"),
+        ({"S3_ENDPOINT_URL": ""}, "https://s3.eu-central-1.amazonaws.com", None),
+        ({"S3_ENDPOINT_URL": "", **KEYS}, "https://s3.eu-central-1.amazonaws.com", "own"),
+        ({"S3_ENDPOINT_URL": "https://minio.example.org", **KEYS}, "https://minio.example.org", "own"),
+    ],
+)
+def test_who_asks_s3_goes_where_it_was_told_with_the_key_it_was_given(
+    settings: dict[str, str], endpoint: str, key: str | None, tmp_path: Path
+) -> None:
+    """The services' own lines, with the SDK in place of the program that they end in."""
+    resolved = services_of(resolve(variables={"AWS_DEFAULT_REGION": "eu-central-1", **settings}))
+    for name, program, variable in (
+        ("mlflow", "mlflow", "MLFLOW_S3_ENDPOINT_URL"),
+        ("model-service", "model-release", ""),
+    ):
+        secrets = tmp_path / name.removeprefix("model-")
+        secrets.mkdir()
+        (secrets / "stand_in").write_text("AWS_ACCESS_KEY_ID=stand-in\nAWS_SECRET_ACCESS_KEY=secret\n")
+        (secrets / "database").write_text("sqlite://")
+        script = secrets / program
+        script.write_text(f"#!{sys.executable}\n{ASKING}")
+        script.chmod(0o755)
+        service = resolved[name]
+        env = {**service.environment, "PATH": f"{secrets}:/usr/bin:/bin", "NAMED_BY": variable}
+        env |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+        command = [each.replace("/secrets/", f"{tmp_path}/") for each in service.command]
+        told = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+        assert json.loads(told) == {"endpoint": endpoint, "key": key}, name
+
+
+def test_what_asks_google_takes_an_empty_endpoint_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = services_of(resolve(variables={"STORAGE_EMULATOR_HOST": ""}))
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", resolved["airflow-worker-1"].environment["STORAGE_EMULATOR_HOST"])
+    client = storage.Client(project="any", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+    assert client.api_endpoint == "https://storage.googleapis.com"
 
 
 def test_what_runs_on_is_watched_started_again_and_bounded(services: dict[str, Any]) -> None:

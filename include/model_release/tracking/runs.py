@@ -30,6 +30,7 @@ from mlflow.entities import (
     Run,
     RunTag,
 )
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
@@ -172,7 +173,7 @@ def log_candidate(
         parameters = _parameters(trained, pipeline)
         seen = _dataset(tracking, frame, snapshot)
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
-        client.log_inputs(run_id, [seen])
+        log_inputs(client, run_id, seen)
         model = _log_model(client, run, pipeline, frame, parameters)
         metrics = _metrics(trained, folds, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
@@ -186,6 +187,20 @@ def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) 
     """Keep files with a run that was logged before, by their path among its artifacts; again is the same."""
     with connected(tracking) as client:
         _keep(client, tracked.run_id, files)
+
+
+def log_inputs(client: MlflowClient, run_id: str, seen: DatasetInput) -> None:
+    """Log what a run has seen, also where another run logs the same for the first time just now.
+
+    MLflow looks for a dataset and inserts what it has not found. Who comes second is refused, and finds it when it asks
+    again: the refusal came after the first one's commit.
+    """
+    try:
+        client.log_inputs(run_id, [seen])
+    except MlflowException as error:
+        if error.error_code != "BAD_REQUEST":
+            raise
+        client.log_inputs(run_id, [seen])
 
 
 def _night_key(facts: Mapping[str, str]) -> str:

@@ -78,10 +78,11 @@ def run_ids(database: Path) -> set[str]:
 def outside(database: Path, root: Path) -> list[Path]:
     """Return the folders on this machine that hold artifacts and do not lie below `root`, outermost ones only."""
     found: set[Path] = set()
+    inside = tuple(f"{each}/" for folder in (root, root.resolve()) for each in (folder, folder.as_uri()))
     with _errors(database), closing(_open(database, "ro")) as opened:
         for table, column, condition in _present(opened):
             for (value,) in opened.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {condition}"):  # noqa: S608
-                path = folder_of(value)
+                path = None if value and value.startswith(inside) else folder_of(value)
                 if path is not None and not path.is_relative_to(root) and not path.is_relative_to(root.resolve()):
                     found.add(path)
     outermost: list[Path] = []

@@ -20,7 +20,7 @@ from emulators.process import Server
 from emulators.seaweedfs import WRITER
 from emulators.token_gate import TOKEN, token_gate
 from model_release import tracking, training
-from model_release.errors import CredentialsRefused
+from model_release.errors import CredentialsRefused, UsageError
 from model_release.metadata import TrackedRun
 from model_release.spec import Tracking, Validation
 
@@ -227,6 +227,37 @@ def test_a_managed_server_is_reached_with_a_token(
         assert tracking.page(managed, night) == f"{gate}/#/experiments/{_experiment(managed)}/runs/{night}"
 
 
+def test_databricks_client_shows_the_connections_token_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow's own client for workspaces, up to where the server would have to be one: artifacts and Unity Catalog."""
+    from model_release.airflow_glue import mlflow_at
+
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "another-way")  # of which the client would make a contradiction
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "another-secret")
+    where = {"uri": "airflow://workspace", "experiment": "/Shared/hearts", "registered_model": "main.hearts.heart"}
+    with token_gate(server.url, user=USER, password=PASSWORD) as gate:
+        workspace = Tracking(**where).reached_by(mlflow_at)
+        monkeypatch.setenv("AIRFLOW_CONN_WORKSPACE", connection(conn_type="databricks", host=gate, password="wrong"))
+        with pytest.raises(CredentialsRefused) as refused:
+            tracking.prepare(workspace)
+
+        monkeypatch.setenv("AIRFLOW_CONN_WORKSPACE", connection(conn_type="databricks", host=gate, password=TOKEN))
+        tracking.prepare(workspace)
+        facts = {"airflow.run_id": "night"}
+        night = tracking.begin(workspace, name="night", facts=facts, tags={})
+        tracking.conclude(workspace, facts=facts, tags={"verdict": "accepted"}, candidates={})
+        page = tracking.page(workspace, night)
+
+        assert page == f"{gate}/ml/experiments/{_experiment(workspace)}/runs/{night}"
+        bare = workspace.model_copy(update={"experiment": "hearts"}).reached_by(mlflow_at)
+        with pytest.raises(UsageError, match="by its path in the workspace: /Shared/hearts"):
+            tracking.prepare(bare)
+    written = capfd.readouterr()
+    said = written.out + written.err + str(refused.value)
+    assert not [each for each in (TOKEN, "wrong", "another-secret") if each in said]
+
+
 @pytest.mark.parametrize(
     ("facts", "uri", "environment"),
     [
@@ -242,9 +273,13 @@ def test_a_managed_server_is_reached_with_a_token(
             {"MLFLOW_TRACKING_TOKEN": "s"},
         ),
         (
-            {"conn_type": "databricks", "host": "https://adb.azuredatabricks.net", "login": "token", "password": "s"},
+            {"conn_type": "databricks", "host": "adb.azuredatabricks.net", "login": "token", "password": "s"},
             "databricks",
-            {"DATABRICKS_HOST": "https://adb.azuredatabricks.net", "DATABRICKS_TOKEN": "s"},
+            {
+                "DATABRICKS_HOST": "https://adb.azuredatabricks.net",
+                "DATABRICKS_TOKEN": "s",
+                "DATABRICKS_AUTH_TYPE": "pat",
+            },
         ),
     ],
 )

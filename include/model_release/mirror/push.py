@@ -109,7 +109,7 @@ class _Attempt:
                 if copy and file and not (snapshot and snapshot.sha256 == file.sha256):
                     newer = aside.submit(_send_database, self.store, copy, file, dry_run=self.dry_run)
                     self.done.database = True
-                    self.done.outside = database.outside(copy, self.source.artifacts)
+                    self.done.outside = database.outside(copy, self.source.all_roots)
                 sent = self._send(here, named, scratch)
                 snapshot = newer.result() if newer else snapshot
         files = {each.path: each.file for each in sent}

@@ -199,6 +199,11 @@ class Tracking(Strict):
             tracking_uri.check(filled_in)
         return uri
 
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        self._check_names(Template(self.uri).safe_substitute(os.environ))
+        return self
+
     @field_validator("pages")
     @classmethod
     def _web_page(cls, pages: str | None) -> str | None:
@@ -219,11 +224,18 @@ class Tracking(Strict):
         return self.pages is not None or uri.startswith(("http", "airflow:"))
 
     def pages_address(self) -> str | None:
-        """Return where people see MLflow's pages; None where MLflow is a database and the spec names no pages."""
+        """Return what the address of each of MLflow's pages begins with; None where there are none.
+
+        That is where MLflow is a database, and the spec names no pages.
+        """
         if self.pages is not None:
-            return expand(self.pages, where="tracking.pages").rstrip("/")
-        uri = self.access().uri
-        return tracking_uri.without_credentials(uri).rstrip("/") if uri.startswith("http") else None
+            return expand(self.pages, where="tracking.pages").rstrip("/") + "/#"
+        access = self.access()
+        if tracking_uri.is_databricks(access.uri):
+            workspace = access.environment.get("DATABRICKS_HOST")
+            return f"{workspace.rstrip('/')}/ml" if workspace else None
+        uri = access.uri
+        return tracking_uri.without_credentials(uri).rstrip("/") + "/#" if uri.startswith("http") else None
 
     def access(self) -> Access:
         """Return how MLflow is reached; the environment's values are filled in, a connection is looked up.
@@ -246,9 +258,14 @@ class Tracking(Strict):
             found = self._look_up(connection)
         try:
             tracking_uri.check(found.uri)
+            self._check_names(found.uri)
         except ValueError as error:
             raise UsageError(str(error), where=where) from error
         return found
+
+    def _check_names(self, uri: str) -> None:
+        names = {"experiment": self.experiment, "registered_model": self.registered_model}
+        tracking_uri.check_names(uri, registry_uri=self.registry_uri, **names)
 
 
 class Signing(Strict):

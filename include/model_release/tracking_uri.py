@@ -57,6 +57,30 @@ def check(uri: str) -> None:
         )
 
 
+def check_names(uri: str, *, registry_uri: str | None, experiment: str, registered_model: str) -> None:
+    """Find out whether the MLflow at `uri` takes these names.
+
+    Raises:
+        ValueError: Databricks does not; says what it takes.
+    """
+    databricks = is_databricks(uri)
+    if registry_uri is not None and is_databricks(registry_uri):
+        raise ValueError(
+            "registry_uri databricks is the workspace's own registry, which has no aliases: leave it out, or write "
+            "databricks-uc, for Unity Catalog"
+        )
+    if databricks and not experiment.startswith("/"):
+        raise ValueError(f"Databricks names an experiment by its path in the workspace: /Shared/{experiment}")
+    catalog = registry_uri.startswith("databricks-uc") if registry_uri is not None else databricks
+    if catalog and len([part for part in registered_model.split(".") if part]) != 3:
+        raise ValueError(f"Unity Catalog names a model by three parts: catalog.schema.{registered_model}")
+
+
+def is_databricks(uri: str) -> bool:
+    """Whether it is a Databricks workspace: `databricks`, or `databricks://profile`."""
+    return uri == "databricks" or uri.startswith("databricks://")
+
+
 def connection_id(uri: str) -> str | None:
     """Return the id in `airflow://conn_id`, whose connection holds address and credentials; else None."""
     found = _CONNECTION.fullmatch(uri)

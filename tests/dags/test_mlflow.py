@@ -1,4 +1,4 @@
-"""Whole runs of the chain on a tracking server: PostgreSQL behind it, S3 behind it, a login or a token before it."""
+"""The chain on a tracking server: PostgreSQL behind it, each of the clouds, a login or a token before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,16 @@ import pytest
 
 import cleveland
 from dag_runs import load, run, states, xcom
-from emulators.clouds import s3_client
+from emulators.azurite import ACCOUNT, connection_string
+from emulators.clouds import BUCKET, Clouds, azure_service, clouds, gcs_client, s3_client
 from emulators.mlflow_server import PASSWORD, USER, mlflow_server
 from emulators.postgres import postgres
-from emulators.seaweedfs import WRITER, seaweedfs
+from emulators.process import Server
+from emulators.seaweedfs import WRITER
 from emulators.token_gate import TOKEN, token_gate
 from model_release import tracking, training
-from model_release.errors import CredentialsRefused
+from model_release.errors import CredentialsRefused, UsageError
+from model_release.metadata import TrackedRun
 from model_release.spec import Tracking, Validation
 from model_release.tracking.runs import log_inputs
 
@@ -28,42 +30,68 @@ DAG = "retrain_heart_disease"
 BUTTONS = ["ingest", "train", "gate", "update_latest"]
 
 
-class Server:
-    """A tracking server, and what may look into it and behind it."""
-
-    def __init__(self, url: str, database: str, s3_url: str) -> None:
-        self.url = url
-        self.database = database
-        self._s3_url = s3_url
-
-    def kept(self) -> list[str]:
-        """Return what lies in the server's bucket."""
-        listed = s3_client(self._s3_url).list_objects_v2(Bucket="mlflow")
-        return [each["Key"] for each in listed.get("Contents", [])]
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with postgres() as running:
+        yield running.create("mlflow")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with ExitStack() as stack:
-        database = stack.enter_context(postgres()).create("mlflow")
-        s3 = stack.enter_context(seaweedfs())
-        s3_client(s3.url).create_bucket(Bucket="mlflow")
-        bucket = {
-            "AWS_ACCESS_KEY_ID": WRITER.access,
-            "AWS_SECRET_ACCESS_KEY": WRITER.secret,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "MLFLOW_S3_ENDPOINT_URL": s3.url,
-        }
-        running = stack.enter_context(mlflow_server(database, "s3://mlflow/runs", login=True, env=bucket))
-        yield Server(running.url, database, s3.url)
+def sky() -> Iterator[Clouds]:
+    with clouds() as running:
+        yield running
+
+
+def kept_in_s3(sky: Clouds) -> list[str]:
+    listed = s3_client(sky.s3.url).list_objects_v2(Bucket=BUCKET)
+    return [each["Key"] for each in listed.get("Contents", [])]
+
+
+def kept_in_gcs(sky: Clouds) -> list[str]:
+    return [each.name for each in gcs_client(sky.gcs.url).list_blobs(BUCKET)]
+
+
+def kept_in_azure(sky: Clouds) -> list[str]:
+    return [*azure_service(sky.azure).get_container_client(BUCKET).list_blob_names()]
+
+
+@pytest.fixture(scope="module")
+def server(database: str, sky: Clouds) -> Iterator[Server]:
+    bucket = {
+        "AWS_ACCESS_KEY_ID": WRITER.access,
+        "AWS_SECRET_ACCESS_KEY": WRITER.secret,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MLFLOW_S3_ENDPOINT_URL": sky.s3.url,
+    }
+    with mlflow_server(database, f"s3://{BUCKET}/runs", login=True, env=bucket) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
 def nothing_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task has neither the cloud's credentials nor MLflow's."""
+    """A task has neither a cloud's credentials nor MLflow's."""
     for name in [*os.environ]:
-        if name.startswith(("AWS_", "MLFLOW_TRACKING_", "MLFLOW_S3_")):
+        if name.startswith(("AWS_", "AZURE_", "GOOGLE_", "STORAGE_", "MLFLOW_TRACKING_", "MLFLOW_S3_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `log_candidate` takes of a candidate."""
+    folder = tmp_path_factory.mktemp("trained")
+    spec = cleveland.spec(validation=Validation(folds=2, repeats=1))
+    frame, snapshot = cleveland.rows()
+    done = training.train(spec, "simple", cleveland.candidate("LogisticRegression"), frame, folder)
+    return {"trained": done, "folds": 2, "folder": folder, "frame": frame, "snapshot": snapshot}
+
+
+def log_night(where: Tracking, name: str, trained: dict[str, Any]) -> tuple[str, TrackedRun]:
+    """Log a night of one candidate; return its run and the candidate's."""
+    facts = {"airflow.run_id": name}
+    tracking.prepare(where)
+    night = tracking.begin(where, name=name, facts=facts, tags={})
+    files = {"figures/roc.svg": b"<svg/>"}
+    return night, tracking.log_candidate(where, facts=facts, tags={}, files=files, **trained)
 
 
 def connection(**facts: Any) -> str:
@@ -72,7 +100,7 @@ def connection(**facts: Any) -> str:
 
 @pytest.mark.usefixtures("airflow_database")
 def test_a_night_on_a_tracking_server(
-    server: Server, specs: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    server: Server, sky: Clouds, specs: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     host, _, port = server.url.removeprefix("http://").partition(":")
     own = connection(host=host, port=int(port), login=USER, password=PASSWORD)
@@ -97,7 +125,7 @@ def test_a_night_on_a_tracking_server(
     manifest = json.loads((tmp_path / "store/heart-disease-models/v1.0.0/metadata.json").read_text())
     assert pages["gate"] == pages["update_latest"]
     assert pages["gate"].endswith(manifest["mlflow"]["run_id"])
-    stored = {key.rpartition("/artifacts/")[2] for key in server.kept()}
+    stored = {key.rpartition("/artifacts/")[2] for key in kept_in_s3(sky)}
     assert {
         "model.pkl",
         "MLmodel",
@@ -118,13 +146,14 @@ def test_a_night_on_a_tracking_server(
     assert (champion.predict_proba(frame) == live[1].predict_proba(live[0].transform(frame))).all()
 
 
-def test_two_candidates_that_log_the_same_snapshot_at_once(server: Server, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("server")
+def test_two_candidates_that_log_the_same_snapshot_at_once(database: str, tmp_path: Path) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Dataset, DatasetInput
     from mlflow.store.tracking.dbmodels.models import SqlDataset
     from sqlalchemy import event
 
-    client = MlflowClient(server.database)
+    client = MlflowClient(database)
     experiment = client.create_experiment("at once", artifact_location=tmp_path.as_uri())
     one, other = (client.create_run(experiment).info.run_id for _ in range(2))
     seen = DatasetInput(Dataset("snapshot", "d1", "local", "{}"))
@@ -155,15 +184,59 @@ def test_the_button_hangs_on_the_tasks_that_have_a_run(specs: Callable[..., Path
     assert buttons("sqlite:////srv/mlflow.db") == []
 
 
+@pytest.mark.parametrize(
+    ("artifacts", "environment", "kept"),
+    [
+        (
+            f"gs://{BUCKET}/runs",
+            lambda sky: {"STORAGE_EMULATOR_HOST": sky.gcs.url},
+            kept_in_gcs,
+        ),
+        (
+            f"wasbs://{BUCKET}@{ACCOUNT}.blob.core.windows.net/runs",
+            lambda sky: {"AZURE_STORAGE_CONNECTION_STRING": connection_string(sky.azure)},
+            kept_in_azure,
+        ),
+    ],
+    ids=["gcs", "azure"],
+)
+def test_the_server_keeps_artifacts_in_any_cloud_and_its_clients_know_of_none(
+    artifacts: str,
+    environment: Callable[[Clouds], dict[str, str]],
+    kept: Callable[[Clouds], list[str]],
+    database: str,
+    sky: Clouds,
+    trained: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    night = request.node.callspec.id
+    assert not [each for each in os.environ if each.startswith(("AWS_", "AZURE_", "GOOGLE_", "STORAGE_"))]
+    with mlflow_server(database, artifacts, env=environment(sky)) as server:
+        where = Tracking(uri=server.url, experiment=night, registered_model=night)
+        _, tracked = log_night(where, night, trained)
+        tracking.attach(where, tracked, {"model_card.html": b"<html/>"})
+        tracking.challenge(where, tracked, tags={}, judged=True)
+
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+        import mlflow.sklearn
+
+        assert mlflow.get_run(tracked.run_id).info.artifact_uri.startswith("mlflow-artifacts:/")
+        loaded = mlflow.sklearn.load_model(f"models:/{night}@challenger")
+        card = mlflow.artifacts.load_text(f"runs:/{tracked.run_id}/model_card.html")
+    frame = trained["frame"]
+    preprocessor, model = (_pickled(trained["folder"] / name) for name in ("preprocessor", "best_model"))
+    assert (loaded.predict_proba(frame) == model.predict_proba(preprocessor.transform(frame))).all()
+    assert card == "<html/>"
+    stored = {key.rpartition("/artifacts/")[2] for key in kept(sky) if key.startswith("runs/")}
+    assert {"model.pkl", "MLmodel", "requirements.txt", "figures/roc.svg", "model_card.html"} <= stored
+
+
 def test_a_managed_server_is_reached_with_a_token(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from model_release.airflow_glue import mlflow_at
 
-    spec = cleveland.spec(validation=Validation(folds=2, repeats=1))
-    frame, snapshot = cleveland.rows()
-    trained = training.train(spec, "simple", cleveland.candidate("LogisticRegression"), frame, tmp_path)
-    facts = {"airflow.run_id": "managed"}
     with token_gate(server.url, user=USER, password=PASSWORD) as gate:
         managed = Tracking(uri="airflow://managed", experiment="managed", registered_model="managed")
         managed = managed.reached_by(mlflow_at)
@@ -173,24 +246,43 @@ def test_a_managed_server_is_reached_with_a_token(
         assert "wrong" not in str(refused.value)
 
         monkeypatch.setenv("AIRFLOW_CONN_MANAGED", connection(host=gate, password=TOKEN))
-        tracking.prepare(managed)
-        night = tracking.begin(managed, name="managed", facts=facts, tags={})
-        tracked = tracking.log_candidate(
-            managed,
-            facts=facts,
-            tags={},
-            trained=trained,
-            folds=2,
-            folder=tmp_path,
-            frame=frame,
-            snapshot=snapshot,
-            files={},
-        )
+        night, tracked = log_night(managed, "managed", trained)
         registered = tracking.challenge(managed, tracked, tags={}, judged=True)
         tracking.dismiss(managed, tracked)
 
         assert registered.registered_version == "1"
         assert tracking.page(managed, night) == f"{gate}/#/experiments/{_experiment(managed)}/runs/{night}"
+
+
+def test_databricks_client_shows_the_connections_token_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow's own client for workspaces, up to where the server would have to be one: artifacts and Unity Catalog."""
+    from model_release.airflow_glue import mlflow_at
+
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "another-way")  # of which the client would make a contradiction
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "another-secret")
+    where = {"uri": "airflow://workspace", "experiment": "/Shared/hearts", "registered_model": "main.hearts.heart"}
+    with token_gate(server.url, user=USER, password=PASSWORD) as gate:
+        workspace = Tracking(**where).reached_by(mlflow_at)
+        monkeypatch.setenv("AIRFLOW_CONN_WORKSPACE", connection(conn_type="databricks", host=gate, password="wrong"))
+        with pytest.raises(CredentialsRefused) as refused:
+            tracking.prepare(workspace)
+
+        monkeypatch.setenv("AIRFLOW_CONN_WORKSPACE", connection(conn_type="databricks", host=gate, password=TOKEN))
+        tracking.prepare(workspace)
+        facts = {"airflow.run_id": "night"}
+        night = tracking.begin(workspace, name="night", facts=facts, tags={})
+        tracking.conclude(workspace, facts=facts, tags={"verdict": "accepted"}, candidates={})
+        page = tracking.page(workspace, night)
+
+        assert page == f"{gate}/ml/experiments/{_experiment(workspace)}/runs/{night}"
+        bare = workspace.model_copy(update={"experiment": "hearts"}).reached_by(mlflow_at)
+        with pytest.raises(UsageError, match="by its path in the workspace: /Shared/hearts"):
+            tracking.prepare(bare)
+    written = capfd.readouterr()
+    said = written.out + written.err + str(refused.value)
+    assert not [each for each in (TOKEN, "wrong", "another-secret") if each in said]
 
 
 @pytest.mark.parametrize(
@@ -208,9 +300,13 @@ def test_a_managed_server_is_reached_with_a_token(
             {"MLFLOW_TRACKING_TOKEN": "s"},
         ),
         (
-            {"conn_type": "databricks", "host": "https://adb.azuredatabricks.net", "login": "token", "password": "s"},
+            {"conn_type": "databricks", "host": "adb.azuredatabricks.net", "login": "token", "password": "s"},
             "databricks",
-            {"DATABRICKS_HOST": "https://adb.azuredatabricks.net", "DATABRICKS_TOKEN": "s"},
+            {
+                "DATABRICKS_HOST": "https://adb.azuredatabricks.net",
+                "DATABRICKS_TOKEN": "s",
+                "DATABRICKS_AUTH_TYPE": "pat",
+            },
         ),
     ],
 )

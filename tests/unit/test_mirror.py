@@ -296,6 +296,22 @@ class TestPulling:
         assert not (tmp_path / "there" / "mlflow.db").exists()
         assert not (tmp_path / "there" / "mlruns" / key).exists()
 
+    def test_what_files_have_in_common_travels_once(self, memory: MemoryStore, local: Local, tmp_path: Path) -> None:
+        paths = [f"1/models/m-{number}/artifacts/conda.yaml" for number in range(5)]
+        for each in paths:
+            local.write(each, "the same for all")
+        push.push(memory, local.source)
+        (tmp_path / "there" / "mlruns" / paths[3]).parent.mkdir(parents=True)
+        (tmp_path / "there" / "mlruns" / paths[3]).write_text("the same for all")
+        memory.delete(paths[0])
+        counted = Counted(memory)
+        done = pull.pull(reading(counted.store), tmp_path / "there")
+        assert (done.files, done.fetched) == (15, 14)
+        assert counted.counts["download"] == 10 + 2 + 1, "ten models; one that is gone, one that is not; the database"
+        for each in paths:
+            (tmp_path / "there" / "mlruns" / each).write_text(each)
+        assert {(tmp_path / "there" / "mlruns" / each).read_text() for each in paths} == {*paths}, "files of their own"
+
     def test_a_database_is_not_replaced_unless_told(self, memory: MemoryStore, local: Local, tmp_path: Path) -> None:
         push.push(memory, local.source)
         there = tmp_path / "there"

@@ -145,7 +145,26 @@ def test_an_address_that_mlflow_only_seems_to_take_is_refused(
     ],
 )
 def test_databases_and_servers_are_taken(uri: str) -> None:
-    assert Tracking(uri=uri, experiment="e", registered_model="m").access() == Access(uri)
+    assert Tracking(uri=uri, experiment="/Shared/e", registered_model="main.hearts.m").access() == Access(uri)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"experiment": "hearts"}, "/Shared/hearts"),
+        ({"registered_model": "heart"}, "catalog.schema.heart"),
+        ({"registered_model": "main.heart"}, "three parts"),
+        ({"registry_uri": "databricks"}, "has no aliases"),
+        ({"registry_uri": "databricks://profile"}, "has no aliases"),
+        ({"uri": "http://mlflow:5000", "registry_uri": "databricks-uc", "registered_model": "heart"}, "three parts"),
+    ],
+)
+def test_names_that_databricks_has_no_place_for_are_refused(changes: dict[str, str], told: str) -> None:
+    where = {"uri": "databricks", "experiment": "/Shared/hearts", "registered_model": "main.hearts.heart"}
+    Tracking(**where)
+
+    with pytest.raises(ValueError, match=told):
+        Tracking(**{**where, **changes})
 
 
 def test_addresses_are_told_without_passwords() -> None:
@@ -190,9 +209,9 @@ def test_credentials_of_a_connection_are_there_while_mlflow_is_asked_and_alone(
     ("uri", "pages", "address"),
     [
         ("sqlite:////srv/mlflow.db", None, None),
-        ("sqlite:////srv/mlflow.db", "http://localhost:5000/", "http://localhost:5000"),
-        ("https://ann:hunter2@mlflow.example.org/", None, "https://mlflow.example.org"),
-        ("http://mlflow:5000", "https://mlflow.example.org", "https://mlflow.example.org"),
+        ("sqlite:////srv/mlflow.db", "http://localhost:5000/", "http://localhost:5000/#"),
+        ("https://ann:hunter2@mlflow.example.org/", None, "https://mlflow.example.org/#"),
+        ("http://mlflow:5000", "https://mlflow.example.org", "https://mlflow.example.org/#"),
     ],
 )
 def test_people_see_the_server_or_the_pages_that_are_named(uri: str, pages: str | None, address: str | None) -> None:

@@ -89,12 +89,15 @@ def mlflow_at(connection_id: str) -> Access:
     where = f"connection {connection_id}"
     if not found.host:
         raise UsageError("has no host", where=where, hint="write MLflow's address there: https://mlflow.example.org")
-    host = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
+    databricks = found.conn_type == "databricks"
+    scheme = "https" if databricks else found.schema or "http"
+    host = found.host if "://" in found.host else f"{scheme}://{found.host}"
     if found.port and urlsplit(host).port is None:
         host = f"{host.rstrip('/')}:{found.port}"
     secret = found.password or ""
-    if found.conn_type == "databricks":
-        return Access("databricks", {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": secret})
+    if databricks:
+        named = {"DATABRICKS_HOST": host, "DATABRICKS_TOKEN": secret, "DATABRICKS_AUTH_TYPE": "pat"}
+        return Access("databricks", named)
     if found.login:
         return Access(host, {"MLFLOW_TRACKING_USERNAME": found.login, "MLFLOW_TRACKING_PASSWORD": secret})
     return Access(host, {"MLFLOW_TRACKING_TOKEN": secret} if secret else {})

@@ -75,14 +75,15 @@ def run_ids(database: Path) -> set[str]:
         return {each for (each,) in opened.execute("SELECT run_uuid FROM runs")}
 
 
-def outside(database: Path, root: Path) -> list[Path]:
-    """Return the folders on this machine that hold artifacts and do not lie below `root`, outermost ones only."""
+def outside(database: Path, roots: Sequence[str]) -> list[Path]:
+    """Return the folders on this machine that hold artifacts and lie below none of `roots`, outermost ones only."""
     found: set[Path] = set()
+    inside = tuple(f"{each}/" for root in roots for each in (root, Path(root).as_uri()))
     with _errors(database), closing(_open(database, "ro")) as opened:
         for table, column, condition in _present(opened):
             for (value,) in opened.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {condition}"):  # noqa: S608
-                path = folder_of(value)
-                if path is not None and not path.is_relative_to(root) and not path.is_relative_to(root.resolve()):
+                path = None if value and value.startswith(inside) else folder_of(value)
+                if path is not None and not any(path.is_relative_to(root) for root in roots):
                     found.add(path)
     outermost: list[Path] = []
     for each in sorted(found):

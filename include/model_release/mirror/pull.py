@@ -7,10 +7,12 @@ it was, and until it has ended there is no database to be opened.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from model_release.errors import Contended, Corrupt, NotFound, Refused
 from model_release.mirror import database, keys
@@ -117,16 +119,22 @@ class _Fetcher:
     scratch: Path
 
     def fetch(self, files: Mapping[str, File], progress: Progress) -> int:
-        """Bring every file that is not there; return how many came."""
-        for path in files:
+        """Bring every file that is not there; return how many came.
+
+        What several files have in common, as models have their environments, travels once.
+        """
+        alike: dict[File, list[str]] = defaultdict(list)
+        for path, file in files.items():
             _check_path(path, self.store.uri)
-        for each in sorted({(self.root / path).parent for path in files}):
-            each.mkdir(parents=True, exist_ok=True)
+            alike[file].append(path)
+        for folder in _folders(files):
+            (self.root / folder).mkdir(exist_ok=True)
         progress.begin("pulling", len(files), sum(each.size for each in files.values()))
         fetched = 0
-        for size, came in as_done(self._one, enumerate(files.items()), workers=WORKERS):
+        for size, came, of in as_done(self._one, enumerate(alike.items()), workers=WORKERS):
             fetched += came
-            progress.advance(size)
+            for _ in range(of):
+                progress.advance(size)
         return fetched
 
     def bring(self, key: str, size: int, target: Path) -> File:
@@ -142,17 +150,37 @@ class _Fetcher:
                 got += out.write(chunk)
         return File(got, digest.hexdigest())
 
-    def _one(self, item: tuple[int, tuple[str, File]]) -> tuple[int, bool]:
-        number, (path, file) = item
-        local, new = self.root / path, self.scratch / str(number)
-        if _has(local, file):
-            return file.size, False
-        for key in (keys.file(path), keys.replaced(file.sha256)):
+    def _one(self, item: tuple[int, tuple[File, list[str]]]) -> tuple[int, int, int]:
+        """Bring one content to all files that have it; return its size, how many came, how many there are."""
+        number, (file, paths) = item
+        new = self.scratch / str(number)
+        lacking = [path for path in paths if not _has(self.root / path, file)]
+        if lacking:
+            self._bring_checked(file, lacking, new)
+            for path in lacking[1:]:
+                shutil.copyfile(new, copy := self.scratch / f"{number}-copy")
+                copy.replace(self.root / path)
+            new.replace(self.root / lacking[0])
+        return file.size, len(lacking), len(paths)
+
+    def _bring_checked(self, file: File, paths: list[str], target: Path) -> None:
+        """Bring a content from wherever it still lies."""
+        for key in (*map(keys.file, paths), keys.replaced(file.sha256)):
             with suppress(NotFound):
-                if self.bring(key, file.size, new) == file:
-                    new.replace(local)
-                    return file.size, True
-        raise Corrupt("what lies here is not what was pushed", where=f"{self.store.uri}/{keys.file(path)}")
+                if self.bring(key, file.size, target) == file:
+                    return
+        raise Corrupt("what lies here is not what was pushed", where=f"{self.store.uri}/{keys.file(paths[0])}")
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """All folders that lie above some paths, outer ones first."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return sorted(found)
 
 
 def _has(local: Path, file: File) -> bool:
@@ -163,6 +191,5 @@ def _has(local: Path, file: File) -> bool:
 
 def _check_path(path: str, where: str) -> None:
     """Refuse what would lie elsewhere: the names come from a bucket."""
-    parts = PurePosixPath(path).parts
-    if not parts or path != "/".join(parts) or path.startswith("/") or ".." in parts or "\0" in path:
+    if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise Corrupt(f"{path!r} is not the path of a file below mlruns/", where=where)

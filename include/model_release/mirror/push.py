@@ -105,10 +105,11 @@ class _Attempt:
             snapshot = self.mirror.database if self.mirror else None
             with ThreadPoolExecutor(1) as aside:
                 newer: Future[Snapshot] | None = None
-                if copy and not (snapshot and snapshot.sha256 == content(copy).sha256):
+                file = content(copy) if copy else None
+                if copy and file and not (snapshot and snapshot.sha256 == file.sha256):
+                    newer = aside.submit(_send_database, self.store, copy, file, dry_run=self.dry_run)
                     self.done.database = True
-                    self.done.outside = database.outside(copy, self.source.artifacts)
-                    newer = aside.submit(_send_database, self.store, copy, dry_run=self.dry_run)
+                    self.done.outside = database.outside(copy, self.source.all_roots)
                 sent = self._send(here, named, scratch)
                 snapshot = newer.result() if newer else snapshot
         files = {each.path: each.file for each in sent}
@@ -257,9 +258,8 @@ def remove_unnamed(store: Store) -> int:
     return sum(1 for _ in as_done(store.delete, unnamed))
 
 
-def _send_database(store: Store, copy: Path, *, dry_run: bool) -> Snapshot:
+def _send_database(store: Store, copy: Path, file: File, *, dry_run: bool) -> Snapshot:
     runs, revision = database.facts(copy)
-    size, sha256 = content(copy)
     mlflow = None
     with suppress(importlib.metadata.PackageNotFoundError):
         mlflow = importlib.metadata.version("mlflow")
@@ -270,8 +270,8 @@ def _send_database(store: Store, copy: Path, *, dry_run: bool) -> Snapshot:
     if not dry_run:
         store.upload(keys.database(packed_sha256), packed, content_type=_GZIP, new=True)
     return Snapshot(
-        sha256=sha256,
-        size=size,
+        sha256=file.sha256,
+        size=file.size,
         packed=Packed(sha256=packed_sha256, size=packed_size),
         taken=datetime.now(UTC),
         runs=runs,

@@ -60,15 +60,20 @@ class Sender:
 
     def send(self, files: Mapping[str, Stamp]) -> Iterator[Sent]:
         """Yield each file once its content lies in the mirror; one that is gone meanwhile is left out."""
-        yield from (each for each in as_done(self._one, files.items(), workers=WORKERS) if each is not None)
+        unknown = []
+        for path, seen in files.items():
+            there = self.present.get(path)
+            if there is not None and there.sha256 == self.known.sha256(path, seen):
+                yield Sent(path, there, seen, None)
+            else:
+                unknown.append((path, seen))
+        yield from (each for each in as_done(self._one, unknown, workers=WORKERS) if each is not None)
 
     def _one(self, found: tuple[str, Stamp]) -> Sent | None:
         path, seen = found
         local = self.root / path
         there = self.present.get(path)
         try:
-            if there is not None and there.sha256 == self.known.sha256(path, seen):
-                return Sent(path, there, seen, None)
             if settled(seen):
                 file = content(local)
                 if file == there:

@@ -10,6 +10,7 @@ import os
 
 for _name, _value in {
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DATABRICKS_ENDPOINT_HTTP_RETRY_TIMEOUT": "90",  # seconds for one request; its own 500 would hold a task
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the task's own retries do the rest; seven take minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds without a byte; its own 120 would hold a task for long

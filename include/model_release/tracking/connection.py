@@ -17,13 +17,8 @@ from model_release.errors import CredentialsRefused, ModelReleaseError, Refused,
 from model_release.spec import Tracking
 from model_release.tracking_uri import Access, database_file, is_file, without_credentials
 
-_CREDENTIALS = (
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-    "DATABRICKS_HOST",
-    "DATABRICKS_TOKEN",
-)
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "DATABRICKS_")
+"""What the names of variables begin with that say who asks."""
 
 
 @contextlib.contextmanager
@@ -130,7 +125,8 @@ def quiet(*names: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _environment(access: Access) -> Iterator[None]:
     own = {"MLFLOW_TRACKING_URI": access.uri, **access.environment}
-    names = {*own, *(_CREDENTIALS if access.environment else ())}
+    others = [name for name in os.environ if name.startswith(_CREDENTIALS)]
+    names = {*own, *(others if access.environment else ())}
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
     os.environ.update(own)
     try:

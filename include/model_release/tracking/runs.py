@@ -111,7 +111,7 @@ def page(tracking: Tracking, run_id: str) -> str | None:
     if uri is None:
         return None
     with connected(tracking) as client:
-        return f"{uri}/#/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}"
+        return f"{uri}/experiments/{client.get_run(run_id).info.experiment_id}/runs/{run_id}"
 
 
 def log_candidate(

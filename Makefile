@@ -45,15 +45,16 @@ azurite:
 	@$(MAKE) --no-print-directory $(NODE) || \
 		echo "the tests of Azure's store will fail without Azurite; once npm works (Debian: apt-get install npm): make azurite" >&2
 
-# The databases of a team's Airflow. Debian starts what it installs; the tests start their own and want none of those.
+# The databases of a team's Airflow, and what asks a service as fast as it can. Debian starts what it installs; the tests start
+# their own and want none of those.
 .PHONY: debian
 debian:
-	@if ! command -v redis-server >/dev/null || ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
-		echo "installing PostgreSQL and Redis from Debian's packages"; \
+	@if ! command -v redis-server >/dev/null || ! command -v wrk >/dev/null || ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+		echo "installing PostgreSQL, Redis and wrk from Debian's packages"; \
 		{ apt-get -qq update && mkdir -p /etc/postgresql-common && \
 		echo "create_main_cluster = false" >> /etc/postgresql-common/createcluster.conf && \
-		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y postgresql redis-server >/dev/null; } || \
-		echo "some tests will fail without PostgreSQL and Redis: apt-get install postgresql redis-server" >&2; fi
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y postgresql redis-server wrk >/dev/null; } || \
+		echo "some tests will fail without PostgreSQL, Redis and wrk: apt-get install postgresql redis-server wrk" >&2; fi
 
 .PHONY: lint
 lint: $(READY) ## style, types, layers, dependencies

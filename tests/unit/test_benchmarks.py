@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -67,7 +65,6 @@ def test_a_pull_is_measured_beside_others(tmp_path: Path) -> None:
     assert "not measured: s5cmd cp: " in said
 
 
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="apt-get install wrk")
 def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: Path) -> None:
     _, measured = run("serving", "--quick", kept=tmp_path / "kept.json", seconds=300)
     assert set(measured["memory"]) == {"ours, /predict", "MLflow, ONNX", "MLflow, scikit-learn"}

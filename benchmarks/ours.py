@@ -10,7 +10,7 @@ from pathlib import Path
 
 from model_release.stores import open_store
 from model_release.stores.base import Store
-from model_release.stores.bulk import download_many, upload_many
+from model_release.stores.bulk import as_done
 
 
 def transfer(store: Store, direction: str, shape: str, local: Path) -> None:
@@ -21,10 +21,12 @@ def transfer(store: Store, direction: str, shape: str, local: Path) -> None:
         case "down", "one":
             store.download("one/file.bin", local)
         case "up", _:
-            upload_many(store, ((f"many/{path.name}", path) for path in local.iterdir()))
+            for _ in as_done(lambda path: store.upload(f"many/{path.name}", path), local.iterdir()):
+                pass
         case _:
             keys = [entry.key for entry in store.list("many/")]
-            download_many(store, ((key, local / key.rpartition("/")[2]) for key in keys))
+            for _ in as_done(lambda key: store.download(key, local / key.rpartition("/")[2]), keys):
+                pass
 
 
 def peak_memory() -> int:

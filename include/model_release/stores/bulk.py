@@ -5,30 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
-
-from model_release.stores.base import Store
 
 WORKERS = 8
 """Files on their way at once; the SDKs keep ten connections."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def upload_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
-    """Upload files to their keys; return how many. The first failure ends it, with what was sent before in place."""
-    return sum(1 for _ in as_done(lambda each: store.upload(*each), files, workers=workers))
-
-
-def download_many(store: Store, files: Iterable[tuple[str, Path]], *, workers: int = WORKERS) -> int:
-    """Download objects to new files, whose folders are made; return how many. The first failure ends it."""
-    files = [*files]
-    for folder in {path.parent for _, path in files}:
-        folder.mkdir(parents=True, exist_ok=True)
-    return sum(1 for _ in as_done(lambda each: store.download(*each), files, workers=workers))
 
 
 def as_done(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int = WORKERS) -> Iterator[Result]:

@@ -24,6 +24,7 @@ def transfer(store: Store, direction: str, shape: str, local: Path) -> None:
             for _ in as_done(lambda path: store.upload(f"many/{path.name}", path), local.iterdir()):
                 pass
         case _:
+            local.mkdir()
             keys = [entry.key for entry in store.list("many/")]
             for _ in as_done(lambda key: store.download(key, local / key.rpartition("/")[2]), keys):
                 pass

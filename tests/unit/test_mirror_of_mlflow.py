@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -154,6 +155,12 @@ def test_an_old_file_store_is_imported_by_mlflow(tmp_path: Path) -> None:
     metric.write_text(metric.read_text() * 2)  # as MLflow writes what is logged before a model, and cannot import
     ran = CliRunner().invoke(app, ["mlruns", "push", (tmp_path / "other").as_uri(), "--from", str(moved)])
     assert ran.exit_code == 0 and "mirrored as files, since MLflow's migration" in ran.output, ran.output
+
+    mended = Path(shutil.copytree(moved.rename(old), tmp_path / "mended"))
+    for each in mended.glob("mlruns/**/metrics/*"):
+        each.write_text("".join(dict.fromkeys(each.read_text().splitlines(keepends=True))))
+    ran = CliRunner().invoke(app, ["mlruns", "push", (tmp_path / "third").as_uri(), "--from", str(mended)])
+    assert "imported by" in ran.output and "not mirrored" not in ran.output, ran.output
 
 
 def test_an_old_file_store_without_mlflow_is_mirrored_as_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def _overrides(folder: Path) -> Path:
     """Write what differs from the compose file: one spec of eight candidates, one task at a time on each worker."""
     specs = folder / "specs"
     specs.mkdir()
-    forest = {"estimator": "RandomForestClassifier", "parameters": {"n_estimators": 100}}
+    forest = {"estimator": "RandomForestClassifier", "parameters": {"n_estimators": 200}}
     candidates = {f"forest_{seed}": {**forest, "seed": seed} for seed in range(CANDIDATES)}
     path = quick_spec(specs, "heart_disease", candidates=candidates, name="fanout", schedule=None, tracking=None)
     spec = yaml.safe_load(path.read_text())
@@ -100,7 +100,6 @@ def _overrides(folder: Path) -> Path:
         "environment": {
             "MODEL_RELEASE_SPECS": SPECS,
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": "1",
-            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
         },
         "volumes": [f"{specs}:{SPECS}:ro"],
     }

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 CACHE_VARIABLE = "MODEL_RELEASE_CACHE"
-"""Environment variable: where this machine keeps what it can get again, instead of the user's folder for caches."""
+"""Environment variable: where this machine keeps what it can get again, instead of the user's own folder for caches."""
 
 _DAY = 24 * 60 * 60
 _UNUSED = 7 * _DAY

@@ -24,12 +24,12 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
+from model_release.private_cache import CACHE_VARIABLE
 from model_release.specfile import load_spec
 from model_release.stores import open_store
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from model_release.stores.web import SUMS, UNKNOWN_SIZE, WebStore
-from model_release.stores.web_cache import VARIABLE
 from model_release.transfer import TransferSettings
 
 SPEC = """\
@@ -129,7 +129,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setenv(VARIABLE, str(folder))
+    monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return folder
 
@@ -327,7 +327,7 @@ def test_a_cache_that_cannot_be_written_costs_requests_only(
     assert ingest().rows == 3
     assert ingest().rows == 3
     assert site.statuses(FIRST) == [200, 200]
-    assert VARIABLE in caplog.text
+    assert CACHE_VARIABLE in caplog.text
 
 
 # ── the store ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,12 +13,10 @@ from model_release.client.folder import checked_copy
 from model_release.client.promises import Promised
 from model_release.client.pulling import Puller
 from model_release.errors import Refused
+from model_release.private_cache import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from model_release.opening import Form, Model
-
-CACHE_VARIABLE = "MODEL_RELEASE_CACHE"
-"""Environment variable: where this machine keeps what it has fetched, instead of the platform's folder for caches."""
 
 
 def load(

@@ -21,11 +21,9 @@ import platformdirs
 from pydantic import ValidationError
 
 from model_release.documents import Sha256, Strict, sha256_of
+from model_release.private_cache import CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
-
-VARIABLE = "MODEL_RELEASE_CACHE"
-"""Environment variable: where this machine keeps what it has fetched, instead of the platform's folder for caches."""
 
 
 class Kept(NamedTuple):
@@ -48,7 +46,7 @@ class WebCache:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        named = os.environ.get(VARIABLE)
+        named = os.environ.get(CACHE_VARIABLE)
         own = Path(named).expanduser() if named else platformdirs.user_cache_path("model-release")
         self._folder = (root or own) / "web"
 
@@ -104,4 +102,4 @@ class WebCache:
 
     def _warn(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            log.warning("the cache %s is of no use: %s; %s names another", self._folder, error.strerror, VARIABLE)
+            log.warning("the cache %s is of no use: %s; %s names another", self._folder, error.strerror, CACHE_VARIABLE)

@@ -23,6 +23,7 @@ RUN python3 -m venv /opt/model-release
 COPY requirements.txt constraints.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY include/model_release include/model_release
+COPY include/mlruns_mirror include/mlruns_mirror
 # The versions of the lock. Compiled here, since nobody may write at run time; without it each start would cost seconds.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
@@ -57,6 +58,7 @@ FROM ${BASE_IMAGE} AS wheel
 WORKDIR /tmp/package
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY include/model_release include/model_release
+COPY include/mlruns_mirror include/mlruns_mirror
 RUN --mount=type=secret,id=uv,target=/etc/uv/uv.toml,mode=0444 \
     uv build --no-cache --wheel --out-dir /tmp/wheel .
 

@@ -62,7 +62,7 @@ lint: $(READY) ## style, types, layers, dependencies
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/deptry include/model_release
+	@$(BIN)/deptry include/model_release include/mlruns_mirror
 
 .PHONY: lock
 lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 takes newer versions

@@ -25,9 +25,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from model_release.outline import SPECS_VARIABLE
-from model_release.private_cache import CACHE_VARIABLE
-from model_release.specfile import load_spec
+from model_release.local_cache import CACHE_VARIABLE
+from model_release.spec.discover import SPECS_VARIABLE
+from model_release.spec.load import load_spec
 from shipped import MODELS
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -31,10 +31,12 @@ from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
 from benchmarks.populations import POPULATIONS, Fitted, Night, night
-from model_release.gate import Ceilings, Champion, Evaluation, GatePolicy, choose, judge
-from model_release.spec import Spec
-from model_release.specfile import load_spec
-from model_release.version import Version
+from model_release.documents.evaluation import Champion, Evaluation
+from model_release.documents.version import Version
+from model_release.modelling.gate import choose, judge
+from model_release.spec.gate import Ceilings, GatePolicy
+from model_release.spec.load import load_spec
+from model_release.spec.model import Spec
 
 SHIPPED = Path(__file__).parents[1] / "include" / "models" / "heart_disease.yaml"
 

@@ -32,15 +32,16 @@ from rich.table import Table
 from builders import Chain, Made, make
 from emulators.proxy import proxied
 from emulators.seaweedfs import WRITER, seaweedfs
-from model_release import client, layout
-from model_release.metadata import Claim
-from model_release.release.numbers import Became, take_number
-from model_release.release.promote import Promotion, follow, refresh_latest
-from model_release.release.publish import place, seal, stage
+from model_release import client
+from model_release.documents import layout
+from model_release.documents.manifest import Claim
+from model_release.documents.version import Version
+from model_release.releases.claims import Became, take_number
+from model_release.releases.promote import Promotion, follow, refresh_latest
+from model_release.releases.publish import place, seal, stage
+from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import Store
-from model_release.stores.s3 import S3Store, client_config
-from model_release.transfer import TransferSettings
-from model_release.version import Version
+from model_release.stores.s3.store import S3Store, client_config
 
 T = TypeVar("T")
 

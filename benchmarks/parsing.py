@@ -20,7 +20,7 @@ from uuid import uuid4
 import structlog
 from airflow.dag_processing.processor import DagFileParsingResult, DagFileProcessorProcess
 
-from model_release.private_cache import CACHE_VARIABLE
+from model_release.local_cache import CACHE_VARIABLE
 
 
 def parse(file: Path) -> tuple[float, DagFileParsingResult]:

@@ -35,13 +35,13 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
     with timed("imports"):
         import pandas as pd
 
-        from model_release import dataset, evaluation, report, training
-        from model_release.chronicle import Chronicle
-        from model_release.gate import choose, judge
-        from model_release.nightly import Run
-        from model_release.specfile import load_spec
+        from model_release.modelling import dataset, evaluation, report, training
+        from model_release.modelling.gate import choose, judge
+        from model_release.modelling.trained import CARD_FILE, PREDICTIONS_FILE
+        from model_release.spec.load import load_spec
         from model_release.stores import open_store
-        from model_release.trained import CARD_FILE, PREDICTIONS_FILE
+        from model_release.workflows.run import Run
+        from model_release.workflows.tracking_log import Chronicle
     today = datetime.now(UTC).date()
     with timed("ingest"):
         spec = load_spec(spec_file)

@@ -18,8 +18,9 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
-from model_release.gate import Metric, Scores
-from model_release.spec import Validation
+from model_release.documents.evaluation import Scores
+from model_release.documents.metric import Metric
+from model_release.spec.model import Validation
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int64]

@@ -36,7 +36,7 @@ from emulators.azurite import ACCOUNT
 from emulators.proxy import proxied
 from emulators.served import served
 from model_release import client
-from model_release.documents import sha256_of
+from model_release.documents.base import sha256_of
 from model_release.stores import open_store
 
 MODEL = "heart-disease-models"

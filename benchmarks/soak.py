@@ -34,8 +34,8 @@ from builders import Chain, Made, assert_readable, assert_settled, make
 from interleave import Killed
 from interposed import Interposed, Request
 from model_release.errors import ModelReleaseError, OutcomeUnknown, Retry, StoreUnavailable
-from model_release.release.catalog import history, read_pointer, versions
-from model_release.release.once import RESEND
+from model_release.releases.catalog import history, read_pointer, versions
+from model_release.stores.create_once import RESEND
 from model_release.stores.local import LocalStore
 
 FIRST_DAY = date(2020, 1, 1)

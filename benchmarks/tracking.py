@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from model_release.spec import Tracking
+    from model_release.spec.model import Tracking
 
 WAYS = ("figures drawn", "ours", "MLflow's tutorial")
 
@@ -49,8 +49,9 @@ def main(
 
 def _train(folder: Path) -> None:
     import cleveland
-    from model_release import tracking, training
-    from model_release.spec import Validation
+    from model_release import tracking
+    from model_release.modelling import training
+    from model_release.spec.model import Validation
 
     spec = cleveland.spec(validation=Validation())
     trained = training.train(spec, "any", cleveland.candidate("LogisticRegression"), cleveland.rows()[0], folder)
@@ -59,7 +60,7 @@ def _train(folder: Path) -> None:
 
 
 def _where(folder: Path) -> Tracking:
-    from model_release.spec import Tracking
+    from model_release.spec.model import Tracking
 
     return Tracking(uri=f"sqlite:///{folder}/mlflow/mlflow.db", experiment="any", registered_model="any")
 
@@ -76,8 +77,9 @@ def _one(folder: Path, number: int) -> dict[str, list[float]]:
     import pandas as pd
 
     import cleveland
-    from model_release import report, tracking
-    from model_release.trained import PREDICTIONS_FILE, Trained
+    from model_release import tracking
+    from model_release.modelling import report
+    from model_release.modelling.trained import PREDICTIONS_FILE, Trained
 
     os.chdir(folder)  # the tutorial's artifacts go to wherever a process happens to be
     where, (frame, snapshot) = _where(folder), cleveland.rows()

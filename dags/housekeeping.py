@@ -15,7 +15,7 @@ from model_release.airflow_glue import (
     this_week,
     timetable,
 )
-from model_release.outline import Outline
+from model_release.spec.discover import Outline
 
 DOC = """
 ### {title}: old releases and the remains of dead runs

@@ -16,7 +16,7 @@ from model_release.airflow_glue import (
     operate_params,
     readable_specs,
 )
-from model_release.outline import Outline
+from model_release.spec.discover import Outline
 
 DOC = """
 ### {title}: roll back, promote, hold, quarantine

@@ -25,7 +25,7 @@ from model_release.airflow_glue import (
     tonight,
     with_mlflow_link,
 )
-from model_release.outline import Outline
+from model_release.spec.discover import Outline
 
 DOC = """
 ### {title}: retrained, judged, and released if it deserves it

@@ -10,19 +10,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from memory_store import MemoryStore
-from model_release import layout
-from model_release.documents import sha256_of
+from model_release.documents import layout
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import Claim, DatasetFacts, FileEntry, GateVerdict, Manifest, Measured, RunFacts
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Bump
 from model_release.errors import Retry
-from model_release.metadata import Claim, DatasetFacts, FileEntry, GateVerdict, Manifest, Measured, RunFacts
-from model_release.pointer import Kind, Pointer
-from model_release.release.acts import Act
-from model_release.release.catalog import check_file, fetch, history, live_manifest, read_pointer
-from model_release.release.numbers import take_number
-from model_release.release.promote import Promotion, follow, promote, refresh_latest
-from model_release.release.publish import place, seal, stage
+from model_release.releases.acts import Act
+from model_release.releases.catalog import check_file, fetch, history, live_manifest, read_pointer
+from model_release.releases.claims import take_number
+from model_release.releases.promote import Promotion, follow, promote, refresh_latest
+from model_release.releases.publish import place, seal, stage
 from model_release.signing import SigningKey
 from model_release.stores.base import Store
-from model_release.version import FIRST, Bump
 
 AS_OF = date(2024, 5, 1)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from model_release import dataset
-from model_release.dataset import Snapshot
-from model_release.spec import Candidate, Spec, Split, Validation
-from model_release.specfile import load_spec
+from model_release.modelling import dataset
+from model_release.modelling.dataset import Snapshot
+from model_release.spec.load import load_spec
+from model_release.spec.model import Candidate, Spec, Split, Validation
 from model_release.stores.local import LocalStore
 
 MODELS = Path(__file__).parent.parent / "include" / "models"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memory_store import MemoryStore
-from model_release.release.once import RESEND
+from model_release.stores.create_once import RESEND
 from model_release.stores.local import LocalStore
 from tally import lines
 

@@ -12,10 +12,10 @@ from typing import Any
 from builders import Chain, make
 from emulators.addresses import Address
 from interposed import Interposed, Request
+from model_release.documents.version import Version
 from model_release.errors import BaselineMoved, Retry
-from model_release.release.catalog import live_pointer, published
+from model_release.releases.catalog import live_pointer, published
 from model_release.stores.base import Won
-from model_release.version import Version
 
 _FORK = multiprocessing.get_context("fork")
 

@@ -9,20 +9,22 @@ from pathlib import Path
 
 from builders import Chain, assert_settled, fingerprint_of, make
 from memory_store import MemoryStore, _Object
-from model_release import layout
-from model_release.gate import Decision, Evaluation, Metric, Scores
-from model_release.metadata import Abandoned, AbandonedManifest, Claim, Manifest
-from model_release.places import Places
-from model_release.pointer import Pointer, Quarantine
-from model_release.release import acts
-from model_release.release.acts import Act
-from model_release.release.decisions import DecisionRecord, record
-from model_release.release.findings import Damage
-from model_release.release.numbers import Became, abandon
-from model_release.release.prune import remove_files, retire
-from model_release.release.reconcile import Follower
+from model_release.documents import layout
+from model_release.documents.evaluation import Evaluation, Scores
+from model_release.documents.manifest import Abandoned, AbandonedManifest, Claim, Manifest
+from model_release.documents.metric import Metric
+from model_release.documents.pointer import Pointer, Quarantine
+from model_release.documents.verdict import Decision
+from model_release.documents.version import FIRST, Version
+from model_release.releases import acts
+from model_release.releases.acts import Act
+from model_release.releases.claims import Became, abandon
+from model_release.releases.decisions import DecisionRecord, record
+from model_release.releases.doctor.findings import Damage
+from model_release.releases.prune import remove_files, retire
+from model_release.releases.reconcile import Follower
 from model_release.stores.base import Store
-from model_release.version import FIRST, Version
+from model_release.workflows.destinations import Places
 
 V110, V120, V130, V140, V150, V160 = (Version(1, minor, 0) for minor in range(1, 7))
 LIVE = V130

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from model_release.mirror.local import Source
+from mlruns_mirror.local import Source
 
 
 class Local:

@@ -15,10 +15,10 @@ from emulators.addresses import Address
 from emulators.answers import faults
 from emulators.wire import Wire
 from interposed import Interposed, Request
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.version import Version
 from model_release.errors import Retry
-from model_release.release.catalog import live_pointer
-from model_release.version import Version
+from model_release.releases.catalog import live_pointer
 from scenes import Eyes, Play, Scene, plain
 from tally import Tally
 

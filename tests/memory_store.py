@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from model_release.documents.layout import check_key
 from model_release.errors import NotFound
-from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 
 

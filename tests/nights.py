@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_release.nightly import Json, Nightly
+from model_release.workflows.retrain import Json, Nightly
 
 SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
 """One candidate that is fitted in no time."""

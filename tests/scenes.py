@@ -13,15 +13,15 @@ from unittest import mock
 
 from builders import Chain, Made, make
 from interposed import Interposed
-from model_release.metadata import Manifest
-from model_release.release import acts, prune
-from model_release.release.catalog import published
-from model_release.release.publish import place
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.sweep import sweep
-from model_release.retention import Retention
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import FIRST, Bump
+from model_release.releases import acts, prune
+from model_release.releases.catalog import published
+from model_release.releases.publish import place
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.sweep import sweep
+from model_release.spec.retention import Retention
 from model_release.stores.base import Entry, Store
-from model_release.version import FIRST, Bump
 
 V110 = FIRST.next(Bump.MINOR)
 V120 = V110.next(Bump.MINOR)

@@ -10,10 +10,10 @@ from tempfile import mkdtemp
 
 from builders import Chain, Made, make
 from cleveland import candidate, rows, spec
-from model_release import dataset, training
-from model_release.golden import Golden
-from model_release.metadata import Manifest
-from model_release.spec import Validation
+from model_release.documents.golden import Golden
+from model_release.documents.manifest import Manifest
+from model_release.modelling import dataset, training
+from model_release.spec.model import Validation
 from model_release.stores import open_store
 
 ROW = {

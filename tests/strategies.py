@@ -6,7 +6,7 @@ from datetime import UTC
 
 from hypothesis import strategies as st
 
-from model_release.metadata import (
+from model_release.documents.manifest import (
     Abandoned,
     AbandonedManifest,
     Claim,
@@ -21,8 +21,8 @@ from model_release.metadata import (
     RunFacts,
     TrackedRun,
 )
-from model_release.pointer import Change, Hold, Kind, Pointer, Quarantine
-from model_release.version import Version
+from model_release.documents.pointer import Change, Hold, Kind, Pointer, Quarantine
+from model_release.documents.version import Version
 
 text = st.text(max_size=20)
 number = st.integers(0, 999_999_999)

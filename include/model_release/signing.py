@@ -18,10 +18,10 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest, read_manifest
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, Refused, UsageError
-from model_release.metadata import Manifest, read_manifest
-from model_release.version import Version
 
 KEY_FILE = "MODEL_RELEASE_SIGNING_KEY"
 PASSPHRASE = "MODEL_RELEASE_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from model_release import client
+from model_release.documents.layout import join
 from model_release.errors import ModelReleaseError
-from model_release.layout import join
 
 
 def main() -> None:

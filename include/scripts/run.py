@@ -16,14 +16,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from model_release.errors import (
-    EXIT_DONE,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_REFUSED,
-    ModelReleaseError,
-    NotFound,
-)
+from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, ModelReleaseError, NotFound
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
 from scripts.airflow_rest import AirflowRest

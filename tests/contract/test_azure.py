@@ -38,11 +38,11 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
-from model_release.release.once import create_once
-from model_release.stores.azure import PART, SHA256_OF_PARTS, AzureStore, open_default
-from model_release.stores.azure_fast import _signing
+from model_release.spec.transfer import TransferSettings
+from model_release.stores.azure.fast import _signing
+from model_release.stores.azure.store import PART, SHA256_OF_PARTS, AzureStore, open_default
 from model_release.stores.base import NO_STORE, Lost, Won
-from model_release.transfer import TransferSettings
+from model_release.stores.create_once import create_once
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"

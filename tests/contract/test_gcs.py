@@ -34,12 +34,12 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
-from model_release.release.once import create_once
+from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import NO_STORE, Lost, Won
-from model_release.stores.gcs import PART, GcsStore, open_default
-from model_release.stores.gcs_errors import fault_of, unauthenticated
-from model_release.stores.gcs_large import send
-from model_release.transfer import TransferSettings
+from model_release.stores.create_once import create_once
+from model_release.stores.gcs.errors import fault_of, unauthenticated
+from model_release.stores.gcs.resumable import send
+from model_release.stores.gcs.store import PART, GcsStore, open_default
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"

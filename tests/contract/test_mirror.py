@@ -13,15 +13,15 @@ from emulators.clouds import BUCKET, Clouds, azure_service, clouds, gcs_client, 
 from emulators.seaweedfs import WRITER
 from emulators.wire import Wire, wired
 from local_mlruns import Local
-from model_release.mirror.local import Source
-from model_release.mirror.pull import pull
-from model_release.mirror.push import push
-from model_release.mirror.unchanged import unchanged
-from model_release.stores.azure import AzureStore
+from mlruns_mirror.local import Source
+from mlruns_mirror.pull import pull
+from mlruns_mirror.push import push
+from mlruns_mirror.unchanged import unchanged
+from model_release.stores.azure.store import AzureStore
 from model_release.stores.base import Store
-from model_release.stores.gcs import GcsStore
-from model_release.stores.reading import Reader, open_reader
-from model_release.stores.s3 import S3Store
+from model_release.stores.gcs.store import GcsStore
+from model_release.stores.reader.reader import Reader, open_reader
+from model_release.stores.s3.store import S3Store
 
 PREFIX = "team/mlruns"
 
@@ -72,7 +72,7 @@ def wire(sky: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
 def test_nothing_new_is_one_request_on_the_wire(
     sky: Clouds, wire: Wire, tmp_path: Path, files: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model_release.mirror.local._SETTLED_NS", 20_000_000)
+    monkeypatch.setattr("mlruns_mirror.local._SETTLED_NS", 20_000_000)
     here = Local(tmp_path / "here")
     for number in range(files):
         here.write(f"1/run/artifacts/{number}", str(number))

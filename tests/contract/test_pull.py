@@ -20,9 +20,9 @@ from emulators.proxy import Proxy, proxied
 from emulators.seaweedfs import WRITER, seaweedfs
 from model_release import client
 from model_release.errors import CredentialsRefused, NotFound
-from model_release.stores import light
 from model_release.stores.base import Store
-from model_release.stores.reading import PART, open_reader
+from model_release.stores.reader import environment
+from model_release.stores.reader.reader import PART, open_reader
 from model_release.stores.uris import parse_here
 
 SERVERS: dict[Kind, Callable[[], AbstractContextManager[Server]]] = {
@@ -107,7 +107,7 @@ def way(request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.Monkey
     """By what the environment says, or as if it said too little."""
     if request.param == "sdk":
         monkeypatch.setitem(
-            __import__("model_release.stores.reading", fromlist=["_CLOUDS"])._CLOUDS,
+            __import__("model_release.stores.reader.reader", fromlist=["_CLOUDS"])._CLOUDS,
             SCHEMES[cloud.kind],
             (cloud.kind, lambda _parts: None),
         )
@@ -162,9 +162,9 @@ def test_profiles_are_the_sdks_to_read(monkeypatch: pytest.MonkeyPatch, tmp_path
     config = tmp_path / "config"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     parts = parse_here("s3://models")
-    assert light.s3(parts) is None
+    assert environment.s3(parts) is None
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    assert light.s3(parts) is not None
+    assert environment.s3(parts) is not None
     config.write_text("[default]\nregion = eu-west-1\n")
-    assert light.s3(parts) is None
+    assert environment.s3(parts) is None

@@ -37,14 +37,15 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
-from model_release.release.once import create_once
-from model_release.stores import s3, s3_bodies
+from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import NO_STORE, Lost, Won
+from model_release.stores.create_once import create_once
 from model_release.stores.faults import Asked
-from model_release.stores.s3 import S3Store, client_config, open_default
-from model_release.stores.s3_bodies import PART, base64_of
-from model_release.stores.s3_errors import Effect, effect_of, translate
-from model_release.transfer import TransferSettings
+from model_release.stores.s3 import multipart
+from model_release.stores.s3 import store as s3
+from model_release.stores.s3.errors import Effect, effect_of, translate
+from model_release.stores.s3.multipart import PART, base64_of
+from model_release.stores.s3.store import S3Store, client_config, open_default
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=2.0, attempts=3)
 PREFIX = "team/heart-disease-models"
@@ -231,7 +232,7 @@ def test_what_is_too_large_for_one_copy_is_copied_in_parts(
     any_store: S3Store, big: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(s3, "COPY_LIMIT", PART)
-    monkeypatch.setattr(s3_bodies, "_COPY_PART", PART)
+    monkeypatch.setattr(multipart, "_COPY_PART", PART)
     any_store.upload("v1.0.0/big", big, content_type="application/x-big")
     wire = Wire(any_store._client)
     wire.answer("CopyObject", 400, "InvalidRequest")

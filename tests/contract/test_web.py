@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from emulators.served import served
-from model_release import dataset
-from model_release.dataset import Snapshot
 from model_release.errors import (
     Corrupt,
     CredentialsRefused,
@@ -24,13 +22,15 @@ from model_release.errors import (
     StoreUnavailable,
     UsageError,
 )
-from model_release.private_cache import CACHE_VARIABLE
-from model_release.specfile import load_spec
+from model_release.local_cache import CACHE_VARIABLE
+from model_release.modelling import dataset
+from model_release.modelling.dataset import Snapshot
+from model_release.spec.load import load_spec
+from model_release.spec.transfer import TransferSettings
 from model_release.stores import open_store
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.stores.web import SUMS, UNKNOWN_SIZE, WebStore
-from model_release.transfer import TransferSettings
+from model_release.stores.web.store import SUMS, UNKNOWN_SIZE, WebStore
 
 SPEC = """\
 name: beetles

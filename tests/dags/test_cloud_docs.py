@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from model_release.spec import Destination
+from model_release.spec.model import Destination
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "clouds"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -11,7 +11,8 @@ import pytest
 from emulators.clouds import Clouds, clouds, connections, destinations, live
 from emulators.proxy import Proxy, proxied
 from model_release.errors import ModelReleaseError
-from model_release.nightly import Json, Nightly, Run
+from model_release.workflows.retrain import Json, Nightly
+from model_release.workflows.run import Run
 
 MODEL = "heart-disease-models"
 QUICK = {"connect_timeout": 1, "read_timeout": 5, "deadline": 8, "attempts": 2}
@@ -36,7 +37,7 @@ def azure_door(three: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
 def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Callable[..., Nightly]:
     """A run of a model that goes to S3 first, then to Google, Azure and a folder; a prefix of its own for each test."""
     from model_release.airflow_glue import open_through_hooks
-    from model_release.specfile import load_spec
+    from model_release.spec.load import load_spec
 
     def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> Nightly:
         places = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]

@@ -34,7 +34,7 @@ HEAVY = [
     "azure.storage.blob",
 ]
 
-OF_SPECS = ["model_release.spec", "model_release.specfile", "model_release.documents"]
+OF_SPECS = ["model_release.spec.model", "model_release.spec.load", "model_release.documents.base"]
 """What reads specs and checks them."""
 
 

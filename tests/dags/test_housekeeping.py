@@ -10,8 +10,8 @@ import pytest
 
 from builders import Chain, make
 from dag_runs import load, run, states, xcom
-from model_release.release.catalog import live_pointer
-from model_release.specfile import load_spec
+from model_release.releases.catalog import live_pointer
+from model_release.spec.load import load_spec
 from model_release.stores.local import LocalStore
 
 DAG = "housekeeping_heart_disease"

@@ -20,10 +20,11 @@ from emulators.postgres import postgres
 from emulators.process import Server
 from emulators.seaweedfs import WRITER
 from emulators.token_gate import TOKEN, token_gate
-from model_release import tracking, training
+from model_release import tracking
+from model_release.documents.manifest import TrackedRun
 from model_release.errors import CredentialsRefused, UsageError
-from model_release.metadata import TrackedRun
-from model_release.spec import Tracking, Validation
+from model_release.modelling import training
+from model_release.spec.model import Tracking, Validation
 from model_release.tracking.runs import log_inputs
 
 DAG = "retrain_heart_disease"

@@ -10,9 +10,9 @@ import pytest
 
 from builders import Chain, make
 from dag_runs import load, run, states, xcom
-from model_release.pointer import Pointer
-from model_release.release.catalog import live_pointer
-from model_release.request import Action
+from model_release.documents.pointer import Pointer
+from model_release.releases.catalog import live_pointer
+from model_release.releases.request import Action
 from model_release.stores.local import LocalStore
 
 DAG = "operate_heart_disease"

@@ -14,9 +14,9 @@ import pytest
 
 from dag_runs import load, run, states, xcom
 from keys import pem_of, private_key, public_pem
+from model_release.documents.version import FIRST
 from model_release.errors import UsageError
 from model_release.signing import verify
-from model_release.version import FIRST
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"

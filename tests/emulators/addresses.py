@@ -9,9 +9,9 @@ from typing import Any, Literal
 from emulators.azurite import ACCOUNT, KEY
 from emulators.clouds import gcs_client
 from emulators.seaweedfs import WRITER
+from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.transfer import TransferSettings
 
 Kind = Literal["folder", "s3", "gcs", "azure"]
 
@@ -42,16 +42,16 @@ class Address:
             case "folder":
                 return LocalStore(Path(self.container) / self.prefix)
             case "s3":
-                from model_release.stores.s3 import S3Store
+                from model_release.stores.s3.store import S3Store
 
                 client = s3_client(self.url, insistent=self.insistent)
                 return S3Store(client, self.container, self.prefix, settings=SETTINGS)
             case "gcs":
-                from model_release.stores.gcs import GcsStore
+                from model_release.stores.gcs.store import GcsStore
 
                 return GcsStore(gcs_client(self.url), self.container, self.prefix, settings=SETTINGS)
             case "azure":
-                from model_release.stores.azure import AzureStore
+                from model_release.stores.azure.store import AzureStore
 
                 return AzureStore(_azure_container(self.url, self.container), self.prefix, settings=SETTINGS)
 
@@ -77,7 +77,7 @@ def s3_client(url: str, *, insistent: bool = False) -> Any:
     import boto3
     from botocore.config import Config
 
-    from model_release.stores.s3 import client_config
+    from model_release.stores.s3.store import client_config
 
     repeats = Config(retries={"mode": "standard", "total_max_attempts": 3})
     config = client_config(SETTINGS, path_style=True)

@@ -12,11 +12,11 @@ from contending import promote_all, publish_all
 from doomed import Nursery, for_good, nursery
 from emulators.addresses import Address
 from emulators.moto import moto
-from model_release import layout
-from model_release.metadata import AbandonedManifest, Manifest
-from model_release.release.catalog import history, read_claim, read_version, versions
-from model_release.release.sweep import sweep
-from model_release.version import FIRST, Bump, Version
+from model_release.documents import layout
+from model_release.documents.manifest import AbandonedManifest, Manifest
+from model_release.documents.version import FIRST, Bump, Version
+from model_release.releases.catalog import history, read_claim, read_version, versions
+from model_release.releases.sweep import sweep
 from scenes import Later, agreeing, flushing_nothing, released
 from tally import Record, proof
 

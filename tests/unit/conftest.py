@@ -10,11 +10,13 @@ import pytest
 
 from builders import make
 from cleveland import rows, spec
-from model_release import dataset, loading, training
-from model_release.metadata import Manifest
-from model_release.nightly import Nightly, Run
-from model_release.spec import Validation
-from model_release.specfile import load_spec
+from model_release.documents.manifest import Manifest
+from model_release.model_files import sandbox
+from model_release.modelling import dataset, training
+from model_release.spec.load import load_spec
+from model_release.spec.model import Validation
+from model_release.workflows.retrain import Nightly
+from model_release.workflows.run import Run
 from nights import SIMPLE, Nights
 from shipped import quick_spec
 
@@ -38,7 +40,7 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     Nothing is opened in a process of its own, which takes seconds.
     """
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
-    monkeypatch.setattr(loading, "check", lambda *_, **__: None)
+    monkeypatch.setattr(sandbox, "check", lambda *_, **__: None)
 
     def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
         changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.version import Version
 from model_release.errors import SpecError
-from model_release.nightly import Json, Nightly
-from model_release.release.catalog import live_pointer, published, read_pointer, versions
-from model_release.release.decisions import Answer
-from model_release.specfile import load_spec
-from model_release.version import Version
+from model_release.releases.catalog import live_pointer, published, read_pointer, versions
+from model_release.releases.decisions import Answer
+from model_release.spec.load import load_spec
+from model_release.workflows.retrain import Json, Nightly
 from nights import Nights, judged
 from shipped import quick_spec
 

@@ -14,15 +14,15 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from model_release import tracking
-from model_release.checkup import MLFLOW, checkup
-from model_release.dataset import load, read_snapshot
+from model_release.documents.version import Version
 from model_release.errors import StoreUnavailable
-from model_release.nightly import Json, Nightly, report
-from model_release.places import Places
-from model_release.release.catalog import published
-from model_release.spec import Tracking
-from model_release.tracking_uri import Access
-from model_release.version import Version
+from model_release.modelling.dataset import load, read_snapshot
+from model_release.releases.catalog import published
+from model_release.spec.model import Tracking
+from model_release.spec.tracking_uri import Access
+from model_release.workflows.checkup import MLFLOW, checkup
+from model_release.workflows.destinations import Places
+from model_release.workflows.retrain import Json, Nightly, report
 from nights import SIMPLE, Nights, judged, through
 
 TWO = {**SIMPLE, "nearest": {"estimator": "KNeighborsClassifier"}}
@@ -173,7 +173,7 @@ def test_no_release_waits_for_mlflow_and_what_it_missed_is_made_good(
     assert live
     assert (live.registered_version is None) == (down_at == "gate")
 
-    monkeypatch.setattr("model_release.checkup.settling", lambda *_: False)  # which lets a fresh pointer be
+    monkeypatch.setattr("model_release.workflows.checkup.settling", lambda *_: False)  # which lets a fresh pointer be
     places = Places.of(night.spec)
     [silent] = [each for each in checkup(places).left if each.destination == MLFLOW]
     team.up = True

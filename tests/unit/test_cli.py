@@ -17,12 +17,12 @@ from typer.testing import CliRunner, Result
 from builders import Chain, make
 from model_release import __version__, cli, errors
 from model_release.cli import reading
+from model_release.documents.pointer import Hold, Pointer, Quarantine
+from model_release.documents.version import Version
 from model_release.errors import ModelReleaseError
-from model_release.pointer import Hold, Pointer, Quarantine
-from model_release.release.numbers import abandon
-from model_release.release.swap import move
+from model_release.releases.claims import abandon
+from model_release.releases.pointer_cas import move
 from model_release.stores.local import LocalStore
-from model_release.version import Version
 
 NOW = datetime(2024, 6, 1, 8, 30, tzinfo=UTC)
 COMMANDS = ("status", "show", "list", "history", "verify")

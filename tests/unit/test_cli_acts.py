@@ -12,11 +12,12 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from builders import Chain, assert_settled, make
-from model_release import cli, errors, layout
-from model_release.release import acts
-from model_release.release.catalog import live_pointer, read_pointer
+from model_release import cli, errors
+from model_release.documents import layout
+from model_release.documents.version import Version
+from model_release.releases import acts
+from model_release.releases.catalog import live_pointer, read_pointer
 from model_release.stores.local import LocalStore
-from model_release.version import Version
 from shipped import MODELS
 
 WHY = ("-m", "recall fell", "--by", "ada")

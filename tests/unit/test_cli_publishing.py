@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
 from model_release.cli import output
-from model_release.places import Places
 from model_release.stores.local import LocalStore
+from model_release.workflows.destinations import Places
 from shipped import quick_spec
 
 

@@ -21,10 +21,10 @@ from builders import Chain, act, make
 from model_release import client
 from model_release.client.folder import Folder
 from model_release.client.watching import pause
+from model_release.documents.pointer import Change, Kind, Pointer, recovered
 from model_release.errors import Corrupt, NotFound, Refused, Stop, StoreUnavailable, UsageError
-from model_release.pointer import Change, Kind, Pointer, recovered
-from model_release.release import acts
-from model_release.release.catalog import candidate_of, live_manifest, read_pointer
+from model_release.releases import acts
+from model_release.releases.catalog import candidate_of, live_manifest, read_pointer
 from model_release.stores.local import LocalStore
 from shop import Shop, shop
 

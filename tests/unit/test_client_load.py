@@ -12,14 +12,15 @@ import pytest
 
 from builders import Chain
 from keys import pem_of, private_key
-from model_release import client, layout
+from model_release import client
 from model_release.client.promises import Promised
-from model_release.documents import sha256_of
+from model_release.documents import layout
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import FIRST
 from model_release.errors import Corrupt, Refused
-from model_release.metadata import Manifest
 from model_release.signing import SigningKey, sign
 from model_release.stores.local import LocalStore
-from model_release.version import FIRST
 from servable import golden, release, trained, version_folder
 
 KEY = SigningKey.read(pem_of(private_key()), where="here")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from model_release.client.promises import Promised, Resolved
+from model_release.documents.manifest import AbandonedManifest, read_manifest
+from model_release.documents.pointer import Pointer, why_barred
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, UnknownFormat
-from model_release.metadata import AbandonedManifest, read_manifest
-from model_release.pointer import Pointer, why_barred
-from model_release.stores import light
-from model_release.transfer import TransferSettings
-from model_release.version import Version
+from model_release.spec.transfer import TransferSettings
+from model_release.stores.reader import environment
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 POINTERS = sorted([*GOLDEN.glob("*/latest.json"), *GOLDEN.glob("*/log/*.json")])
@@ -75,5 +75,5 @@ def test_a_format_of_a_newer_version(read: type[Promised]) -> None:
 
 def test_the_light_way_is_as_patient_as_the_other() -> None:
     told = TransferSettings()
-    ours = (light.CONNECT, light.READ, light.DEADLINE, light.ATTEMPTS)
+    ours = (environment.CONNECT, environment.READ, environment.DEADLINE, environment.ATTEMPTS)
     assert ours == (told.connect_timeout, told.read_timeout, told.deadline, told.attempts)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from builders import make
-from model_release.metadata import CodeFacts, InputColumn, MachineFacts, Manifest, Measured
-from model_release.release.compare import Difference, compare
-from model_release.version import Version
+from model_release.documents.manifest import CodeFacts, InputColumn, MachineFacts, Manifest, Measured
+from model_release.documents.version import Version
+from model_release.releases.compare import Difference, compare
 from strategies import manifests
 
 AGE = InputColumn(name="age", kind="numeric", nullable=False, minimum=0, maximum=120)

@@ -7,10 +7,10 @@ import time
 import pytest
 
 import cleveland
-from model_release.dataset import input_schema
-from model_release.golden import made_up_rows, table
-from model_release.training import costs, onnx_export
-from model_release.training.recipes import build
+from model_release.documents.golden import made_up_rows, table
+from model_release.modelling.dataset import input_schema
+from model_release.modelling.training import costs, onnx_export
+from model_release.modelling.training.recipes import build
 
 SPEC, ROWS = cleveland.spec(), cleveland.rows()[0]
 

@@ -13,12 +13,12 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import model_release
-from model_release import dataset
-from model_release.dataset import Snapshot
-from model_release.documents import sha256_of
+from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
-from model_release.spec import Spec, Split
-from model_release.specfile import load_spec
+from model_release.modelling import dataset
+from model_release.modelling.dataset import Snapshot
+from model_release.spec.load import load_spec
+from model_release.spec.model import Spec, Split
 from model_release.stores.local import LocalStore
 
 MODELS = Path(model_release.__file__).parent.parent / "models"

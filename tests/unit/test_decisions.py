@@ -9,13 +9,15 @@ import pytest
 
 from builders import AS_OF, Chain, fingerprint_of, make
 from memory_store import MemoryStore
-from model_release.gate import Decision, Evaluation, Metric, Scores
-from model_release.pointer import Hold, Pointer
-from model_release.release.catalog import read_pointer
-from model_release.release.decisions import DecisionRecord, judged, nothing_new, record
-from model_release.release.numbers import abandon
-from model_release.release.swap import move
-from model_release.version import FIRST, Version
+from model_release.documents.evaluation import Evaluation, Scores
+from model_release.documents.metric import Metric
+from model_release.documents.pointer import Hold, Pointer
+from model_release.documents.verdict import Decision
+from model_release.documents.version import FIRST, Version
+from model_release.releases.catalog import read_pointer
+from model_release.releases.claims import abandon
+from model_release.releases.decisions import DecisionRecord, judged, nothing_new, record
+from model_release.releases.pointer_cas import move
 
 NIGHT = fingerprint_of("night")
 

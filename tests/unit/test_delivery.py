@@ -14,19 +14,19 @@ from builders import Chain, act, assert_readable, assert_settled, make
 from interleave import LIMIT, Actor, Killed, explore
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Kind
+from model_release.documents.version import FIRST, Bump, Version
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, StoreUnavailable, UsageError
-from model_release.metadata import Manifest
-from model_release.pointer import Kind
-from model_release.release import handmade
-from model_release.release.acts import hold, lift, rollback, unhold
-from model_release.release.catalog import history, published, read_version, versions
-from model_release.release.delivery import Delivered, Intent, adopt, publish
-from model_release.release.gathering import from_folder
-from model_release.release.numbers import abandon, became
-from model_release.release.reconcile import Follower, reconcile
+from model_release.releases.acts import hold, lift, rollback, unhold
+from model_release.releases.catalog import history, published, read_version, versions
+from model_release.releases.claims import abandon, became
+from model_release.releases.manual import describe
+from model_release.releases.manual.collect import from_folder
+from model_release.releases.manual.publish import Delivered, Intent, adopt, publish
+from model_release.releases.reconcile import Follower, reconcile
 from model_release.stores.base import Store
-from model_release.version import FIRST, Bump, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -60,7 +60,7 @@ class Team:
         **facts: str,
     ) -> Delivered:
         """Do what the command does."""
-        draft = handmade.draft(self.gathered, facts, called="heart")
+        draft = describe.draft(self.gathered, facts, called="heart")
         wish = Intent(by="ann", reason="published from models", promote=promote, bump=bump)
         places = [Follower(store) for store in followers]
         done = act(self.gathered, draft, wish, home=home, followers=places)
@@ -371,7 +371,7 @@ def test_killed_at_every_request_and_done_again(scene: Scene, performed: bool) -
 
 def test_files_that_travel_are_told(team: Team, memory: MemoryStore) -> None:
     follower = MemoryStore("memory://follower")
-    draft = handmade.draft(team.gathered, {}, called="heart")
+    draft = describe.draft(team.gathered, {}, called="heart")
     told: list[tuple[str, str]] = []
     publish(
         team.gathered,
@@ -425,7 +425,7 @@ def test_a_destination_that_is_not_required_lags_behind_loudly(team: Team, memor
             raise StoreUnavailable("no answer", where=request.key)
         return request.perform()
 
-    draft = handmade.draft(team.gathered, {}, called="heart")
+    draft = describe.draft(team.gathered, {}, called="heart")
     broken = Interposed(MemoryStore("memory://broken"), between)
     wish = Intent(by="ann", reason="x")
     done = publish(team.gathered, draft, wish, home=memory, followers=[Follower(broken, required=False)])

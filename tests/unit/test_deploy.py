@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from model_release.cli.places import open_places
-from model_release.release.catalog import live_pointer
+from model_release.releases.catalog import live_pointer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEPLOY = CHECKOUT / "deploy"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from damages import CASES, Case, Scene
-from model_release.checkup import Checkup, checkup
-from model_release.release.doctor import examine
+from model_release.releases.doctor.examine import examine
+from model_release.workflows.checkup import Checkup, checkup
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

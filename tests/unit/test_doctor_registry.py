@@ -13,14 +13,14 @@ import pytest
 import model_release
 from builders import Chain, Made, assert_settled, make
 from memory_store import MemoryStore, _Object
-from model_release import layout
-from model_release.checkup import MLFLOW, Checkup, checkup
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import StoreUnavailable
-from model_release.metadata import Manifest, TrackedRun
-from model_release.places import Places
-from model_release.release.findings import Damage
-from model_release.release.sweep import sweep
-from model_release.spec import Tracking
+from model_release.releases.doctor.findings import Damage
+from model_release.releases.sweep import sweep
+from model_release.spec.model import Tracking
+from model_release.workflows.checkup import MLFLOW, Checkup, checkup
+from model_release.workflows.destinations import Places
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

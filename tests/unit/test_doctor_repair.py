@@ -16,19 +16,19 @@ from damages import CASES, EPOCH, LIVE, MODEL, POINTER, V110, Case, Scene
 from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore, _Object
-from model_release import layout
-from model_release.checkup import Checkup, checkup
+from model_release.documents import layout
+from model_release.documents.pointer import Kind
+from model_release.documents.version import Version
 from model_release.errors import Contended, CredentialsRefused, StoreUnavailable
-from model_release.places import Places
-from model_release.pointer import Kind
-from model_release.release.acts import Act, lift, rollback
-from model_release.release.doctor import examine
-from model_release.release.findings import Damage
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.recover import recover
+from model_release.releases.acts import Act, lift, rollback
+from model_release.releases.doctor.examine import examine
+from model_release.releases.doctor.findings import Damage
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.recover import recover
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.version import Version
+from model_release.workflows.checkup import Checkup, checkup
+from model_release.workflows.destinations import Places
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

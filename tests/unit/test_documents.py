@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
-from model_release.documents import Document, Strict, Value, VersionText, canonical_json, sha256_of
+from model_release.documents.base import Document, Strict, Value, VersionText, canonical_json, sha256_of
+from model_release.documents.manifest import AbandonedManifest
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, UnknownFormat
-from model_release.metadata import AbandonedManifest
-from model_release.version import Version
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cleveland
-from model_release import dataset
-from model_release.dataset import TARGET
-from model_release.drift import compare, holm, stability_index
-from model_release.gate import Drift, DriftPolicy, drifted
-from model_release.specfile import load_spec
+from model_release.documents.evaluation import Drift
+from model_release.documents.version import Version
+from model_release.modelling import dataset
+from model_release.modelling.dataset import TARGET
+from model_release.modelling.drift import compare, holm, stability_index
+from model_release.modelling.gate import drifted
+from model_release.spec.gate import DriftPolicy
+from model_release.spec.load import load_spec
 from model_release.stores.local import LocalStore
-from model_release.version import Version
 
 LIVE = Version(1, 2, 0)
 counts = st.lists(st.integers(0, 500), min_size=2, max_size=12)

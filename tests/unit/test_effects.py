@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from model_release.trained import Effect
-from model_release.training.effects import SHOWN, effects
+from model_release.modelling.trained import Effect
+from model_release.modelling.training.effects import SHOWN, effects
 
 ROWS = 200
 TARGET = np.arange(ROWS) % 2

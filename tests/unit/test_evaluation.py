@@ -10,12 +10,16 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import cleveland
-from model_release import evaluation, training
-from model_release.gate import Choice, Decision, Evaluation, GatePolicy, Metric, choose, judge
-from model_release.metadata import DatasetFacts, Manifest, RunFacts
-from model_release.spec import Candidate, Spec
-from model_release.trained import Trained
-from model_release.version import Version
+from model_release.documents.evaluation import Evaluation
+from model_release.documents.manifest import DatasetFacts, Manifest, RunFacts
+from model_release.documents.metric import Metric
+from model_release.documents.verdict import Decision
+from model_release.documents.version import Version
+from model_release.modelling import evaluation, training
+from model_release.modelling.gate import choose, judge
+from model_release.modelling.trained import Trained
+from model_release.spec.gate import Choice, GatePolicy
+from model_release.spec.model import Candidate, Spec
 
 RECIPES = {
     "logistic_regression": cleveland.candidate("LogisticRegression", C=0.1),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import model_release
-from model_release.specfile import load_spec
+from model_release.spec.load import load_spec
 from model_release.stores.uris import SCHEMES, parse
 
 MODELS = Path(model_release.__file__).parent.parent / "models"

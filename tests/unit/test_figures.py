@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cleveland
-from model_release.gate import Interval, Metric, SlicePolicy
-from model_release.spec import Column
-from model_release.training.figures import Classes, Floats, figures, intervals, slice_scores
+from model_release.documents.evaluation import Interval
+from model_release.documents.metric import Metric
+from model_release.modelling.training.figures import Classes, Floats, figures, intervals, slice_scores
+from model_release.spec.gate import SlicePolicy
+from model_release.spec.model import Column
 
 COLUMNS = cleveland.spec().dataset.columns
 

@@ -9,31 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release.documents import canonical_json
-from model_release.gate import (
-    Ceilings,
+from model_release.documents.base import canonical_json
+from model_release.documents.evaluation import (
     Champion,
-    Choice,
     ColumnDrift,
     Costs,
-    Decision,
     Drift,
-    DriftPolicy,
     Evaluation,
-    Floors,
-    GatePolicy,
     Interval,
-    Metric,
     Scores,
-    SlicePolicy,
     SliceScores,
-    choose,
-    corrected_error,
-    corrected_interval,
-    drifted,
-    judge,
 )
-from model_release.version import Version
+from model_release.documents.metric import Metric
+from model_release.documents.verdict import Decision
+from model_release.documents.version import Version
+from model_release.modelling.gate import choose, corrected_error, corrected_interval, drifted, judge
+from model_release.spec.gate import Ceilings, Choice, DriftPolicy, Floors, GatePolicy, SlicePolicy
 
 FOLDS = 5
 FLOORS = GatePolicy(cross_validation=Floors(accuracy=0.8, brier=0.16), holdout=Floors(accuracy=0.7))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release.golden import TOLERANCE, Golden, made_up_rows, table
-from model_release.metadata import InputColumn
+from model_release.documents.golden import TOLERANCE, Golden, made_up_rows, table
+from model_release.documents.manifest import InputColumn
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
 from model_release.errors import Corrupt, ModelReleaseError, NotFound, Refused, Retry, UnsafeKey, UsageError
-from model_release.metadata import Manifest
-from model_release.release import gathering, handmade
-from model_release.release.gathering import Gathered, from_folder, from_store
+from model_release.releases.manual import collect, describe
+from model_release.releases.manual.collect import Gathered, from_folder, from_store
 from model_release.stores.local import LocalStore
 
 
@@ -48,7 +48,7 @@ def scratch(tmp_path: Path) -> Path:
 
 
 def draft_of(folder: Path, scratch: Path, **options: str) -> Manifest:
-    return handmade.draft(from_folder(folder, scratch), options, called="heart")
+    return describe.draft(from_folder(folder, scratch), options, called="heart")
 
 
 def test_a_folder_is_copied_whole(models: Path, scratch: Path) -> None:
@@ -138,7 +138,7 @@ def test_no_folder(tmp_path: Path, scratch: Path) -> None:
 def test_a_folder_that_changes_while_it_is_read(
     models: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    copy = gathering._copy
+    copy = collect._copy
 
     def meanwhile(source: Path, target: Path) -> None:
         copy(source, target)
@@ -147,7 +147,7 @@ def test_a_folder_that_changes_while_it_is_read(
         else:
             (models / ("best_model.pkl" if change == "written" else "new.pkl")).write_bytes(b"longer than before")
 
-    monkeypatch.setattr(gathering, "_copy", meanwhile)
+    monkeypatch.setattr(collect, "_copy", meanwhile)
     with pytest.raises(Retry, match="changed while they were read"):
         from_folder(models, scratch)
 
@@ -298,7 +298,7 @@ def test_a_fact_that_has_no_such_name(models: Path, scratch: Path) -> None:
 def test_the_fingerprint_goes_by_the_files_and_by_what_was_told(models: Path, tmp_path: Path) -> None:
     def fingerprint(**options: str) -> str:
         with_facts = from_folder(models, new_folder(tmp_path))
-        return handmade.draft(with_facts, options, called="heart").fingerprint
+        return describe.draft(with_facts, options, called="heart").fingerprint
 
     first = fingerprint()
     assert first == fingerprint(schema_revision="1")
@@ -318,4 +318,4 @@ def new_folder(parent: Path) -> Path:
 def test_the_files_are_those_of_the_manifest(models: Path, scratch: Path) -> None:
     gathered: Gathered = from_folder(models, scratch)
     assert layout.MANIFEST not in {entry.path for entry in gathered.files}
-    assert handmade.draft(gathered, {}, called="heart").files == gathered.files
+    assert describe.draft(gathered, {}, called="heart").files == gathered.files

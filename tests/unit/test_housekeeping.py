@@ -10,17 +10,17 @@ import pytest
 
 from builders import Chain, make
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import AbandonedManifest
+from model_release.documents.version import Version
 from model_release.errors import Corrupt
-from model_release.housekeeping import Housekeeping
-from model_release.metadata import AbandonedManifest
-from model_release.places import Places
-from model_release.release.acts import Act
-from model_release.release.catalog import live_pointer, published, read_version
-from model_release.release.prune import files_by_version, retire
-from model_release.release.reconcile import Follower
-from model_release.retention import Retention
-from model_release.version import Version
+from model_release.releases.acts import Act
+from model_release.releases.catalog import live_pointer, published, read_version
+from model_release.releases.prune import files_by_version, retire
+from model_release.releases.reconcile import Follower
+from model_release.spec.retention import Retention
+from model_release.workflows.destinations import Places
+from model_release.workflows.housekeeping import Housekeeping
 
 STRICT = Retention(live_versions=1, days=1, other_versions=0, grace_hours=1)
 OLD = Version(1, 0, 0)
@@ -88,7 +88,7 @@ def test_what_has_been_retired_long_enough_goes_everywhere_and_is_told(
     stores.clock(hours=2)
     retire(stores.home, [OLD], Act(by="ann", reason="r", operation="o"))
     stores.clock(hours=0)
-    caplog.set_level("INFO", "model_release.housekeeping")
+    caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().prune()
     assert (outcome["removed"], outcome["bytes"]) == ({"v1.0.0": size}, size)
     assert outcome["summary"] == f"0 retired, 1 removed, {size:,} bytes at {stores.home.uri}"
@@ -104,7 +104,7 @@ def test_what_has_been_retired_long_enough_goes_everywhere_and_is_told(
 
 def test_what_dead_runs_have_left_is_swept_up(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
     stores.clock(hours=0)
-    caplog.set_level("INFO", "model_release.housekeeping")
+    caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().sweep()
     what = [each["what"] for each in outcome["found"]]
     assert what == ["a number that nobody came back for", *["staging of a run that is over"] * 3]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.version import Version
 from model_release.errors import UnsafeKey
-from model_release.version import Version
 
 V120 = Version(1, 2, 0)
 

@@ -13,11 +13,11 @@ import onnx
 import pytest
 
 from builders import make
-from model_release import loading, opening
-from model_release.documents import sha256_of
+from model_release.documents.base import sha256_of
+from model_release.documents.golden import Golden
+from model_release.documents.manifest import FileEntry, InputColumn, Manifest
 from model_release.errors import Refused
-from model_release.golden import Golden
-from model_release.metadata import FileEntry, InputColumn, Manifest
+from model_release.model_files import opening, sandbox
 
 PICKLES = ["best_model.pkl", "preprocessor.pkl", "golden.json"]
 
@@ -57,9 +57,9 @@ def test_a_real_release_loads_and_the_asker_stays_light(trained: tuple[Path, Man
     folder, manifest = trained
     (tmp_path / "metadata.json").write_bytes(manifest.to_bytes())
     program = (
-        "import sys; from pathlib import Path; from model_release import loading, metadata; "
+        "import sys; from pathlib import Path; from model_release.documents.manifest import Manifest; from model_release.model_files import sandbox; "
         f"body = Path({str(tmp_path)!r}, 'metadata.json').read_bytes(); "
-        f"loading.tries(Path({str(folder)!r}), metadata.Manifest.read(body, where='')); "
+        f"sandbox.tries(Path({str(folder)!r}), Manifest.read(body, where='')); "
         "print([name for name in ('sklearn', 'onnxruntime', 'numpy', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -75,15 +75,15 @@ def test_the_pickled_pipeline_is_tried_where_there_is_no_onnx_or_a_broken_one(
     broken, without = tmp_path / "broken", tmp_path / "without"
     for each in (broken, without):
         each.mkdir()
-    loading.tries(*release(broken, manifest, model_onnx=b"no graph", **good))
+    sandbox.tries(*release(broken, manifest, model_onnx=b"no graph", **good))
     pair = release(without, manifest, model_onnx=None, **good)
     assert list(opening.forms(pair[1])) == ["pickle"]
-    loading.tries(*pair)
+    sandbox.tries(*pair)
 
 
 def test_where_no_form_loads_each_one_is_named_with_its_reason(trained: tuple[Path, Manifest], tmp_path: Path) -> None:
     with pytest.raises(Refused) as caught:
-        loading.tries(*release(tmp_path, trained[1], model_onnx=b"no graph", best_model_pkl=b"\x80\x05N."))
+        sandbox.tries(*release(tmp_path, trained[1], model_onnx=b"no graph", best_model_pkl=b"\x80\x05N."))
     said = str(caught.value)
     assert "no form of v1.0.0 loads here\n  model.onnx: Corrupt: " in said
     assert "\n  best_model.pkl with preprocessor.pkl: EOFError: " in said
@@ -93,7 +93,7 @@ def test_where_no_form_loads_each_one_is_named_with_its_reason(trained: tuple[Pa
 def test_a_release_without_any_known_form_is_refused(tmp_path: Path) -> None:
     manifest = make(tmp_path, "a").draft.model_copy(update={"files": []})
     with pytest.raises(Refused, match="it has none that is known"):
-        loading.tries(tmp_path, manifest)
+        sandbox.tries(tmp_path, manifest)
 
 
 @pytest.mark.parametrize(
@@ -110,21 +110,21 @@ def test_a_release_without_any_known_form_is_refused(tmp_path: Path) -> None:
 )
 def test_what_a_model_may_not_do(expression: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(loading, "SECONDS", 3.0)
+    monkeypatch.setattr(sandbox, "SECONDS", 3.0)
     with pytest.raises(Refused, match=reason):
-        loading.tries(*pipeline(tmp_path, expression))
+        sandbox.tries(*pipeline(tmp_path, expression))
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == "secret"
 
 
 def test_every_form_must_open_and_answer_as_it_did_in_training(trained: tuple[Path, Manifest], tmp_path: Path) -> None:
     folder, manifest = trained
     whole = {entry.path.replace(".", "_"): (folder / entry.path).read_bytes() for entry in manifest.files}
-    loading.check(folder, manifest)
-    loading.check(*release(tmp_path, manifest, **{**whole, "model_onnx": None}))
+    sandbox.check(folder, manifest)
+    sandbox.check(*release(tmp_path, manifest, **{**whole, "model_onnx": None}))
     golden = Golden.read(whole["golden_json"], where="")
     other = golden.model_copy(update={"probabilities": [each + 2e-5 for each in golden.probabilities]})
     with pytest.raises(Refused) as caught:
-        loading.check(*release(tmp_path, manifest, **{**whole, "golden_json": other.to_bytes()}))
+        sandbox.check(*release(tmp_path, manifest, **{**whole, "golden_json": other.to_bytes()}))
     for form in ("model.onnx", "best_model.pkl with preprocessor.pkl"):
         assert f"{form.split()[-1]}: ValueError: golden row 1 gets " in str(caught.value)
 
@@ -135,18 +135,18 @@ def test_one_form_that_answers_otherwise_is_enough_to_refuse(trained: tuple[Path
     model = pickle.loads(whole["best_model_pkl"])  # noqa: S301 - trained a moment ago
     model.intercept_ += 0.01
     pair = release(tmp_path, manifest, **{**whole, "best_model_pkl": pickle.dumps(model)})
-    loading.tries(*pair)  # a person may go to what one form can serve
+    sandbox.tries(*pair)  # a person may go to what one form can serve
     with pytest.raises(
         Refused, match=r"serve this model\n  best_model\.pkl with preprocessor\.pkl: ValueError: golden row"
     ):
-        loading.check(*pair)
+        sandbox.check(*pair)
 
 
 @pytest.mark.parametrize("package", ["airflow", "mlflow", "sklearn", "pandas", "onnx"])
 def test_what_a_consumer_of_onnx_has_not_installed_is_not_there(package: str) -> None:
     program = (
-        "import sys; from model_release import loading; "
-        "sys.meta_path.insert(0, loading._NotInstalled(loading._ABSENT['onnx'])); import " + package
+        "import sys; from model_release.model_files import sandbox; "
+        "sys.meta_path.insert(0, sandbox._NotInstalled(sandbox._ABSENT['onnx'])); import " + package
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert f"ModuleNotFoundError: No module named {package!r} where this form is served" in done.stderr
@@ -158,7 +158,7 @@ def test_a_graph_with_weights_in_other_files_is_refused(tmp_path: Path, trained:
     onnx.save(graph, str(path), save_as_external_data=True, location="weights", size_threshold=0)
     manifest = trained[1].model_copy(update={"files": [promised(path)]})
     with pytest.raises(Refused, match=r"model\.onnx: Refused: .*lies in another file"):
-        loading.tries(tmp_path, manifest)
+        sandbox.tries(tmp_path, manifest)
 
 
 def test_the_made_up_row_lies_within_what_the_model_knows() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from builders import make
+from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, model_bytes, read_manifest
 from model_release.errors import Corrupt, UnknownFormat, UnsafeKey
-from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest, model_bytes, read_manifest
 from strategies import abandoned, claims, manifests
 
 LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

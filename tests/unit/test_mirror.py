@@ -21,15 +21,15 @@ import pytest
 from interposed import Interposed, Request
 from local_mlruns import Local
 from memory_store import MemoryStore
+from mlruns_mirror import keys, pull, push
+from mlruns_mirror.local import Source, scan, scratch_in
+from mlruns_mirror.manifest import Index, absorbed
+from mlruns_mirror.reading import read_files, read_mirror
+from mlruns_mirror.unchanged import Pushed, unchanged
 from model_release.errors import Contended, Corrupt, NotFound, Refused, UsageError
-from model_release.mirror import keys, pull, push
-from model_release.mirror.local import Source, scan, scratch_in
-from model_release.mirror.manifest import Index, absorbed
-from model_release.mirror.reading import read_files, read_mirror
-from model_release.mirror.unchanged import Pushed, unchanged
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.stores.reading import Reader
+from model_release.stores.reader.reader import Reader
 
 LONG_AGO = 1_700_000_000
 
@@ -60,7 +60,7 @@ class Counted:
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trust stamps that are a fiftieth of a second old: a file system's clock has steps of four milliseconds."""
-    monkeypatch.setattr("model_release.mirror.local._SETTLED_NS", 20_000_000)
+    monkeypatch.setattr("mlruns_mirror.local._SETTLED_NS", 20_000_000)
 
 
 @pytest.fixture
@@ -331,9 +331,9 @@ KILLED = """
 import os, sys, time
 from pathlib import Path
 from interposed import Interposed
-from model_release.mirror import local, pull, push
+from mlruns_mirror import local, pull, push
 from model_release.stores.local import LocalStore
-from model_release.stores.reading import Reader
+from model_release.stores.reader.reader import Reader
 local._SETTLED_NS = 20_000_000
 verb, here, bucket, count, log = sys.argv[1:]
 seen = 0

@@ -16,15 +16,15 @@ import pytest
 from typer.testing import CliRunner
 
 from mlflow_history import log, look, register
+from mlruns_mirror import database
+from mlruns_mirror.local import Source
+from mlruns_mirror.pull import pull
+from mlruns_mirror.push import push
 from model_release import tracking
 from model_release.cli import app
-from model_release.mirror import database
-from model_release.mirror.local import Source
-from model_release.mirror.pull import pull
-from model_release.mirror.push import push
-from model_release.spec import Tracking
+from model_release.spec.model import Tracking
 from model_release.stores.local import LocalStore
-from model_release.stores.reading import open_reader
+from model_release.stores.reader.reader import open_reader
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_an_old_file_store_is_imported_by_mlflow(tmp_path: Path) -> None:
 
 
 def test_an_old_file_store_without_mlflow_is_mirrored_as_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model_release.mirroring.find_spec", lambda name: None)
+    monkeypatch.setattr("model_release.workflows.mlruns_sources.find_spec", lambda name: None)
     (tmp_path / "mlruns" / "0").mkdir(parents=True)
     (tmp_path / "mlruns" / "0" / "meta.yaml").write_text("name: Default\n")
     bucket = (tmp_path / "bucket" / "mlruns").as_uri()

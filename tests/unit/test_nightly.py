@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from model_release import layout, loading
-from model_release.documents import canonical_json
+from model_release.documents import layout
+from model_release.documents.base import canonical_json
+from model_release.documents.pointer import Hold, Pointer, Quarantine
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, Refused
-from model_release.nightly import Json, Nightly, report
-from model_release.pointer import Hold, Pointer, Quarantine
-from model_release.release.catalog import live_pointer, published, read_pointer, versions
-from model_release.release.decisions import DecisionRecord
-from model_release.release.swap import move
-from model_release.training.forms import golden_answers
-from model_release.version import Version
+from model_release.model_files import sandbox
+from model_release.modelling.training.forms import golden_answers
+from model_release.releases.catalog import live_pointer, published, read_pointer, versions
+from model_release.releases.decisions import DecisionRecord
+from model_release.releases.pointer_cas import move
+from model_release.workflows.retrain import Json, Nightly, report
 from nights import Nights, judged, through
 
-OPENS = loading.check
+OPENS = sandbox.check
 
 
 def test_each_arrival_is_one_release_and_a_night_without_news_is_none(night: Nights) -> None:
@@ -234,13 +235,13 @@ def test_what_answers_otherwise_in_a_clean_process_gets_no_number(
     night: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = night(1)
-    monkeypatch.setattr(loading, "check", OPENS)
+    monkeypatch.setattr(sandbox, "check", OPENS)
 
     def wrong(*fitted: Any) -> Any:
         answers = golden_answers(*fitted)
         return answers.model_copy(update={"probabilities": [1 - each for each in answers.probabilities]})
 
-    monkeypatch.setattr("model_release.training.fitting.golden_answers", wrong)
+    monkeypatch.setattr("model_release.modelling.training.fitting.golden_answers", wrong)
     with pytest.raises(
         Refused, match=r"a clean process cannot serve this model\n  model\.onnx: ValueError: golden row 1"
     ):
@@ -263,7 +264,7 @@ def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
         assert seen[-1] == {entry.path for entry in manifest.files}
         raise Refused("cannot be served")
 
-    monkeypatch.setattr(loading, "check", refuse)
+    monkeypatch.setattr(sandbox, "check", refuse)
     for order in orders:
         with pytest.raises(Refused, match="cannot be served"):
             first.upload(order)

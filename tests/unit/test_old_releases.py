@@ -18,18 +18,18 @@ from typer.testing import CliRunner
 
 from builders import Chain, assert_settled, make
 from model_release import cli
-from model_release.checkup import checkup
-from model_release.documents import Document
-from model_release.metadata import AbandonedManifest, Claim, Manifest, read_manifest
-from model_release.places import Places
-from model_release.pointer import Kind, Pointer
-from model_release.release import acts
-from model_release.release.acts import Act
-from model_release.release.catalog import history, live_pointer, versions
-from model_release.release.decisions import DecisionRecord, nothing_new
-from model_release.release.numbers import Became
+from model_release.documents.base import Document
+from model_release.documents.manifest import AbandonedManifest, Claim, Manifest, read_manifest
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Version
+from model_release.releases import acts
+from model_release.releases.acts import Act
+from model_release.releases.catalog import history, live_pointer, versions
+from model_release.releases.claims import Became
+from model_release.releases.decisions import DecisionRecord, nothing_new
 from model_release.stores.local import LocalStore
-from model_release.version import FIRST, Version
+from model_release.workflows.checkup import checkup
+from model_release.workflows.destinations import Places
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DOCUMENTS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.json"))

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from model_release.errors import Corrupt, Refused
-from model_release.onnx_bytes import LEADING, TENSOR, check_self_contained
+from model_release.model_files.onnx_safety import LEADING, TENSOR, check_self_contained
 
 FLOAT = TensorProto.FLOAT
 IN = helper.make_tensor_value_info("x", FLOAT, [1])

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_release import opening
+from model_release.documents.golden import Golden
+from model_release.documents.manifest import Manifest
 from model_release.errors import Corrupt, Refused, UsageError
-from model_release.golden import Golden
-from model_release.metadata import Manifest
-from model_release.opening import Form
+from model_release.model_files import opening
+from model_release.model_files.opening import Form
 
 FORMS: tuple[Form, ...] = ("onnx", "pickle")
 

@@ -11,16 +11,16 @@ import pytest
 
 from builders import Chain, make
 from memory_store import MemoryStore
-from model_release import operating
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import Version
 from model_release.errors import NotFound, Refused, UsageError
-from model_release.metadata import Manifest
-from model_release.nightly import Json
-from model_release.operating import Operation
-from model_release.places import Places
-from model_release.release.catalog import live_pointer, read_pointer
-from model_release.release.reconcile import Follower
-from model_release.request import Action, Request
-from model_release.version import Version
+from model_release.releases.catalog import live_pointer, read_pointer
+from model_release.releases.reconcile import Follower
+from model_release.releases.request import Action, Request
+from model_release.workflows import operate
+from model_release.workflows.destinations import Places
+from model_release.workflows.operate import Operation
+from model_release.workflows.retrain import Json
 
 FIRST, SECOND, THIRD = (Version(1, minor, 0) for minor in range(3))
 Ask = Callable[..., Operation]
@@ -38,7 +38,7 @@ def ask(memory: MemoryStore, follower: MemoryStore, monkeypatch: pytest.MonkeyPa
     def loads(_folder: Path, _manifest: Manifest) -> None:
         return None
 
-    monkeypatch.setattr(operating, "tries", loads)
+    monkeypatch.setattr(operate, "tries", loads)
 
     def one(action: str, *, operation: str = "one", asked: datetime | None = None, **facts: Any) -> Operation:
         facts = {"by": "ann", "reason": "it is worse on Mondays", **facts}
@@ -174,7 +174,7 @@ def test_what_does_not_load_becomes_live_only_by_overruling(
     def refuses(_folder: Path, manifest: Manifest) -> None:
         raise Refused(f"no form of {manifest.version} loads here")
 
-    monkeypatch.setattr(operating, "tries", refuses)
+    monkeypatch.setattr(operate, "tries", refuses)
     for wish in (ask("rollback"), ask("promote", version=THIRD), ask("promote", version=THIRD, overrule=True)):
         with pytest.raises(Refused, match="loads here"):
             done(wish)

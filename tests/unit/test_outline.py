@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 import model_release
-from model_release import outline as module
 from model_release.errors import SpecError
-from model_release.outline import SPECS_VARIABLE, Outline, find_specs, outlines
-from model_release.private_cache import CACHE_VARIABLE
-from model_release.specfile import load_spec
+from model_release.local_cache import CACHE_VARIABLE
+from model_release.spec import discover as module
+from model_release.spec.discover import SPECS_VARIABLE, Outline, find_specs, outlines
+from model_release.spec.load import load_spec
 
 PACKAGE = Path(model_release.__file__).parent
 MODELS = PACKAGE.parent / "models"
@@ -28,7 +28,7 @@ SHIPPED = (MODELS / "heart_disease.yaml").read_text()
 TELL = """
 import json, sys
 from pathlib import Path
-from model_release.outline import outlines
+from model_release.spec.discover import outlines
 told = [str(each) if isinstance(each, Exception) else each._asdict() for each in outlines(Path())]
 print(json.dumps([told, [*sys.modules]], default=str))
 """
@@ -100,7 +100,13 @@ def test_an_outline_says_what_the_spec_says_at_first_and_from_the_cache(specs: P
 
 
 def test_what_was_kept_costs_neither_yaml_nor_pydantic(specs: Path) -> None:
-    costly = {"yaml", "pydantic.main", "model_release.spec", "model_release.specfile", "model_release.documents"}
+    costly = {
+        "yaml",
+        "pydantic.main",
+        "model_release.spec.model",
+        "model_release.spec.load",
+        "model_release.documents.base",
+    }
     cold, imported = in_a_process()
     assert costly <= {*imported}
     warm, imported = in_a_process()
@@ -130,11 +136,10 @@ def test_another_environment_is_another_answer_and_its_values_are_kept_nowhere(
 
 
 def test_every_module_that_reads_specs_counts_as_its_code(specs: Path) -> None:
-    _, imported = in_a_process("import model_release.specfile\n" + TELL)
-    ours = {
-        name.removeprefix("model_release").lstrip(".") or "__init__" for name in imported if "model_release" in name
-    }
-    assert ours - {"private_cache"} == {*module._CODE}
+    _, imported = in_a_process("import model_release.spec.load\n" + TELL)
+    places = [name.split(".")[1:] for name in imported if name.partition(".")[0] == "model_release"]
+    ours = {"/".join([*place, "__init__"] if PACKAGE.joinpath(*place).is_dir() else place) for place in places}
+    assert ours - {"local_cache"} == {*module._CODE}
 
 
 def test_another_code_is_another_answer(specs: Path, tmp_path: Path) -> None:
@@ -145,7 +150,7 @@ def test_another_code_is_another_answer(specs: Path, tmp_path: Path) -> None:
     edit(specs / "heart_disease.yaml", "  hours: 20", "  # hours: 20")
     ((told,), _) = in_a_process(package=package)
     assert told["hours_to_answer"] == 20
-    edit(package / "spec.py", "hours: float = Field(20", "hours: float = Field(7.5")
+    edit(package / "spec" / "model.py", "hours: float = Field(20", "hours: float = Field(7.5")
     ((told,), _) = in_a_process(package=package)
     assert told["hours_to_answer"] == 7.5
 

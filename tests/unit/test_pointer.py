@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model_release.pointer import (
+from model_release.documents.pointer import (
     Candidate,
     Change,
     Hold,
@@ -20,7 +20,7 @@ from model_release.pointer import (
     release_order,
     why_not,
 )
-from model_release.version import Version
+from model_release.documents.version import Version
 from strategies import pointers, version
 
 LAWS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import model_release
-from model_release import provenance
 from model_release.errors import UsageError
-from model_release.spec import Spec
-from model_release.specfile import load_spec
+from model_release.modelling import provenance
+from model_release.spec.load import load_spec
+from model_release.spec.model import Spec
 
 SPEC = load_spec(Path(model_release.__file__).parent.parent / "models" / "heart_disease.yaml")
 ALL = list(SPEC.candidates)

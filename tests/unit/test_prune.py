@@ -13,20 +13,20 @@ from builders import Chain, act, assert_settled, make
 from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, NotFound, Refused, StoreUnavailable
-from model_release.metadata import Manifest
-from model_release.pointer import Kind, Pointer
-from model_release.release import prune as pruning
-from model_release.release.acts import hold, lift, promote, quarantine, rollback, unhold
-from model_release.release.catalog import candidate_of, live_pointer, published, read_version
-from model_release.release.numbers import abandon
-from model_release.release.prune import Plan, plan, prune, retire
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.recover import recover
-from model_release.retention import Retention
+from model_release.releases import prune as pruning
+from model_release.releases.acts import hold, lift, promote, quarantine, rollback, unhold
+from model_release.releases.catalog import candidate_of, live_pointer, published, read_version
+from model_release.releases.claims import abandon
+from model_release.releases.prune import Plan, plan, prune, retire
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.recover import recover
+from model_release.spec.retention import Retention
 from model_release.stores.base import Store
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -10,7 +10,7 @@ import obstore.store
 
 from model_release.stores.base import Stored
 from model_release.stores.local import LocalStore
-from model_release.stores.reading import Reader
+from model_release.stores.reader.reader import Reader
 
 
 def test_a_fork_reads_what_its_parent_has_read(tmp_path: Path) -> None:

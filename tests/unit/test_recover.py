@@ -11,21 +11,21 @@ from builders import Chain, act, assert_settled, begun, make
 from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Version
 from model_release.errors import Contended, Corrupt, NotFound, OutcomeUnknown, Refused, StoreUnavailable
-from model_release.metadata import Manifest
-from model_release.pointer import Kind, Pointer
-from model_release.release.acts import Acted, hold, promote, quarantine, rollback, unhold
-from model_release.release.catalog import history, live_pointer, published, read_pointer, terms
-from model_release.release.numbers import abandon, became
-from model_release.release.promote import follow
-from model_release.release.prune import plan, retire
-from model_release.release.publish import place
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.recover import copy_missing, recover, rehome
-from model_release.retention import Retention
+from model_release.releases.acts import Acted, hold, promote, quarantine, rollback, unhold
+from model_release.releases.catalog import history, live_pointer, published, read_pointer, terms
+from model_release.releases.claims import abandon, became
+from model_release.releases.promote import follow
+from model_release.releases.prune import plan, retire
+from model_release.releases.publish import place
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.recover import copy_missing, recover, rehome
+from model_release.spec.retention import Retention
 from model_release.stores.base import Lost, Store
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

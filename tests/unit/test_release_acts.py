@@ -12,17 +12,17 @@ import pytest
 from builders import AS_OF, Chain, act, assert_files, assert_settled, begun, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import GateVerdict, Manifest
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, NotFound, OutcomeUnknown, Refused, StoreUnavailable
-from model_release.metadata import GateVerdict, Manifest
-from model_release.pointer import Kind, Pointer
-from model_release.release.acts import Act, Acted, hold, lift, promote, quarantine, rollback, unhold
-from model_release.release.catalog import history, live_pointer, read_pointer
-from model_release.release.numbers import abandon
-from model_release.release.prune import retire
-from model_release.release.reconcile import Follower, reconcile
+from model_release.releases.acts import Act, Acted, hold, lift, promote, quarantine, rollback, unhold
+from model_release.releases.catalog import history, live_pointer, read_pointer
+from model_release.releases.claims import abandon
+from model_release.releases.prune import retire
+from model_release.releases.reconcile import Follower, reconcile
 from model_release.stores.base import Lost, Store
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -14,11 +14,11 @@ from builders import Chain, Made, assert_readable, assert_settled, make
 from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.version import FIRST, Version
 from model_release.errors import OutcomeUnknown, StoreUnavailable
-from model_release.release.catalog import read_pointer, versions
+from model_release.releases.catalog import read_pointer, versions
 from model_release.stores.base import Lost, Store
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -10,26 +10,18 @@ import pytest
 from builders import AS_OF, Chain, act, assert_settled, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
-from model_release.errors import (
-    BaselineMoved,
-    Contended,
-    Corrupt,
-    NotFound,
-    Refused,
-    StoreUnavailable,
-    UnknownFormat,
-)
-from model_release.pointer import Hold, Kind, Pointer, Quarantine
-from model_release.release.acts import rollback
-from model_release.release.catalog import history, live_pointer, read_pointer
-from model_release.release.probe import check_conditions
-from model_release.release.promote import follow, refresh_latest
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.swap import move
+from model_release.documents import layout
+from model_release.documents.pointer import Hold, Kind, Pointer, Quarantine
+from model_release.documents.version import FIRST, Version
+from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound, Refused, StoreUnavailable, UnknownFormat
+from model_release.releases.acts import rollback
+from model_release.releases.catalog import history, live_pointer, read_pointer
+from model_release.releases.pointer_cas import move
+from model_release.releases.promote import follow, refresh_latest
+from model_release.releases.reconcile import Follower, reconcile
 from model_release.stores.base import Won
+from model_release.stores.conditions import check_conditions
 from model_release.stores.local import LocalStore
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

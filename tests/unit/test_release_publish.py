@@ -11,18 +11,18 @@ import pytest
 from builders import Chain, act, assert_readable, assert_settled, begun, fingerprint_of, make
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
-from model_release.documents import sha256_of
+from model_release.documents import layout
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest
+from model_release.documents.version import FIRST, Bump, Version
 from model_release.errors import Corrupt, CredentialsRefused, NotFound, Refused
-from model_release.metadata import AbandonedManifest, Claim, FileEntry, Manifest
-from model_release.release.acts import rollback
-from model_release.release.catalog import published, read_claim, read_version, versions
-from model_release.release.numbers import Noted, abandon, became, take_number
-from model_release.release.promote import follow
-from model_release.release.publish import place, seal, stage
+from model_release.releases.acts import rollback
+from model_release.releases.catalog import published, read_claim, read_version, versions
+from model_release.releases.claims import Noted, abandon, became, take_number
+from model_release.releases.promote import follow
+from model_release.releases.publish import place, seal, stage
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.version import FIRST, Bump, Version
 
 V110, V120, V200 = Version(1, 1, 0), Version(1, 2, 0), Version(2, 0, 0)
 

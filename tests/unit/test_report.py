@@ -17,25 +17,15 @@ import pandas as pd
 import pytest
 
 import cleveland
-from model_release import report, training
-from model_release.gate import (
-    Ceilings,
-    Champion,
-    ColumnDrift,
-    Drift,
-    Evaluation,
-    Floors,
-    Interval,
-    Metric,
-    SlicePolicy,
-    SliceScores,
-    choose,
-    judge,
-)
-from model_release.spec import Spec
-from model_release.trained import PREDICTIONS_FILE, Trained
-from model_release.training.effects import SHOWN
-from model_release.version import Version
+from model_release.documents.evaluation import Champion, ColumnDrift, Drift, Evaluation, Interval, SliceScores
+from model_release.documents.metric import Metric
+from model_release.documents.version import Version
+from model_release.modelling import report, training
+from model_release.modelling.gate import choose, judge
+from model_release.modelling.trained import PREDICTIONS_FILE, Trained
+from model_release.modelling.training.effects import SHOWN
+from model_release.spec.gate import Ceilings, Floors, SlicePolicy
+from model_release.spec.model import Spec
 
 HOSTILE = "</title><script>alert('x')</script><img src=x onerror=alert(1)>"
 RECIPES = {

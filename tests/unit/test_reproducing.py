@@ -10,17 +10,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from model_release import __version__, cli, errors, layout, provenance, reproducing, training
-from model_release.documents import canonical_json
+from model_release import __version__, cli, errors
+from model_release.documents import layout
+from model_release.documents.base import canonical_json
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import FIRST
 from model_release.errors import Corrupt, NotFound, SpecError
-from model_release.metadata import Manifest
-from model_release.nightly import Nightly, Run
-from model_release.release.catalog import live_manifest, live_pointer
-from model_release.specfile import load_spec
+from model_release.modelling import provenance, training
+from model_release.modelling.trained import MODEL_FILE
+from model_release.releases.catalog import live_manifest, live_pointer
+from model_release.spec.load import load_spec
 from model_release.stores import open_store
 from model_release.stores.local import LocalStore
-from model_release.trained import MODEL_FILE
-from model_release.version import FIRST
+from model_release.workflows import reproduce
+from model_release.workflows.retrain import Nightly
+from model_release.workflows.run import Run
 from shipped import quick_spec
 
 
@@ -71,8 +75,8 @@ def manifest(home: LocalStore) -> Manifest:
     return Manifest.read(stored.body, where="v1.0.0")
 
 
-def again(manifest: Manifest) -> reproducing.Reproduction:
-    return reproducing.reproduce(manifest, open_store(reproducing.data_uri(manifest)))
+def again(manifest: Manifest) -> reproduce.Reproduction:
+    return reproduce.reproduce(manifest, open_store(reproduce.data_uri(manifest)))
 
 
 def test_the_manifest_holds_what_a_fit_depends_on(manifest: Manifest) -> None:
@@ -89,7 +93,7 @@ def test_both_releases_come_out_byte_for_byte(home: LocalStore, manifest: Manife
     latest = live_manifest(home, live_pointer(home))
     assert str(latest.version) == "v1.1.0"
     for each in (manifest, latest):
-        done = reproducing.reproduce(each, open_store(reproducing.data_uri(each)), say=words.append)
+        done = reproduce.reproduce(each, open_store(reproduce.data_uri(each)), say=words.append)
         assert (done.same, done.facts) == (True, [])
         assert {file.path for file in done.files} == {"best_model.pkl", "preprocessor.pkl"}
     assert words[0].startswith("reading the snapshot from file://")
@@ -147,7 +151,7 @@ def test_a_spec_of_another_version_of_the_package_names_both(manifest: Manifest)
 
 def test_a_snapshot_that_is_gone(manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="the snapshot that v1.0.0 was trained on is not here") as caught:
-        reproducing.reproduce(manifest, LocalStore(tmp_path))
+        reproduce.reproduce(manifest, LocalStore(tmp_path))
     assert "name its folder with --data" in str(caught.value)
 
 

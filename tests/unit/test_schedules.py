@@ -16,18 +16,18 @@ from builders import Chain, Made, act, assert_readable, assert_settled, begun, m
 from interleave import Actor, explore
 from interposed import Interposed, Request, losing_the_answer
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import AbandonedManifest, Manifest
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import FIRST, Bump, Version
 from model_release.errors import BaselineMoved, OutcomeUnknown, Refused
-from model_release.metadata import AbandonedManifest, Manifest
-from model_release.pointer import Kind, Pointer
-from model_release.release.acts import rollback
-from model_release.release.catalog import fetch, read_pointer, read_version, versions
-from model_release.release.numbers import abandon, became, take_number
-from model_release.release.promote import Promotion, follow, refresh_latest
-from model_release.release.publish import place, seal
-from model_release.release.reconcile import reconcile
+from model_release.releases.acts import rollback
+from model_release.releases.catalog import fetch, read_pointer, read_version, versions
+from model_release.releases.claims import abandon, became, take_number
+from model_release.releases.promote import Promotion, follow, refresh_latest
+from model_release.releases.publish import place, seal
+from model_release.releases.reconcile import reconcile
 from model_release.stores.base import Store
-from model_release.version import FIRST, Bump, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -17,22 +17,22 @@ from builders import Chain, act, assert_lawful, assert_readable, assert_settled,
 from interleave import Actor, explore
 from interposed import losing_the_answer
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import AbandonedManifest, Manifest
+from model_release.documents.pointer import Kind
+from model_release.documents.version import FIRST, Version
 from model_release.errors import BaselineMoved, Contended, ModelReleaseError, NotFound, Refused
-from model_release.metadata import AbandonedManifest, Manifest
-from model_release.pointer import Kind
-from model_release.release import acts
-from model_release.release.acts import Act, Acted, hold, quarantine, rollback, unhold
-from model_release.release.catalog import fetch, history, live_pointer, read_version
-from model_release.release.promote import Promotion
-from model_release.release.prune import prune, retire
-from model_release.release.publish import place, seal
-from model_release.release.reconcile import Follower, reconcile
-from model_release.release.recover import recover, rehome
-from model_release.release.sweep import sweep
-from model_release.retention import Retention
+from model_release.releases import acts
+from model_release.releases.acts import Act, Acted, hold, quarantine, rollback, unhold
+from model_release.releases.catalog import fetch, history, live_pointer, read_version
+from model_release.releases.promote import Promotion
+from model_release.releases.prune import prune, retire
+from model_release.releases.publish import place, seal
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.recover import recover, rehome
+from model_release.releases.sweep import sweep
+from model_release.spec.retention import Retention
 from model_release.stores.base import Store
-from model_release.version import FIRST, Version
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from builders import Chain, make
-from model_release import schemas
-from model_release.metadata import AbandonedManifest, Manifest
-from model_release.pointer import Pointer
-from model_release.release.numbers import abandon
+from model_release.documents import schemas
+from model_release.documents.manifest import AbandonedManifest, Manifest
+from model_release.documents.pointer import Pointer
+from model_release.documents.version import Version
+from model_release.releases.claims import abandon
 from model_release.stores.local import LocalStore
-from model_release.version import Version
 from strategies import abandoned, manifests, pointers
 
 REFERENCE_FIELDS = list(Manifest.model_fields)[:10]
@@ -34,7 +34,7 @@ METADATA, LATEST = validator("metadata.schema.json"), validator("latest.schema.j
 
 def test_the_files_are_current() -> None:
     kept = {path.name: path.read_bytes() for path in schemas.FOLDER.glob("*.json")}
-    assert kept == schemas.current(), "run: python -m model_release.schemas"
+    assert kept == schemas.current(), "run: python -m model_release.documents.schemas"
 
 
 def test_written_documents_satisfy_them(store: LocalStore, tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 from model_release import client
 from model_release.client import Pulled, Watcher
-from model_release.documents import sha256_of
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import FileEntry, InputColumn
 from model_release.errors import Corrupt, CredentialsRefused, Refused, StoreUnavailable
-from model_release.metadata import FileEntry, InputColumn
 from model_release.serving.application import application
 from model_release.serving.live import Live, Metrics
 from model_release.serving.logs import JsonLines

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from model_release import __version__, client
 from model_release.client import Pulled
-from model_release.golden import table
+from model_release.documents.golden import table
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.served import open_release

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release.metadata import InputColumn
+from model_release.documents.manifest import InputColumn
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, json_schema
 

@@ -15,23 +15,24 @@ from interleave import Killed, dying_after
 from interposed import Interposed
 from keys import certificate, pem_of, private_key
 from memory_store import MemoryStore
-from model_release import cli, layout, signing
-from model_release.checkup import checkup
-from model_release.documents import sha256_of
+from model_release import cli, signing
+from model_release.documents import layout
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import Claim
+from model_release.documents.version import FIRST, Bump
 from model_release.errors import Corrupt, UsageError
-from model_release.metadata import Claim
-from model_release.places import Places
-from model_release.release.catalog import published, read_pointer
-from model_release.release.findings import Damage
-from model_release.release.numbers import abandon
-from model_release.release.prune import remove_files
-from model_release.release.publish import place
-from model_release.release.reconcile import Follower
-from model_release.release.verify import check
+from model_release.releases.catalog import published, read_pointer
+from model_release.releases.claims import abandon
+from model_release.releases.doctor.findings import Damage
+from model_release.releases.prune import remove_files
+from model_release.releases.publish import place
+from model_release.releases.reconcile import Follower
+from model_release.releases.verify import check
 from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
-from model_release.version import FIRST, Bump
+from model_release.workflows.checkup import checkup
+from model_release.workflows.destinations import Places
 from nights import Nights, judged, through
 from shipped import quick_spec
 

@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from builders import make
 from keys import certificate, pem_of, private_key, public_pem
-from model_release import layout, signing
-from model_release.documents import sha256_of
+from model_release import signing
+from model_release.documents import layout
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused, UsageError
-from model_release.metadata import Manifest
 from model_release.signing import SigningKey, sign, verify
-from model_release.version import FIRST, Version
 
 MODEL = "heart-disease-models"
 KEY = private_key()

@@ -12,10 +12,10 @@ import pytest
 
 import model_release
 from model_release.errors import EXIT_USAGE, SpecError
-from model_release.gate import Choice
-from model_release.retention import Retention
-from model_release.spec import Estimator, Spec
-from model_release.specfile import load_spec
+from model_release.spec.gate import Choice
+from model_release.spec.load import load_spec
+from model_release.spec.model import Estimator, Spec
+from model_release.spec.retention import Retention
 
 MODELS = Path(model_release.__file__).parent.parent / "models"
 SHIPPED = sorted(MODELS.rglob("*.yaml"))
@@ -339,7 +339,7 @@ HEAVY = ("sklearn", "pandas", "numpy", "scipy", "pyarrow", "mlflow")
 
 def test_reading_a_spec_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from pathlib import Path; from model_release.specfile import load_spec;"
+        "import sys; from pathlib import Path; from model_release.spec.load import load_spec;"
         f"load_spec(Path({str(SHIPPED[0])!r}));"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )

@@ -27,17 +27,17 @@ from builders import Chain, Made, act, assert_lawful, assert_settled, make
 from interleave import Killed
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Pointer
+from model_release.documents.version import FIRST, Version
 from model_release.errors import BaselineMoved, NotFound, OutcomeUnknown, Refused
-from model_release.metadata import Manifest
-from model_release.pointer import Pointer
-from model_release.release import acts, prune
-from model_release.release.once import RESEND
-from model_release.release.promote import Promotion
-from model_release.release.reconcile import Follower, reconcile
-from model_release.retention import Retention
+from model_release.releases import acts, prune
+from model_release.releases.promote import Promotion
+from model_release.releases.reconcile import Follower, reconcile
+from model_release.spec.retention import Retention
 from model_release.stores.base import Lost, Store
-from model_release.version import FIRST, Version
+from model_release.stores.create_once import RESEND
 
 EXAMPLES = os.environ.get("MODEL_RELEASE_EXAMPLES")
 """Sequences of verbs; set the variable to some thousands after a change of a verb, and they are drawn anew."""

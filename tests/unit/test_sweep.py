@@ -12,14 +12,14 @@ from builders import Chain, begun, make
 from interleave import Killed, dying_after
 from interposed import Interposed, Request
 from memory_store import MemoryStore
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import AbandonedManifest, Claim, Manifest
+from model_release.documents.version import Version
 from model_release.errors import Refused, StoreUnavailable
-from model_release.metadata import AbandonedManifest, Claim, Manifest
-from model_release.release.catalog import read_version
-from model_release.release.numbers import abandon, take_number
-from model_release.release.publish import place, seal, stage
-from model_release.release.sweep import Litter, sweep
-from model_release.version import Version
+from model_release.releases.catalog import read_version
+from model_release.releases.claims import abandon, take_number
+from model_release.releases.publish import place, seal, stage
+from model_release.releases.sweep import Litter, sweep
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

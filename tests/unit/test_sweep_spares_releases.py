@@ -9,11 +9,11 @@ import pytest
 
 from builders import Chain, make
 from memory_store import MemoryStore, _Object
-from model_release import layout
+from model_release.documents import layout
+from model_release.documents.manifest import Abandoned, AbandonedManifest
+from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt
-from model_release.metadata import Abandoned, AbandonedManifest
-from model_release.release.sweep import sweep
-from model_release.version import FIRST, Version
+from model_release.releases.sweep import sweep
 
 LIVE = Version(1, 1, 0)
 

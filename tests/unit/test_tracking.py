@@ -16,14 +16,15 @@ from mlflow.entities import Run
 
 import cleveland
 from builders import make
-from model_release import tracking, training
+from model_release import tracking
+from model_release.documents.manifest import Manifest, TrackedRun
+from model_release.documents.metric import Metric
+from model_release.documents.version import Version
 from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, StoreUnavailable, UsageError
-from model_release.gate import Metric
-from model_release.metadata import Manifest, TrackedRun
-from model_release.spec import Tracking, Validation
-from model_release.tracking_uri import Access, without_credentials
-from model_release.trained import Trained
-from model_release.version import Version
+from model_release.modelling import training
+from model_release.modelling.trained import Trained
+from model_release.spec.model import Tracking, Validation
+from model_release.spec.tracking_uri import Access, without_credentials
 
 FACTS = {
     "airflow.dag_id": "retrain_heart_disease",
@@ -238,7 +239,7 @@ def test_three_processes_prepare_and_log_at_once(
     where = at(tmp_path / "new" / "folder")
     code = (
         "import sys, cleveland; from pathlib import Path; from model_release import tracking\n"
-        "from model_release.spec import Tracking; from model_release.trained import Trained\n"
+        "from model_release.spec.model import Tracking; from model_release.modelling.trained import Trained\n"
         "where = Tracking.model_validate_json(sys.argv[1]); folder = Path(sys.argv[2])\n"
         "trained = Trained.read((folder / 'trained.json').read_bytes(), where='trained.json')\n"
         "frame, snapshot = cleveland.rows()\n"

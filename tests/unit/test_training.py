@@ -17,15 +17,16 @@ import pandas as pd
 import pytest
 
 import cleveland
-from model_release import golden, training
-from model_release.dataset import rows_apart
+from model_release.documents import golden
+from model_release.documents.metric import Metric
 from model_release.errors import DataInvalid, SpecError
-from model_release.gate import Metric
-from model_release.opening import ONNX_FILE
-from model_release.spec import Candidate, Estimator, Validation
-from model_release.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
-from model_release.training import onnx_export
-from model_release.training.recipes import build, check_recipe
+from model_release.model_files.opening import ONNX_FILE
+from model_release.modelling import training
+from model_release.modelling.dataset import rows_apart
+from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
+from model_release.modelling.training import onnx_export
+from model_release.modelling.training.recipes import build, check_recipe
+from model_release.spec.model import Candidate, Estimator, Validation
 
 FOREST = cleveland.candidate("RandomForestClassifier", n_estimators=100)
 LOGISTIC = cleveland.candidate("LogisticRegression", C=0.1)
@@ -106,8 +107,8 @@ def test_the_holdout_takes_no_part_in_the_fit(tmp_path: Path) -> None:
 
 def test_the_bytes_are_the_same_in_every_process(tmp_path: Path) -> None:
     code = (
-        "import cleveland, json, sys; from pathlib import Path; from model_release import training\n"
-        "from model_release.spec import Validation\n"
+        "import cleveland, json, sys; from pathlib import Path; from model_release.modelling import training\n"
+        "from model_release.spec.model import Validation\n"
         "spec = cleveland.spec(validation=Validation(folds=2, repeats=1)); frame, _ = cleveland.rows()\n"
         "for estimator, parameters in json.loads(sys.argv[2]).items():\n"
         "    folder = Path(sys.argv[1]) / estimator; folder.mkdir()\n"

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from model_release.errors import UsageError
+from model_release.spec.transfer import TransferSettings
 from model_release.stores.uris import StoreUri, parse
-from model_release.transfer import TransferSettings
 
 READ = {
     "s3://models": StoreUri("s3", None, "models", None, ""),

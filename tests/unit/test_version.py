@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model_release.documents.version import FIRST, Bump, Version
 from model_release.errors import UsageError
-from model_release.version import FIRST, Bump, Version
 
 numbers = st.integers(0, 999_999_999)
 versions = st.builds(Version, numbers, numbers, numbers)

@@ -15,7 +15,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from model_release.errors import SpecError, Stop
-from model_release.outline import Outline, Starts, outlines
+from model_release.spec.discover import Outline, Starts, outlines
 
 TRAIN_POD_VARIABLE = "MODEL_RELEASE_TRAIN_POD"
 """Environment variable: a file with what a pod that trains has beyond the others, for KubernetesExecutor."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, XComArg
 
-from model_release.outline import Outline
+from model_release.spec.discover import Outline
 
 APPROVE, REJECT = "Approve", "Reject"
 """What a person may answer."""
@@ -17,7 +17,7 @@ APPROVE, REJECT = "Approve", "Reject"
 
 def retrain_params(spec: Outline) -> dict[str, Param]:
     """Return the form of a manual run."""
-    from model_release.version import Bump
+    from model_release.documents.version import Bump
 
     names = spec.candidates
     return {
@@ -77,7 +77,7 @@ def retrain_params(spec: Outline) -> dict[str, Param]:
 
 def operate_params() -> dict[str, Param]:
     """Return the form of an act on the releases."""
-    from model_release.request import Action
+    from model_release.releases.request import Action
 
     return {
         "action": Param(

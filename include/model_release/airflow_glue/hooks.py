@@ -13,10 +13,10 @@ from model_release.errors import UsageError
 
 if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
     from model_release.signing import SigningKey
+    from model_release.spec.tracking_uri import Access
+    from model_release.spec.transfer import TransferSettings
     from model_release.stores import Store
     from model_release.stores.uris import StoreUri
-    from model_release.tracking_uri import Access
-    from model_release.transfer import TransferSettings
 
 _OF_A_KEY = {"private_key", "certificates"}
 
@@ -83,7 +83,7 @@ def mlflow_at(connection_id: str) -> Access:
     """
     from airflow.sdk import Connection
 
-    from model_release.tracking_uri import Access
+    from model_release.spec.tracking_uri import Access
 
     found = Connection.get(connection_id)
     where = f"connection {connection_id}"
@@ -106,7 +106,7 @@ def mlflow_at(connection_id: str) -> Access:
 def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
-    from model_release.stores.s3 import S3Store, client_config
+    from model_release.stores.s3.store import S3Store, client_config
 
     own = S3Hook(aws_conn_id=connection).conn_config.botocore_config
     bounded = client_config(settings)
@@ -117,7 +117,7 @@ def _s3(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
 def _gcs(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
     from airflow.providers.google.cloud.hooks.gcs import GCSHook
 
-    from model_release.stores.gcs import GcsStore
+    from model_release.stores.gcs.store import GcsStore
 
     return GcsStore(GCSHook(gcp_conn_id=connection).get_conn(), parts.container, parts.prefix, settings=settings)
 
@@ -125,7 +125,7 @@ def _gcs(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
 def _azure(parts: StoreUri, connection: str, settings: TransferSettings) -> Store:
     from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
 
-    from model_release.stores.azure import AzureStore
+    from model_release.stores.azure.store import AzureStore
 
     service = WasbHook(wasb_conn_id=connection).get_conn()
     return AzureStore(service.get_container_client(parts.container), parts.prefix, settings=settings)

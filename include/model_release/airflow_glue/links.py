@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink, XComArg
 
-from model_release.outline import Outline
+from model_release.spec.discover import Outline
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, Metadata
     from airflow.sdk.definitions.asset import Model
 
-    from model_release.housekeeping import Housekeeping
-    from model_release.nightly import Json, Nightly, Run
-    from model_release.operating import Operation
-    from model_release.outline import Outline
-    from model_release.spec import Spec
+    from model_release.spec.discover import Outline
+    from model_release.spec.model import Spec
+    from model_release.workflows.housekeeping import Housekeeping
+    from model_release.workflows.operate import Operation
+    from model_release.workflows.retrain import Json, Nightly
+    from model_release.workflows.run import Run
 
 
 def tonight(spec: Outline) -> Nightly:
     """Return the chain of the run whose task is running."""
-    from model_release.nightly import Nightly
+    from model_release.workflows.retrain import Nightly
 
     context = get_current_context()
     asked = _as_asked(_whole(spec), context["params"])
@@ -40,11 +41,11 @@ def tonight(spec: Outline) -> Nightly:
 
 def by_hand(spec: Outline) -> Operation:
     """Return what the person asked for whose run's task is running."""
-    from model_release.layout import run_token
-    from model_release.operating import Operation
-    from model_release.places import Places
-    from model_release.request import Action, Request
-    from model_release.version import Version
+    from model_release.documents.layout import run_token
+    from model_release.documents.version import Version
+    from model_release.releases.request import Action, Request
+    from model_release.workflows.destinations import Places
+    from model_release.workflows.operate import Operation
 
     context = get_current_context()
     run, params = _known(context), context["params"]
@@ -64,9 +65,9 @@ def by_hand(spec: Outline) -> Operation:
 
 def this_week(spec: Outline) -> Housekeeping:
     """Return the round of housekeeping of the run whose task is running."""
-    from model_release.housekeeping import Housekeeping
-    from model_release.layout import run_token
-    from model_release.places import Places
+    from model_release.documents.layout import run_token
+    from model_release.workflows.destinations import Places
+    from model_release.workflows.housekeeping import Housekeeping
 
     context = get_current_context()
     run, whole = _known(context), _whole(spec)
@@ -103,7 +104,7 @@ def show_or_skip(key: str, value: Json) -> None:
 
 def told() -> Json:
     """Return what became of the nightly run whose task is running, from what its tasks have shown."""
-    from model_release.nightly import report
+    from model_release.workflows.retrain import report
 
     pull = get_current_context()["ti"].xcom_pull
     return report(
@@ -148,8 +149,8 @@ def run_facts(context: Context) -> Run:
     Raises:
         UsageError: the trigger's conf has a key that no parameter has.
     """
-    from model_release.nightly import Run
-    from model_release.version import Bump
+    from model_release.documents.version import Bump
+    from model_release.workflows.run import Run
 
     run, params = _known(context), context["params"]
     run_type = run.run_type.value  # str() of the enum that tasks see is its Python name
@@ -209,7 +210,7 @@ def _as_of(run: Any, asked: str | None) -> date:
 
 def _whole(outline: Outline) -> Spec:
     """The whole spec, whose MLflow is found by Airflow's connections."""
-    from model_release.specfile import load_spec
+    from model_release.spec.load import load_spec
 
     spec = load_spec(outline.path)
     if spec.tracking is None:

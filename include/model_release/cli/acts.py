@@ -14,13 +14,13 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places
+from model_release.documents.version import Version
 from model_release.errors import ModelReleaseError, Retry, UsageError
-from model_release.loading import tries
-from model_release.places import Places
-from model_release.release import acts
-from model_release.release.acts import Act, Acted, Try
+from model_release.model_files.sandbox import tries
+from model_release.releases import acts
+from model_release.releases.acts import Act, Acted, Try
 from model_release.stores import Store
-from model_release.version import Version
+from model_release.workflows.destinations import Places
 
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
 By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]

@@ -10,13 +10,13 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from model_release.checkup import Checkup, checkup
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places
 from model_release.errors import EXIT_DOCTOR, ModelReleaseError
-from model_release.places import Places
-from model_release.release.findings import Finding
+from model_release.releases.doctor.findings import Finding
+from model_release.workflows.checkup import Checkup, checkup
+from model_release.workflows.destinations import Places
 
 
 @app.command()

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, Uri, app
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import Version
 from model_release.errors import EXIT_CORRUPT, UsageError
-from model_release.metadata import Manifest
-from model_release.release import catalog
-from model_release.release.compare import Difference, compare
+from model_release.releases import catalog
+from model_release.releases.compare import Difference, compare
 from model_release.stores import Store, open_store
-from model_release.version import Version
 
 _SHOWN = 400
 """Characters of a value on a page; JSON has it whole."""
@@ -71,7 +71,7 @@ def reproduce(
     """
     if find_spec("sklearn") is None:
         raise UsageError("scikit-learn is not installed", hint="install model-release[train]")
-    from model_release import reproducing
+    from model_release.workflows import reproduce as reproducing
 
     output = out.Output(json, quiet)
     store = open_store(uri)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlruns_mirror.local import Source
+from mlruns_mirror.unchanged import Pushed, unchanged
 from model_release.cli.app import Json, Quiet, app
 from model_release.errors import UsageError
-from model_release.mirror.local import Source
-from model_release.mirror.unchanged import Pushed, unchanged
-from model_release.mirroring import found_in, tracked_here
+from model_release.workflows.mlruns_sources import found_in, tracked_here
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from model_release.mirror.pull import Pulled
+    from mlruns_mirror.pull import Pulled
 
 mlruns = typer.Typer(no_args_is_help=True, help="Keep the MLflow data in a bucket, and restore it from there.")
 app.add_typer(mlruns, name="mlruns")
@@ -55,7 +55,7 @@ def push(
 
     Runs may be logged meanwhile. What was interrupted goes on where it was.
     """
-    from model_release.stores.reading import open_reader
+    from model_release.stores.reader.reader import open_reader
 
     with _data(where, source) as (uri, data, told):
         done = None if delete else unchanged(open_reader(uri), data)
@@ -83,9 +83,9 @@ def pull(
 
     What was interrupted goes on where it was.
     """
+    from mlruns_mirror import pull as pulling
     from model_release.cli import output as out
-    from model_release.mirror import pull as pulling
-    from model_release.stores.reading import open_reader
+    from model_release.stores.reader.reader import open_reader
 
     output = out.Output(json, quiet)
     with output.count() as progress:
@@ -97,7 +97,7 @@ def pull(
 def _data(where: str, source: Path | None) -> Iterator[tuple[str, Source, str | None]]:
     """Yield the mirror's URI, what is to be mirrored, and what there is to say about it."""
     if Path(where).suffix in (".yaml", ".yml") and "://" not in where:
-        from model_release.specfile import load_spec
+        from model_release.spec.load import load_spec
         from model_release.stores.uris import without_connection
 
         if source is not None:
@@ -112,8 +112,8 @@ def _data(where: str, source: Path | None) -> Iterator[tuple[str, Source, str | 
 
 
 def _push(uri: str, data: Source, told: str | None, *, delete: bool, force: bool, dry_run: bool, quiet: bool) -> Pushed:
+    from mlruns_mirror import push as pushing
     from model_release.cli import output as out
-    from model_release.mirror import push as pushing
     from model_release.stores import open_store
 
     output = out.Output(as_json=False, quiet=quiet)

@@ -9,10 +9,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.metadata import AbandonedManifest, FileEntry, Manifest
-from model_release.pointer import Change, Pointer
-from model_release.release.verify import Checked
-from model_release.version import Version
+from model_release.documents.manifest import AbandonedManifest, FileEntry, Manifest
+from model_release.documents.pointer import Change, Pointer
+from model_release.documents.version import Version
+from model_release.releases.verify import Checked
 
 _STYLES = {
     "live": out.GOOD,

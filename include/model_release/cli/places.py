@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from model_release.errors import UsageError
-from model_release.places import Places
-from model_release.release.reconcile import Follower
+from model_release.releases.reconcile import Follower
 from model_release.signing import SigningKey, key_of_environment, needed_key
-from model_release.specfile import load_spec
+from model_release.spec.load import load_spec
+from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
 from model_release.stores.uris import without_connection
-from model_release.transfer import TransferSettings
+from model_release.workflows.destinations import Places
 
 Model = Annotated[
     str,

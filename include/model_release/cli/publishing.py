@@ -10,19 +10,20 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from model_release import layout
 from model_release.cli import output as out
 from model_release.cli.acts import By, whoever
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places, signing_key
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.version import Bump
 from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
-from model_release.metadata import Manifest
-from model_release.places import Places
-from model_release.release import delivery, gathering, handmade
-from model_release.release.catalog import candidate_of
-from model_release.release.publish import Watch
+from model_release.releases.catalog import candidate_of
+from model_release.releases.manual import collect, describe
+from model_release.releases.manual import publish as delivery
+from model_release.releases.publish import Watch
 from model_release.stores import Store, open_store
-from model_release.version import Bump
+from model_release.workflows.destinations import Places
 
 Fact = Annotated[
     list[str] | None,
@@ -30,7 +31,7 @@ Fact = Annotated[
         "--fact",
         metavar="NAME=VALUE",
         help="A fact that metadata.json in the folder does not have, or has wrong; may be repeated. "
-        f"Names: {', '.join(handmade.Facts.model_fields)}.",
+        f"Names: {', '.join(describe.Facts.model_fields)}.",
     ),
 ]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
@@ -69,8 +70,8 @@ def publish(
     key = signing_key(places)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
-        gathered = gathering.from_folder(folder, Path(scratch))
-        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        gathered = collect.from_folder(folder, Path(scratch))
+        draft = describe.draft(gathered, _facts(fact), called=_called(places.home))
         with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.publish(
@@ -105,10 +106,10 @@ def adopt(
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")
         with output.travel(None) as set_out:
-            gathered = gathering.from_store(
+            gathered = collect.from_store(
                 origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
             )
-        draft = handmade.draft(gathered, _facts(fact), called=_called(places.home))
+        draft = describe.draft(gathered, _facts(fact), called=_called(places.home))
         with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.adopt(
@@ -118,7 +119,7 @@ def adopt(
 
 
 def _tell(
-    output: out.Output, done: delivery.Delivered, gathered: gathering.Gathered, places: Places, *, asked: bool
+    output: out.Output, done: delivery.Delivered, gathered: collect.Gathered, places: Places, *, asked: bool
 ) -> None:
     """Let every destination follow what was done at home, and show it all."""
     version = str(done.manifest.version)

@@ -10,17 +10,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from model_release import layout
 from model_release.cli import output as out
 from model_release.cli import pages
 from model_release.cli.app import Json, Number, Quiet, Uri, app
+from model_release.documents import layout
+from model_release.documents.pointer import Change, Pointer
+from model_release.documents.version import Version
 from model_release.errors import EXIT_CORRUPT, EXIT_USAGE, Corrupt, NotFound, SpecError
-from model_release.pointer import Change, Pointer
-from model_release.release import catalog
-from model_release.release.verify import check, live_faults
-from model_release.specfile import load_spec
+from model_release.releases import catalog
+from model_release.releases.verify import check, live_faults
+from model_release.spec.load import load_spec
 from model_release.stores import Store, open_store
-from model_release.version import Version
 
 
 @app.command()
@@ -167,7 +167,7 @@ def _fault(path: Path) -> str | None:
     try:
         spec = load_spec(path)
         if find_spec("sklearn") is not None:
-            from model_release.training.recipes import check_recipe
+            from model_release.modelling.training.recipes import check_recipe
 
             for name, candidate in spec.candidates.items():
                 check_recipe(candidate, name=name)

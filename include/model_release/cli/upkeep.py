@@ -12,14 +12,14 @@ from model_release.cli import output as out
 from model_release.cli.acts import By, Operation, Reason, Target, Unopened, act_of, opener, show_acted
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.places import Also, Model, open_places
-from model_release.places import Places
-from model_release.release import prune as pruning
-from model_release.release import recover as recovery
-from model_release.release.reconcile import Follower
-from model_release.release.sweep import Litter, sweep
-from model_release.retention import Retention
+from model_release.documents.version import Version
+from model_release.releases import prune as pruning
+from model_release.releases import recover as recovery
+from model_release.releases.reconcile import Follower
+from model_release.releases.sweep import Litter, sweep
+from model_release.spec.retention import Retention
 from model_release.stores import open_store
-from model_release.version import Version
+from model_release.workflows.destinations import Places
 
 
 @app.command()

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from model_release import layout
 from model_release.client.folder import Folder, told
 from model_release.client.promises import File, Promised
+from model_release.documents import layout
 from model_release.errors import Corrupt
-from model_release.stores.reading import Reader
+from model_release.stores.reader.reader import Reader
 
 WORKERS = 8
 """Files on their way at once."""

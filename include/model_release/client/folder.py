@@ -21,10 +21,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_release import layout
 from model_release.client.promises import File, Promised, Resolved
+from model_release.documents import layout
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Stop
-from model_release.version import Version
 
 CURRENT = "current"
 _HIDDEN = ".model-release"

@@ -7,16 +7,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_release import layout
 from model_release.client.fitness import misfits
 from model_release.client.folder import checked_copy
 from model_release.client.promises import Promised
 from model_release.client.pulling import Puller
+from model_release.documents import layout
 from model_release.errors import Refused
-from model_release.private_cache import CACHE_VARIABLE
+from model_release.local_cache import CACHE_VARIABLE
 
 if TYPE_CHECKING:
-    from model_release.opening import Form, Model
+    from model_release.model_files.opening import Form, Model
 
 
 def load(
@@ -60,8 +60,8 @@ def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
 
 
 def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
-    from model_release.metadata import Manifest
-    from model_release.opening import forms, open_model
+    from model_release.documents.manifest import Manifest
+    from model_release.model_files.opening import forms, open_model
 
     manifest = Manifest.read(promised.body, where=str(folder / layout.MANIFEST))
     form: Form = "pickle" if allow_pickle else "onnx"

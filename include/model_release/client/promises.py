@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from model_release.documents.layout import check_key
+from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, UnknownFormat, UnsafeKey, UsageError
-from model_release.layout import check_key
-from model_release.version import Version
 
 T = TypeVar("T")
 

@@ -8,20 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_release import layout
 from model_release.client.fetching import Progress, fetch
 from model_release.client.fitness import misfits
 from model_release.client.folder import Folder, checked_copy
 from model_release.client.memory import check_follows
 from model_release.client.promises import Promised, Resolved
+from model_release.documents import layout
+from model_release.documents.version import Version
 from model_release.errors import Contended, Corrupt, ModelReleaseError, NotFound, Refused, Retry, UsageError
 from model_release.stores.base import Stored
-from model_release.stores.reading import open_reader
-from model_release.version import Version
+from model_release.stores.reader.reader import open_reader
 
 if TYPE_CHECKING:
-    from model_release.metadata import Manifest
-    from model_release.pointer import Pointer
+    from model_release.documents.manifest import Manifest
+    from model_release.documents.pointer import Pointer
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +57,14 @@ class Pulled:
     @cached_property
     def manifest(self) -> Manifest:
         """`metadata.json`, whole."""
-        from model_release.metadata import Manifest
+        from model_release.documents.manifest import Manifest
 
         return Manifest.read(self.promised.body, where=str(self.folder / layout.MANIFEST))
 
     @cached_property
     def pointer(self) -> Pointer | None:
         """`latest.json`, whole."""
-        from model_release.pointer import Pointer
+        from model_release.documents.pointer import Pointer
 
         return None if self.resolved is None else Pointer.read(self.resolved.body, where=layout.POINTER)
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from model_release import __version__
-from model_release.opening import made_up_row
+from model_release.model_files.opening import made_up_row
 from model_release.serving.inference import datatype
 from model_release.serving.schema import json_schema
 from model_release.serving.served import Served

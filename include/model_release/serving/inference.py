@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from model_release import __version__
-from model_release.metadata import InputColumn
+from model_release.documents.manifest import InputColumn
 from model_release.serving.endpoint import Answer, Request
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, decode

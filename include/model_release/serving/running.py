@@ -13,10 +13,11 @@ from types import FrameType
 
 import uvicorn
 
-from model_release import client, layout, signing
+from model_release import client, signing
 from model_release.client.folder import CURRENT, Folder, checked_copy
-from model_release.metadata import Manifest
-from model_release.pointer import Pointer
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Pointer
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.logs import log_as_json

@@ -14,9 +14,9 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 
-from model_release.metadata import InputColumn
+from model_release.documents.manifest import InputColumn
+from model_release.documents.suggest import did_you_mean
 from model_release.serving.problems import Problem
-from model_release.spelling import did_you_mean
 
 Row = tuple[float | str | None, ...]
 """The values of a row in the order of the columns."""

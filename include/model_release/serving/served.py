@@ -12,11 +12,11 @@ import numpy as np
 
 from model_release.client.fitness import misfits
 from model_release.client.promises import Promised
+from model_release.documents.golden import GOLDEN_FILE, Golden
+from model_release.documents.manifest import Manifest
+from model_release.documents.pointer import Pointer
 from model_release.errors import Corrupt, Refused
-from model_release.golden import GOLDEN_FILE, Golden
-from model_release.metadata import Manifest
-from model_release.opening import Answers, Form, Model, check_answers, forms, open_model
-from model_release.pointer import Pointer
+from model_release.model_files.opening import Answers, Form, Model, check_answers, forms, open_model
 from model_release.serving.schema import InputSchema, Row
 
 

@@ -10,7 +10,7 @@ from model_release.errors import UsageError
 from model_release.stores.base import Store
 
 if TYPE_CHECKING:
-    from model_release.transfer import TransferSettings
+    from model_release.spec.transfer import TransferSettings
 
 __all__ = ["Store", "folder_of", "open_store"]
 
@@ -22,8 +22,8 @@ def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
         UsageError: not a URI that any store answers to.
         Refused: the store cannot keep the promises of `Store`.
     """
+    from model_release.spec.transfer import TransferSettings
     from model_release.stores.local import LocalStore
-    from model_release.transfer import TransferSettings
 
     settings = settings or TransferSettings()
     parts = urlsplit(uri)
@@ -33,19 +33,19 @@ def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
         case "":
             return LocalStore(folder_of(uri))
         case "s3":
-            from model_release.stores import s3
+            from model_release.stores.s3 import store as s3
 
             return s3.open_default(uri, settings)
         case "gs":
-            from model_release.stores import gcs
+            from model_release.stores.gcs import store as gcs
 
             return gcs.open_default(uri, settings)
         case "wasb":
-            from model_release.stores import azure
+            from model_release.stores.azure import store as azure
 
             return azure.open_default(uri, settings)
         case "https" | "http":
-            from model_release.stores.web import WebStore
+            from model_release.stores.web.store import WebStore
 
             return WebStore(uri, settings=settings)
         case scheme:

@@ -11,7 +11,7 @@ from enum import Enum
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_before_delay, wait_random_exponential
 
 from model_release.errors import Corrupt, OutcomeUnknown, Refused, StoreUnavailable
-from model_release.transfer import TransferSettings
+from model_release.spec.transfer import TransferSettings
 
 
 class Fault(Enum):

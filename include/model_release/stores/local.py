@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from model_release.documents.layout import check_key
 from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
-from model_release.layout import check_key
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 
 HIDDEN = ".model-release"

@@ -16,9 +16,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from model_release.documents.layout import check_key
+from model_release.documents.suggest import did_you_mean
 from model_release.errors import UsageError
-from model_release.layout import check_key
-from model_release.spelling import did_you_mean
 
 SCHEMES = ("s3", "gs", "wasb")
 

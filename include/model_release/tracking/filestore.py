@@ -12,7 +12,7 @@ from mlflow.entities import ViewType
 from mlflow.store.fs2db import migrate
 
 from model_release.errors import Corrupt
-from model_release.mirror.database import folder_of
+from model_release.spec.tracking_uri import folder_of
 from model_release.tracking.connection import quiet
 
 

@@ -15,9 +15,9 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import Contended, Stop
-from model_release.metadata import Manifest, TrackedRun
-from model_release.spec import Tracking
+from model_release.spec.model import Tracking
 from model_release.tracking.connection import connected
 
 CHAMPION = "champion"

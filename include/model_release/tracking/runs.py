@@ -35,18 +35,18 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
 
-from model_release import provenance
-from model_release.documents import canonical_json, sha256_of
-from model_release.gate import corrected_interval
-from model_release.metadata import TrackedRun
-from model_release.spec import Tracking
+from model_release.documents.base import canonical_json, sha256_of
+from model_release.documents.manifest import TrackedRun
+from model_release.modelling import provenance
+from model_release.modelling.gate import corrected_interval
+from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
+from model_release.spec.model import Tracking
 from model_release.tracking.connection import connected, experiment_id
-from model_release.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
 
 if TYPE_CHECKING:  # only a task that trains has them in memory already
     from sklearn.pipeline import Pipeline
 
-    from model_release.dataset import Snapshot
+    from model_release.modelling.dataset import Snapshot
 
 KEY = "model_release.key"
 """Tag: digest over what a run is identified by, so that a retry finds what it logged before."""

@@ -1,0 +1,120 @@
+"""How the project's JSON documents are written and read: one spelling in bytes, strict values, one digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from model_release.documents.version import Version
+from model_release.errors import Corrupt, UnknownFormat, UsageError
+
+JSON_TYPE = "application/json"
+
+_READING: Final = {"reading": True}
+"""Passed along while a document is read, so that its parts know that they were not made here."""
+
+
+def sha256_of(body: bytes) -> str:
+    """Return the SHA-256 of `body` in lower-case hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one byte form of a JSON value: UTF-8, two spaces, one newline at the end.
+
+    Raises:
+        ValueError: a NaN or an infinity, which JSON does not have.
+    """
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _read_version(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Version.parse(value)
+    except UsageError as error:
+        raise ValueError(error.what) from error
+
+
+VersionText = Annotated[
+    Version,
+    BeforeValidator(_read_version),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"}),
+]
+"""A `Version` that is the string `vX.Y.Z` in JSON."""
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Value(BaseModel):
+    """A part of a document: frozen, no NaN.
+
+    Releases outlive the package that wrote them, and digests are taken of bytes; so reading a document of an older or
+    a newer version of its format and writing it again must give the same bytes. Fields that the document lacks are
+    therefore left out again, and fields that this version does not know are kept. A new field goes last in its class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _whole_unless_read(self, info: ValidationInfo) -> Self:
+        if info.context is not _READING:
+            self.model_fields_set.update(type(self).model_fields)
+        return self
+
+
+class Strict(BaseModel):
+    """A part of what a person writes: frozen, no unknown key, no NaN, no text that becomes a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Document(Value):
+    """A whole document in the store. Laws: `D.read(d.to_bytes()) == d`, and `D.read(body).to_bytes() == body`."""
+
+    def to_bytes(self) -> bytes:
+        """Return the one byte form of this document."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of `to_bytes()`."""
+        return sha256_of(self.to_bytes())
+
+    @classmethod
+    def read(cls, body: bytes, *, where: str) -> Self:
+        """Read a document.
+
+        Raises:
+            UnknownFormat: its format is none of this version's.
+            Corrupt: not JSON, or not this kind of document; names each field that is wrong.
+        """
+        try:
+            return cls.model_validate_json(body, context=_READING)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            if any(fault["loc"] == ("format",) for fault in faults):
+                raise UnknownFormat(
+                    f"this {cls.__name__.lower()} has a format that this version of model-release does not know",
+                    where=where,
+                    hint="use a newer version, such as the one that wrote it",
+                ) from error
+            wrong = "; ".join(
+                f"{'.'.join(str(part) for part in fault['loc']) or 'the document'}: {fault['msg']}"
+                for fault in faults[:5]
+            )
+            raise Corrupt(f"not a readable {cls.__name__.lower()}: {wrong}", where=where) from error

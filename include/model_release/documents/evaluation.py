@@ -1,0 +1,143 @@
+"""What the gate judges: figures of the candidates, the champion and the data. Values alone; others measure them.
+
+None stands for whatever was not a finite number, and the gate rejects it. A figure that cannot exist, such as the AUC
+of a group that has one class only, is left out instead.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from model_release.documents.base import Document, Value, VersionText
+from model_release.documents.metric import Metric
+
+
+class Interval(Value):
+    """A figure with its two-sided 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class SliceScores(Value):
+    """One recipe's figures on one group of the rows outside the holdout, each row predicted while it was left out.
+
+    Attributes:
+        column: what the rows are grouped by.
+        group: the group in words: `sex = 0`, `age < 50`, `50 ≤ age < 60`, `ca missing`.
+        figures: by metric, the mean over the repeats.
+    """
+
+    column: str
+    group: str
+    rows: int
+    figures: dict[Metric, Interval | None]
+
+
+class Scores(Value):
+    """One recipe's figures.
+
+    Attributes:
+        folds: by metric, one value per fold, in the order of the folds (repeats x folds values).
+        holdout: by metric, on the rows that were set apart; empty for a recipe that was not fitted for release.
+        holdout_intervals: of those figures.
+        slices: in the policy's order, whatever size they have.
+    """
+
+    folds: dict[Metric, list[float | None]]
+    holdout: dict[Metric, float | None] = {}
+    holdout_intervals: dict[Metric, Interval | None] = {}
+    slices: list[SliceScores] = []
+
+
+class Costs(Value):
+    """What a candidate costs to serve. Measured, so other on each machine and at each time; apart from `Scores`.
+
+    Attributes:
+        latency_p95_ms: by form, in the order in which loaders prefer them, 95th percentile over one-row calls in ms.
+        artifact_bytes: of all files that training made for a release.
+    """
+
+    latency_p95_ms: dict[str, float | None]
+    artifact_bytes: int
+
+
+class Champion(Value):
+    """The live version's recipe, fitted on the same rows and folds as the candidates.
+
+    Attributes:
+        since: the epoch at which it became live; a verdict holds against that baseline only.
+        same_data: whether it was trained on the very snapshot of this run.
+        candidate: the candidate that has the same recipe.
+        quarantined: why it is no baseline, in words, though it is live.
+    """
+
+    version: VersionText
+    since: int
+    recipe: str
+    same_data: bool
+    scores: Scores
+    candidate: str | None = None
+    quarantined: str | None = None
+
+
+class ColumnDrift(Value):
+    """One column of the new data against the champion's.
+
+    Attributes:
+        psi: population stability index; what is missing is a bin of its own.
+        p_value: of the two-sample test, corrected for the number of columns.
+        missing_before, missing_now: shares of the rows.
+        new_values: of a categorical column, those that the champion's data had not.
+    """
+
+    column: str
+    test: Literal["kolmogorov-smirnov", "chi-square"]
+    psi: float | None
+    p_value: float | None
+    missing_before: float
+    missing_now: float
+    new_values: list[str]
+
+
+class Drift(Value):
+    """The data of this run against that of the champion.
+
+    Attributes:
+        champion: the version whose data it is compared with.
+        unmeasured: why nothing was compared, in words; then everything below is empty.
+        rows_before: of the champion's snapshot; `rows_now`, of this run's.
+        columns: the model's inputs.
+        target: the class, and `target_before` and `target_now` the positive class's share.
+    """
+
+    champion: VersionText
+    unmeasured: str | None
+    rows_before: int = 0
+    rows_now: int = 0
+    columns: list[ColumnDrift] = []
+    target: ColumnDrift | None = None
+    target_before: float | None = None
+    target_now: float | None = None
+
+
+class Evaluation(Document):
+    """What the gate judges. The candidates stand in order of simplicity, simplest first."""
+
+    candidates: dict[str, Scores] = Field(min_length=1)
+    champion: Champion | None
+    rows: int = Field(description="rows in cross-validation")
+    holdout_rows: int
+    folds: int
+    repeats: int
+    dummy_brier: float | None = Field(description="Brier score of always answering the positive class's share")
+    costs: dict[str, Costs] = Field(default={}, description="by candidate")
+    drift: Drift | None = Field(default=None, description="None where there is nothing to compare")
+
+    @property
+    def test_over_train(self) -> float:
+        """Rows in a test fold over rows that the fold's model was fitted on."""
+        return 1 / (self.folds - 1)

@@ -1,0 +1,102 @@
+"""`golden.json`: made-up rows and the model's answers when it was trained, so that whoever loads it can tell it works.
+
+The rows come from the input schema and not from the data, so that no release carries a person's findings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import Field
+
+from model_release.documents.base import Document
+from model_release.documents.manifest import InputColumn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GOLDEN_FILE = "golden.json"
+
+TOLERANCE: Final = 1e-5
+"""Largest difference in probability that still counts as the same model; single precision gives 1e-7."""
+
+_ROWS = 8
+_STEPS = 16
+
+Cell = float | str | None
+"""A value of a row; None is missing."""
+
+
+class Golden(Document):
+    """Rows with the answers that every form of the release must give.
+
+    Attributes:
+        rows: by column, in the order of the model's inputs.
+        probabilities: of the positive class, by row.
+        classes: 1 for the positive class, else 0, by row.
+        tolerance: largest difference in probability that is allowed.
+    """
+
+    format: Literal[1] = 1
+    rows: dict[str, list[Cell]]
+    probabilities: list[float]
+    classes: list[int]
+    tolerance: float = Field(default=TOLERANCE, gt=0)
+
+    def disagreement(self, classes: Sequence[int], probabilities: Sequence[float]) -> str | None:
+        """Return how other answers differ from these, in words; None where they agree.
+
+        A class counts only where the probability is not within the tolerance of one half.
+        """
+        if not len(classes) == len(probabilities) == len(self.classes):
+            return f"{len(self.classes)} golden rows were asked about, and not as many answers came"
+        for number, (wanted, found) in enumerate(zip(self.probabilities, probabilities, strict=True), 1):
+            if not abs(found - wanted) <= self.tolerance:  # a NaN differs from everything
+                return f"golden row {number} gets {found:.6f} and not {wanted:.6f}, allowed {self.tolerance:.0e}"
+            if abs(wanted - 0.5) > self.tolerance and classes[number - 1] != self.classes[number - 1]:
+                return f"golden row {number} gets class {classes[number - 1]} and not {self.classes[number - 1]}"
+        return None
+
+
+def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
+    """Return a few rows within the schema, by column; the same ones for the same schema.
+
+    A number lies on a grid between its bounds. Where a value may be missing, it is in one row of four, and in
+    another one in the next column.
+    """
+    chance = Random(0)  # noqa: S311 - made-up rows, no secret
+    return {
+        column.name: [
+            None if column.nullable and (row + place) % 4 == 3 else _cell(column, chance.random())
+            for row in range(_ROWS)
+        ]
+        for place, column in enumerate(columns)
+    }
+
+
+def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
+    """Return columns as models take them: float64 or str objects, NaN for what is missing."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            name: pd.Series(
+                [math.nan if cell is None else cell for cell in column],
+                dtype="object" if any(isinstance(cell, str) for cell in column) else "float64",
+            )
+            for name, column in cells.items()
+        }
+    )
+
+
+def _cell(column: InputColumn, place: float) -> Cell:
+    if column.values:
+        value = column.values[int(place * len(column.values))]
+        return value if isinstance(value, str) else float(value)
+    low = column.minimum if column.minimum is not None else (column.maximum or 0.0) - 1.0
+    high = column.maximum if column.maximum is not None else low + 1.0
+    step = int(place * (_STEPS + 1)) / _STEPS
+    return min(max(low * (1 - step) + high * step, low), high)  # rounding may leave the bounds

@@ -1,0 +1,216 @@
+"""The release manifest, `metadata.json`: what a version is, what it was made of, and why it was accepted.
+
+The first ten fields are the ones that hand-made releases of this model always had, with the same names and meanings.
+The manifest is written once, last, and decides its version for ever: a release, or an abandoned number.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Final, Literal
+
+from pydantic import Field, JsonValue, field_validator
+
+from model_release.documents.base import Document, Sha256, Value, VersionText
+from model_release.documents.layout import check_key
+from model_release.errors import Corrupt
+
+FORMAT: Final = 1
+
+
+class FileEntry(Value):
+    """One file of a release: path inside the version's folder, size in bytes, SHA-256 in hexadecimal."""
+
+    path: str
+    size: int = Field(ge=0)
+    sha256: Sha256
+
+    @field_validator("path")
+    @classmethod
+    def _safe(cls, path: str) -> str:
+        return check_key(path)
+
+
+class Measured(Value):
+    """A figure with its interval and what it was measured on.
+
+    `low` and `high` bound a 95 % confidence interval; None where none can be given.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    on: str = Field(description="what it was measured on, in words")
+
+
+class GateVerdict(Value):
+    """Why this version was accepted, and against which baseline."""
+
+    accepted: bool
+    reasons: list[str]
+    decision: str | None = Field(description="key of the decision record")
+    baseline: VersionText | None = Field(description="the champion it was compared with")
+    since: int | None = Field(description="the epoch at which that champion became live")
+    overruled: str | None = Field(default=None, description="who promoted it against the verdict")
+    approved: str | None = Field(default=None, description="who approved it and when, where the spec asks a person")
+
+
+class DatasetFacts(Value):
+    """The exact snapshot that the model was trained on."""
+
+    uri: str | None
+    fingerprint: str | None = Field(description="SHA-256 over the snapshot's rows and columns")
+    rows: int | None = None
+    as_of: date | None = None
+
+
+class InputColumn(Value):
+    """One column that the model takes."""
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+    nullable: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    values: list[float | int | str] | None = None
+    description: str = ""
+
+
+class CodeFacts(Value):
+    """Which code made the model."""
+
+    package: str
+    digest: str | None = Field(default=None, description="SHA-256 over the package's source files")
+    revision: str | None = Field(default=None, description="revision of the checkout or bundle, where known")
+    bundle_version: str | None = None
+
+
+class MachineFacts(Value):
+    """On what a model was fitted: processors and their arithmetic libraries round sums differently."""
+
+    system: str
+    processor: str | None = None
+    blas: str | None = Field(default=None, description="the linear algebra in use, and the processor it is tuned for")
+
+
+class RunFacts(Value):
+    """Which run made the model."""
+
+    dag_id: str | None
+    run_id: str
+    run_type: str | None
+
+
+class TrackedRun(Value):
+    """Where MLflow keeps the history of this model."""
+
+    run_id: str
+    model_uri: str | None = None
+    registered_model: str | None = None
+    registered_version: str | None = None
+
+
+class Manifest(Document):
+    """`metadata.json` of a published version. Null means: nobody told, and nothing was invented."""
+
+    model_name: str
+    version: VersionText
+    trained_date: datetime | None
+    accuracy: float | None
+    model_file: str | None
+    preprocessor_file: str | None
+    framework: str | None
+    python_version: str | None
+    dependencies: dict[str, str]
+    training_data: str | None
+
+    format: Literal[1] = FORMAT
+    fingerprint: str
+    accuracy_measured_on: str | None = None
+    files: list[FileEntry]
+    metrics: dict[str, Measured] = Field(default_factory=dict)
+    gate: GateVerdict | None = None
+    dataset: DatasetFacts | None = None
+    schema_revision: int = Field(ge=1)
+    input_schema: list[InputColumn] | None = None
+    parameters: dict[str, JsonValue] | None = None
+    seed: int | None = None
+    environment: dict[str, str] = Field(default_factory=dict)
+    code: CodeFacts | None = None
+    run: RunFacts
+    mlflow: TrackedRun | None = None
+    told: dict[str, JsonValue] | None = Field(
+        default=None, description="the hand-made metadata.json that a person's files came with, whole"
+    )
+    machine: MachineFacts | None = None
+    spec: dict[str, JsonValue] | None = Field(
+        default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
+    )
+
+    @property
+    def data_as_of(self) -> date | None:
+        """The date that orders this version among others."""
+        return self.dataset.as_of if self.dataset else None
+
+    def file(self, path: str) -> FileEntry:
+        """Return the entry of `path`.
+
+        Raises:
+            Corrupt: the manifest does not list it.
+        """
+        for entry in self.files:
+            if entry.path == path:
+                return entry
+        raise Corrupt(f"the manifest of {self.version} lists no {path}", where=f"{self.version}/metadata.json")
+
+
+class Abandoned(Value):
+    """Why a number was given up."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+class AbandonedManifest(Document):
+    """`metadata.json` of a number that was given up: it is never used again."""
+
+    format: Literal[1] = FORMAT
+    version: VersionText
+    abandoned: Abandoned
+
+
+class Claim(Document):
+    """`claim.json`: which run took this number, and the manifest that its number is to get.
+
+    The manifest stands here whole, so that whoever continues this version, at once or later, writes the same bytes.
+    """
+
+    format: Literal[1] = FORMAT
+    run: str = Field(description="the staging folder that holds the files")
+    metadata: Manifest
+
+    def same_release(self, other: Claim) -> bool:
+        """Whether both claims are for the same fingerprint and the same model bytes."""
+        mine, theirs = self.metadata, other.metadata
+        return mine.fingerprint == theirs.fingerprint and model_bytes(mine) == model_bytes(theirs)
+
+
+def model_bytes(manifest: Manifest) -> dict[str, str]:
+    """Return path to SHA-256 of the files that must be reproducible: the pickled model and its preprocessor."""
+    names = {manifest.model_file, manifest.preprocessor_file}
+    return {entry.path: entry.sha256 for entry in manifest.files if entry.path in names}
+
+
+def read_manifest(body: bytes, *, where: str) -> Manifest | AbandonedManifest:
+    """Read `metadata.json`, whichever of the two it is.
+
+    Raises:
+        Corrupt: it is neither.
+    """
+    if b'"abandoned"' in body:
+        try:
+            return AbandonedManifest.read(body, where=where)
+        except Corrupt:  # the word may stand in a reason; then it is a manifest, or its own error is the clearer one
+            return Manifest.read(body, where=where)
+    return Manifest.read(body, where=where)

@@ -1,0 +1,45 @@
+"""What the gate decided, question by question: the stored form of a verdict."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from model_release.documents.base import Document, Value, VersionText
+from model_release.documents.evaluation import Interval
+from model_release.documents.metric import Metric
+
+
+class Check(Value):
+    """One question that the gate asked.
+
+    Attributes:
+        warning: it passed, and a person should look at it all the same.
+    """
+
+    name: str
+    passed: bool
+    words: str
+    value: float | None = None
+    threshold: float | None = None
+    warning: bool = False
+
+
+class Comparison(Value):
+    """The paired comparison with the champion: champion's Brier score minus the candidate's, over the folds."""
+
+    champion: VersionText
+    rule: Literal["superior", "non_inferior"]
+    difference: Interval
+    lower_bound: float
+    needed: float
+
+
+class Decision(Document):
+    """The verdict, with every question that led to it."""
+
+    accepted: bool
+    chosen: str
+    reasons: list[str]
+    checks: list[Check]
+    intervals: dict[Metric, Interval]
+    comparison: Comparison | None

@@ -1,0 +1,187 @@
+"""Opens a release's model: the one place where its bytes become something that answers.
+
+For whoever loads a release: the clean process that tries it before it goes live, the client, the service. The bytes
+that are opened are the ones that were checked against the manifest. A form is opened as itself or not at all; nothing
+falls back to the other. ONNX is read from bytes alone: a graph any of whose weights lie in other files is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from model_release.documents.base import sha256_of
+from model_release.documents.golden import GOLDEN_FILE, Cell, Golden, table
+from model_release.documents.manifest import InputColumn, Manifest
+from model_release.errors import Corrupt, Refused, UsageError
+from model_release.model_files.onnx_safety import check_self_contained
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ONNX_FILE = "model.onnx"
+"""The form that runs no code of its own when it is loaded; every loader's first choice."""
+
+Form = Literal["onnx", "pickle"]
+
+
+class Answers(NamedTuple):
+    """What a model says, by row.
+
+    Attributes:
+        classes: 1 for the positive class, else 0; a model that was made by hand may have other ones.
+        probabilities: of the positive class; None where the model tells none.
+    """
+
+    classes: Sequence[Any]
+    probabilities: Sequence[float] | None
+
+
+class Model(Protocol):
+    """An opened model. It answers from several threads at once.
+
+    Attributes:
+        form: what it was opened from.
+        columns: the names of its inputs, in the order of a matrix's columns; empty where nobody told.
+    """
+
+    form: Form
+    columns: tuple[str, ...]
+
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+        """Return the answers to rows by column, whatever the order of the columns.
+
+        Raises:
+            UsageError: a column is missing, or is not one of the model's.
+        """
+
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+        """Return the answers to `float64[rows, columns]`, NaN for what is missing; for models without text columns."""
+
+
+def forms(manifest: Manifest) -> dict[Form, list[str]]:
+    """Return the forms that a release has, in the order in which a loader should prefer them, with their files."""
+    pipeline = [name for name in (manifest.model_file, manifest.preprocessor_file) if name is not None]
+    known: dict[Form, list[str]] = {"onnx": [ONNX_FILE], "pickle": pipeline if manifest.model_file else []}
+    listed = {entry.path for entry in manifest.files}
+    return {form: files for form, files in known.items() if files and listed.issuperset(files)}
+
+
+def open_model(folder: Path, manifest: Manifest, form: Form) -> Model:
+    """Return the model that a release holds in one form. The pickled form runs what its bytes say.
+
+    Args:
+        folder: holds the release's files.
+        manifest: of the release, verified.
+        form: the one to open.
+
+    Raises:
+        Refused: the release does not have that form.
+        Corrupt: a file is not what the manifest promises.
+        Exception: whatever a library says to a file that it cannot load.
+    """
+    if form not in forms(manifest):
+        others = " and ".join(forms(manifest)) or "none that is known"
+        raise Refused(f"{manifest.version} has no {form} form", where=str(folder), hint=f"its forms: {others}")
+    return _OnnxModel(folder, manifest) if form == "onnx" else _PickledModel(folder, manifest)
+
+
+def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
+    """Check that a model gives the golden rows the answers that it gave in training; without them, that it answers.
+
+    Raises:
+        ValueError: it does not; the message says where.
+        Corrupt: the golden rows are not what the manifest promises.
+    """
+    if any(entry.path == GOLDEN_FILE for entry in manifest.files):
+        golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
+        answers = model.predict(golden.rows)
+        probabilities = () if answers.probabilities is None else answers.probabilities
+        wrong = golden.disagreement(answers.classes, probabilities)
+        if wrong is not None:
+            raise ValueError(wrong)
+    elif manifest.input_schema and len(model.predict(made_up_row(manifest.input_schema)).classes) != 1:
+        raise ValueError("one row was asked about, and not one answer came")
+
+
+def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
+    """Return a row that the model must have an answer for: the middle of each range, the first of each list."""
+    row: dict[str, list[Cell]] = {}
+    for column in columns:
+        bounds = [each for each in (column.minimum, column.maximum) if each is not None]
+        value = column.values[0] if column.values else sum(bounds) / len(bounds) if bounds else 0.0
+        row[column.name] = [value if isinstance(value, str) else float(value)]
+    return row
+
+
+def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
+    body, promised = (folder / name).read_bytes(), manifest.file(name)
+    if len(body) != promised.size or sha256_of(body) != promised.sha256:
+        raise Corrupt(f"not the bytes that the manifest of {manifest.version} promises", where=str(folder / name))
+    return body
+
+
+def _ordered(rows: Mapping[str, Sequence[Cell]], columns: Sequence[str]) -> dict[str, Sequence[Cell]]:
+    """Return the rows with their columns in the model's order."""
+    if not columns or set(columns) == rows.keys():
+        return {name: rows[name] for name in columns or rows}
+    missing, unknown = sorted(set(columns) - rows.keys()), sorted(rows.keys() - set(columns))
+    said = [f"{word}: {', '.join(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names]
+    raise UsageError(f"these are not the model's columns; {'; '.join(said)}")
+
+
+class _OnnxModel:
+    form: Form = "onnx"
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        import onnxruntime
+
+        body = _verified(folder, manifest, ONNX_FILE)
+        check_self_contained(body, where=str(folder / ONNX_FILE))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # to hand a row to other threads takes longer than to answer it
+        self._session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
+        (given,) = self._session.get_inputs()
+        self._told = [output.name for output in self._session.get_outputs()]
+        self._given = given.name
+        told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
+        self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
+
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+        import numpy as np
+
+        return self.predict_matrix(np.array([*_ordered(rows, self.columns).values()], dtype=np.float64).T)
+
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+        classes, *more = self._session.run(self._told, {self._given: matrix})
+        return Answers(classes, more[0] if more else None)
+
+
+class _PickledModel:
+    form: Form = "pickle"
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.columns = tuple(column.name for column in manifest.input_schema or ())
+        *self._steps, self._model = [
+            pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
+            for name in (manifest.preprocessor_file, manifest.model_file)
+            if name is not None
+        ]
+
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+        return self._answers(table(_ordered(rows, self.columns)))
+
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+        import pandas as pd
+
+        return self._answers(pd.DataFrame(matrix, columns=list(self.columns)))
+
+    def _answers(self, features: Any) -> Answers:
+        for step in self._steps:
+            features = step.transform(features)
+        tells = hasattr(self._model, "predict_proba")
+        return Answers(self._model.predict(features), self._model.predict_proba(features)[:, 1] if tells else None)

@@ -1,0 +1,248 @@
+"""The exact rows that a model is trained on: taken as of a date, checked, kept under their fingerprint.
+
+For tasks, which hand each other a fingerprint; rows go through the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from model_release.documents.base import JSON_TYPE, Document, Sha256, Value
+from model_release.documents.manifest import InputColumn
+from model_release.errors import Corrupt, NotFound
+from model_release.modelling.dataset.arrivals import arrived, keep_raw, receive, sha256_of_file
+from model_release.modelling.dataset.rows import canonical, fingerprint_of, read_parquet, write_parquet
+from model_release.modelling.dataset.validation import Finding, check_rows, fields, read_texts, rejected, to_values
+from model_release.spec.model import Spec, Split
+from model_release.stores.base import Lost, Store
+
+TARGET = "target"
+"""What `load` calls the column to predict."""
+
+Positions = NDArray[np.intp]
+"""Of rows in a frame."""
+
+FORMAT: Final = 1
+_PARQUET_TYPE = "application/vnd.apache.parquet"
+
+
+class Partition(Value):
+    """One file that rows were taken from: path below the source, digest, rows with duplicates."""
+
+    path: str
+    sha256: Sha256
+    rows: int = Field(ge=0)
+
+
+class Snapshot(Document):
+    """`processed/<fingerprint>/snapshot.json`: what the rows are, and where they lie.
+
+    Attributes:
+        fingerprint: SHA-256 over the columns' names and the rows' values in order, whatever file holds them.
+        key: where the Parquet file lies below the dataset's folder.
+        content_sha256: of that file; `size` is in bytes.
+        as_of: the day up to which partitions were taken; in the store, that of the first run that met them.
+        positives: rows of the positive class.
+        duplicates_dropped: rows left out because an earlier one has the same values in every column.
+        missing: by column, cells without a value.
+    """
+
+    format: Literal[1] = FORMAT
+    fingerprint: str
+    key: str
+    content_sha256: Sha256
+    size: int = Field(ge=0)
+    rows: int = Field(ge=0)
+    as_of: date
+    positives: int = Field(ge=0)
+    duplicates_dropped: int = Field(ge=0)
+    missing: dict[str, int]
+    partitions: list[Partition]
+
+
+def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
+    """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
+
+    Rows keep the order received: by day, file name, line. What arrives is kept as it came below `raw/`
+    first, also where it is then rejected. Nothing is written where the same rows are there already.
+
+    Args:
+        spec: the model.
+        source: the store at `spec.source_uri()`; only read.
+        data: the store at `spec.dataset_uri()`.
+        as_of: the last day that counts.
+
+    Returns:
+        The snapshot; `as_of` and the partitions are this run's.
+
+    Raises:
+        NotFound: no partition had arrived by then, or one whose digest the spec lists is gone.
+        SpecError: the spec lists the digest of something that is no file of a partition.
+        Corrupt: a file's digest is not the one that the spec lists.
+        DataInvalid: rows or columns break the spec's rules; carries the report, which the store keeps too.
+    """
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        deliveries = [
+            receive(path, spec, source, Path(scratch) / f"{number}.csv")
+            for number, path in enumerate(arrived(spec, source, as_of))
+        ]
+        keep_raw(deliveries, data)
+        read = [read_texts(each.local, spec.dataset, file=each.path) for each in deliveries]
+        findings = [
+            finding
+            for each, (texts, form) in zip(deliveries, read, strict=True)
+            for finding in [*form, *check_rows(texts, spec.dataset, file=each.path)]
+        ]
+        if findings:
+            raise rejected(findings, deliveries, data)
+        received = pd.concat([to_values(texts, spec.dataset) for texts, _ in read], ignore_index=True)
+        positive = received[spec.dataset.target.column] > spec.dataset.target.positive_above
+        if not 0 < positive.sum() < len(received):
+            rule = f"{len(received)} rows, {positive.sum()} of them positive: a model needs rows of both classes"
+            findings = [Finding("all files", spec.dataset.target.column, rule)]
+            raise rejected(findings, deliveries, data)
+        rows = received.drop_duplicates()
+        made = Path(scratch) / "data.parquet"
+        write_parquet(rows, made)
+        fingerprint = fingerprint_of(rows)
+        snapshot = Snapshot(
+            fingerprint=fingerprint,
+            key=f"{_folder(fingerprint)}/data.parquet",
+            content_sha256=sha256_of_file(made),
+            size=made.stat().st_size,
+            rows=len(rows),
+            as_of=as_of,
+            positives=int(positive[rows.index].sum()),
+            duplicates_dropped=len(received) - len(rows),
+            missing={str(name): int(count) for name, count in rows.isna().sum().items()},
+            partitions=[
+                Partition(path=each.path, sha256=each.sha256, rows=len(texts))
+                for each, (texts, _) in zip(deliveries, read, strict=True)
+            ],
+        )
+        return _keep(snapshot, made, data)
+
+
+def read_snapshot(data: Store, fingerprint: str) -> Snapshot:
+    """Return the record of a snapshot that is kept.
+
+    Raises:
+        NotFound: there is none of that fingerprint.
+        Corrupt: the record is not readable.
+    """
+    key = f"{_folder(fingerprint)}/snapshot.json"
+    stored = data.get(key)
+    if stored is None:
+        raise NotFound("there is no such snapshot", where=f"{data.uri}/{key}", hint="run the ingest task again")
+    return Snapshot.read(stored.body, where=f"{data.uri}/{key}")
+
+
+def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> pd.DataFrame:
+    """Return a snapshot's rows.
+
+    Returns:
+        The spec's columns in its order, inputs or not, float64 with NaN (categories whose values are not all
+        numbers: str objects with NaN), then `target`: 1 for the positive class, else 0.
+
+    Raises:
+        NotFound: the rows are gone.
+        Corrupt: they are not the rows that the snapshot's record tells of, or not the spec's columns.
+    """
+    where = f"{data.uri}/{snapshot.key}"
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        local = Path(scratch) / "data.parquet"
+        data.download(snapshot.key, local)
+        found = sha256_of_file(local)
+        if found != snapshot.content_sha256:
+            raise Corrupt(f"has SHA-256 {found}, recorded is {snapshot.content_sha256}", where=where)
+        frame = read_parquet(local)
+    wanted = list(fields(spec.dataset))
+    if list(frame.columns) != wanted:
+        raise Corrupt(
+            f"has the columns {', '.join(frame.columns)}; the spec has {', '.join(wanted)}",
+            where=where,
+            hint="the spec has changed since: run the ingest task again",
+        )
+    target = frame.pop(spec.dataset.target.column)
+    frame[TARGET] = (target > spec.dataset.target.positive_above).astype(np.int64)
+    return frame
+
+
+def split(frame: pd.DataFrame, how: Split, *, inputs: Sequence[str] | None = None) -> tuple[Positions, Positions]:
+    """Set the holdout apart.
+
+    `content_hash`: a row is held out where the SHA-256 of the seed, its inputs and its target, read as a
+    fraction of one, lies below `how.holdout`. So it stays on its side as the data grows, and equal rows are
+    on one side. `stratified`: scikit-learn's `train_test_split`, whose order of the training rows is kept,
+    since a forest's bootstrap depends on it.
+
+    Args:
+        frame: as `load` returns it.
+        how: the spec's `split`.
+        inputs: the columns that make the content; every one but the target where nothing is said.
+
+    Returns:
+        Positions in `frame` of the training rows and of the holdout rows.
+    """
+    if how.method == "stratified":
+        from sklearn.model_selection import train_test_split
+
+        training, holdout = train_test_split(
+            np.arange(len(frame)), test_size=how.holdout, stratify=frame[TARGET], random_state=how.seed
+        )
+        return training, holdout
+    content = frame[[*(inputs or frame.columns.drop(TARGET)), TARGET]]
+    salt = f"{how.seed}:".encode()
+    held = np.array([_share(salt + row) < how.holdout for row in canonical(content)], dtype=bool)
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def rows_apart(spec: Spec, frame: pd.DataFrame) -> tuple[Positions, Positions]:
+    """Return the positions of the training rows and of the holdout: the same ones for whoever asks."""
+    return split(frame, spec.split, inputs=list(spec.dataset.inputs))
+
+
+def input_schema(spec: Spec) -> list[InputColumn]:
+    """Return what the manifest says about the columns that the model takes."""
+    return [
+        InputColumn(
+            name=name,
+            kind=column.kind,
+            nullable=column.nullable,
+            minimum=column.min,
+            maximum=column.max,
+            values=column.values,
+            description=f"{column.description} ({column.unit})" if column.unit else column.description,
+        )
+        for name, column in spec.dataset.inputs.items()
+    ]
+
+
+def _folder(fingerprint: str) -> str:
+    return f"processed/{fingerprint}"
+
+
+def _share(content: bytes) -> float:
+    """Map bytes evenly to [0, 1) by the first 53 bits of their SHA-256, which a float holds exactly."""
+    return (int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 11) / 2**53
+
+
+def _keep(snapshot: Snapshot, made: Path, data: Store) -> Snapshot:
+    """Keep the rows, then their record; the record that came first decides which file it is."""
+    record = f"{_folder(snapshot.fingerprint)}/snapshot.json"
+    if data.get(record) is None:
+        data.upload(snapshot.key, made, content_type=_PARQUET_TYPE)
+        if not isinstance(data.create(record, snapshot.to_bytes(), content_type=JSON_TYPE), Lost):
+            return snapshot
+    kept = read_snapshot(data, snapshot.fingerprint)
+    return snapshot.model_copy(update={"content_sha256": kept.content_sha256, "size": kept.size})

@@ -1,0 +1,152 @@
+"""Candidates and champion on the same rows and folds: what the gate judges. Called by the nightly chain.
+
+The champion is measured by its recipe, refitted fold by fold like every candidate. Its stored model has seen
+rows that tonight's folds would test it on, and would win every night.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+from pydantic import ValidationError
+
+from model_release.documents.evaluation import Champion, Drift, Evaluation, Scores
+from model_release.documents.manifest import Manifest, Measured
+from model_release.documents.metric import Metric
+from model_release.documents.verdict import Decision
+from model_release.modelling.dataset import TARGET, Positions, rows_apart
+from model_release.modelling.trained import Trained
+from model_release.spec.gate import Choice
+from model_release.spec.model import Candidate, Spec
+
+
+def evaluate(
+    spec: Spec,
+    trained: Sequence[Trained],
+    frame: pd.DataFrame,
+    *,
+    snapshot_fingerprint: str,
+    champion: tuple[Manifest, int] | None,
+    quarantined: str | None = None,
+    drift: Drift | None = None,
+) -> Evaluation:
+    """Put the candidates in the spec's order of simplicity, the live version's recipe beside them.
+
+    A recipe that a candidate has as well is not fitted again. A live version whose manifest holds no readable
+    recipe gets no figures, and the gate rejects what cannot be compared.
+
+    Args:
+        spec: the model's spec.
+        trained: the candidates, in any order.
+        frame: the snapshot, as `dataset.load` returns it.
+        snapshot_fingerprint: the fingerprint of that snapshot.
+        champion: the manifest of the live version and the epoch since which it is live; None before the first
+            release.
+        quarantined: why that version is no baseline, in words.
+        drift: of the data since that version.
+    """
+    training_rows, holdout_rows = rows_apart(spec, frame)
+    order = list(spec.candidates)
+    ranked = sorted(trained, key=lambda each: order.index(each.name))
+    share = float(frame[TARGET].iloc[training_rows].mean())
+    rival = None
+    if champion is not None and spec.gate.compare == "always":
+        manifest, since = champion
+        recipe = recipe_of(manifest)
+        twin = next((each for each in ranked if each.recipe == recipe), None)
+        rival = Champion(
+            version=manifest.version,
+            since=since,
+            recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
+            same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
+            scores=_scores_of(recipe, twin, spec, frame, training_rows) if recipe else Scores(folds={}),
+            candidate=twin.name if twin else None,
+            quarantined=quarantined,
+        )
+    return Evaluation(
+        candidates={each.name: each.scores for each in ranked},
+        champion=rival,
+        rows=len(training_rows),
+        holdout_rows=len(holdout_rows),
+        folds=spec.validation.folds,
+        repeats=spec.validation.repeats,
+        dummy_brier=share * (1 - share),
+        costs={each.name: each.costs for each in ranked if each.costs is not None},
+        drift=drift,
+    )
+
+
+def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[float | None, str]:
+    """Return the chosen candidate's accuracy and what it was measured on, in words.
+
+    It is the mean over cross-validation, except where the spec's choice goes by the holdout. None stands for
+    an accuracy that was not measured.
+    """
+    if spec.choose is Choice.BEST_HOLDOUT_ACCURACY:
+        accuracy = evaluation.candidates[decision.chosen].holdout.get(Metric.ACCURACY)
+        return accuracy, _holdout_words(evaluation, spec)
+    interval = decision.intervals.get(Metric.ACCURACY)
+    return (interval.mean if interval else None), _folds_words(evaluation)
+
+
+def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str, Measured]:
+    """Return the chosen candidate's figures for the manifest.
+
+    Keys are `accuracy` and its like for means over cross-validation, `holdout_accuracy` and its like for the
+    holdout.
+
+    Means over cross-validation have the corrected interval of `gate.corrected_interval`, figures of the holdout
+    those of `training.intervals`.
+    """
+    found = {
+        str(metric): Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
+        for metric, each in decision.intervals.items()
+    }
+    scores = evaluation.candidates[decision.chosen]
+    for metric, value in scores.holdout.items():
+        if value is not None:
+            bounds = scores.holdout_intervals.get(metric)
+            low, high = (bounds.low, bounds.high) if bounds else (None, None)
+            on = _holdout_words(evaluation, spec)
+            found[f"holdout_{metric}"] = Measured(value=value, low=low, high=high, on=on)
+    return found
+
+
+def recipe_of(manifest: Manifest) -> Candidate | None:
+    """Return the recipe in the manifest of a version that this package trained; None in any other."""
+    stored = manifest.parameters or {}
+    try:
+        return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))
+    except (KeyError, ValidationError):
+        return None
+
+
+def _scores_of(
+    recipe: Candidate, twin: Trained | None, spec: Spec, frame: pd.DataFrame, training_rows: Positions
+) -> Scores:
+    if twin is not None:
+        return twin.scores
+    # Imported here: on most nights a candidate has the recipe of the champion, and nothing is cross-validated.
+    from model_release.modelling.training import cross_validate
+
+    folds, _ = cross_validate(recipe, spec.dataset, frame, training_rows, spec.validation)
+    return Scores(folds=folds)
+
+
+def _in_words(recipe: Candidate) -> str:
+    return f"{recipe.estimator}({', '.join(f'{key}={value}' for key, value in recipe.parameters.items())})"
+
+
+def _folds_words(evaluation: Evaluation) -> str:
+    return (
+        f"mean over {evaluation.repeats} times {evaluation.folds}-fold stratified cross-validation "
+        f"of {evaluation.rows} rows"
+    )
+
+
+def _holdout_words(evaluation: Evaluation, spec: Spec) -> str:
+    method = "stratified" if spec.split.method == "stratified" else "content-hash"
+    seed = f", seed {spec.split.seed}" if spec.split.method == "stratified" else ""
+    return f"holdout of {evaluation.holdout_rows} rows, {method} split{seed}"

@@ -1,0 +1,105 @@
+"""The decision: which candidate is chosen, what was asked of it, and how it stands against the champion. For `gate`."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Literal
+
+from model_release.documents.evaluation import Champion, Evaluation
+from model_release.documents.metric import Metric
+from model_release.documents.verdict import Check, Comparison, Decision
+from model_release.modelling.gate import checks as ask
+from model_release.modelling.gate.checks import finite, unsound, unsound_beside
+from model_release.modelling.gate.statistics import corrected_error, corrected_interval, t_quantile
+from model_release.spec.gate import Choice, GatePolicy
+
+
+def choose(evaluation: Evaluation, how: Choice) -> str:
+    """Return the name of the candidate to release. A candidate with a value that is not finite is passed over.
+
+    `simplest_not_worse` is the one-standard-error rule (Breiman et al., *Classification and Regression Trees*, 1984,
+    3.4.3) on the Brier score with the corrected standard error: the simplest candidate whose mean lies within one
+    standard error of the best mean. `best_holdout_accuracy` takes the highest accuracy on the holdout, the simplest on
+    a tie.
+    """
+    sound = {name: scores for name, scores in evaluation.candidates.items() if not unsound(scores)}
+    if not sound:
+        return next(iter(evaluation.candidates))
+    if how is Choice.BEST_HOLDOUT_ACCURACY:
+        return max(sound, key=lambda name: sound[name].holdout[Metric.ACCURACY] or 0.0)
+    brier = {name: finite(scores.folds[Metric.BRIER]) for name, scores in sound.items()}
+    best = min(brier, key=lambda name: fmean(brier[name]))
+    bound = fmean(brier[best]) + corrected_error(brier[best], evaluation.test_over_train)
+    return next(name for name, values in brier.items() if fmean(values) <= bound)
+
+
+def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decision:
+    """Decide whether the chosen candidate may be released."""
+    scores = evaluation.candidates[chosen]
+    holes = [*unsound(scores), *unsound_beside(evaluation, chosen, policy)]
+    if holes:
+        words = f"{chosen}: not a finite number: {', '.join(holes)}"
+        check = Check(name="finite", passed=False, words=words)
+        return Decision(accepted=False, chosen=chosen, reasons=[words], checks=[check], intervals={}, comparison=None)
+    intervals = {
+        metric: corrected_interval(finite(values), evaluation.test_over_train)
+        for metric, values in scores.folds.items()
+    }
+    checks = [
+        *ask.floors(policy, intervals, scores, evaluation),
+        *ask.slices(policy.slices, scores),
+        *ask.ceilings(policy.ceilings, evaluation.costs.get(chosen)),
+        *ask.dummy(policy, intervals, evaluation),
+        *ask.drift(policy.drift, evaluation.drift),
+    ]
+    comparison = None
+    if policy.compare == "always" and evaluation.champion is not None:
+        comparison, check = _against_champion(evaluation, evaluation.champion, chosen, policy)
+        checks.append(check)
+    accepted = all(check.passed for check in checks)
+    return Decision(
+        accepted=accepted,
+        chosen=chosen,
+        reasons=[check.words for check in checks if accepted or check.warning or not check.passed],
+        checks=checks,
+        intervals=intervals,
+        comparison=comparison,
+    )
+
+
+def _against_champion(
+    evaluation: Evaluation, champion: Champion, chosen: str, policy: GatePolicy
+) -> tuple[Comparison | None, Check]:
+    rule: Literal["superior", "non_inferior"] = "superior" if champion.same_data else "non_inferior"
+    name = f"{rule.replace('_', '-')} to {champion.version}"
+    if champion.quarantined is not None:
+        words = f"the live {champion.version} is no baseline, and there is no other: {champion.quarantined}"
+        return None, Check(name=name, passed=False, words=words)
+    theirs, mine = champion.scores.folds.get(Metric.BRIER, []), evaluation.candidates[chosen].folds[Metric.BRIER]
+    if unsound(champion.scores) or len(theirs) != len(mine):
+        words = (
+            f"the live {champion.version} could not be measured on the same folds ({champion.recipe}); "
+            "a run that is told to move latest by force replaces it by a person's word"
+        )
+        return None, Check(name=name, passed=False, words=words)
+    differences = [their - my for their, my in zip(finite(theirs), finite(mine), strict=True)]
+    interval = corrected_interval(differences, evaluation.test_over_train)
+    error = corrected_error(differences, evaluation.test_over_train)
+    bound = interval.mean - t_quantile(policy.confidence, len(differences) - 1) * error
+    needed = 0.0 if rule == "superior" else -policy.margin
+    if champion.candidate == chosen:
+        passed = not champion.same_data
+        words = f"the recipe is that of the live {champion.version}, " + (
+            "and so is the data: there is nothing that could be better" if champion.same_data else "on newer data"
+        )
+    else:
+        passed = bound > needed
+        words = (
+            f"against the live {champion.version} on the same folds, brier improves by {interval.mean:+.4f}, "
+            f"with {policy.confidence:.0%} confidence by more than {bound:+.4f}; "
+            f"{'more than' if passed else 'it should be more than'} {needed:+.4f} "
+            f"{'is needed' if passed else ''}".rstrip()
+            + (", since the data is the same" if champion.same_data else "")
+        )
+    comparison = Comparison(champion=champion.version, rule=rule, difference=interval, lower_bound=bound, needed=needed)
+    return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)

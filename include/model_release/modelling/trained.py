@@ -1,0 +1,75 @@
+"""What training a candidate leaves for the tasks after it: its files' names, and its facts as one document.
+
+`training` makes it. Whoever only reads it need not import what trains.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from model_release.documents.base import Document, Value
+from model_release.documents.evaluation import Costs, Interval, Scores
+from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
+from model_release.spec.model import Candidate
+
+MODEL_FILE = "best_model.pkl"
+PREPROCESSOR_FILE = "preprocessor.pkl"
+MLMODEL_FILE = "MLmodel"
+CARD_FILE = "model_card.html"
+PREDICTIONS_FILE = "predictions.parquet"
+"""Out-of-fold probabilities; for the model card, not part of a release."""
+
+ONNX_INPUT = "inputs"
+"""The one input: double, a row per case, a column per model input in the spec's order; NaN = missing."""
+
+ONNX_LABEL = "label"
+"""Output: int64, 1 for the positive class."""
+
+ONNX_PROBABILITY = "probability"
+"""Output: float, the positive class's probability."""
+
+
+class Effect(Value):
+    """One column's part in a model's predictions.
+
+    Attributes:
+        importance: rise of the holdout's Brier score when the column's values are shuffled among its rows.
+        at: values of the column, in its own unit; empty for a column that does not count among the first.
+        probability: mean predicted probability of the positive class if every row had that value.
+    """
+
+    column: str
+    importance: Interval
+    at: list[float | str] = []
+    probability: list[float] = []
+
+
+class Trained(Document):
+    """What training one candidate gave.
+
+    Attributes:
+        recipe: estimator, parameters and seed, as the spec has them.
+        files: what a release of this candidate consists of, apart from the card.
+        onnx: how well the ONNX form agrees, or why there is none, in words.
+        seconds: wall time of fits and exports.
+        machine: on what it was fitted.
+        costs: what it costs to serve.
+        effects: what the model makes of each column, the one that counts most first; empty without a holdout.
+    """
+
+    name: str
+    recipe: Candidate
+    scores: Scores
+    files: list[FileEntry]
+    predictions: FileEntry | None
+    onnx: str
+    seconds: float = Field(ge=0)
+    mlflow: TrackedRun | None = None
+    machine: MachineFacts | None = None
+    costs: Costs | None = None
+    effects: list[Effect] = []
+
+    @property
+    def made(self) -> list[FileEntry]:
+        """Every file that training wrote."""
+        return [*self.files, *([self.predictions] if self.predictions else [])]

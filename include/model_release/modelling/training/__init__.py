@@ -1,0 +1,6 @@
+"""Training: from a snapshot's rows to a candidate's figures and files. `fitting` is the door; the rest serves it."""
+
+from model_release.modelling.training.figures import intervals
+from model_release.modelling.training.fitting import cross_validate, fit, pickled, train
+
+__all__ = ["cross_validate", "fit", "intervals", "pickled", "train"]

@@ -1,0 +1,107 @@
+"""What a fitted model makes of each column: how much it leans on it, and which way. For `fitting` and the card.
+
+Of the very model that is released. Both figures say what the model does, not what is so in the world: where columns
+go together, one may stand in for the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from model_release.documents.evaluation import Interval
+from model_release.modelling.trained import Effect
+
+Floats = NDArray[np.float64]
+Predict = Callable[[pd.DataFrame], Floats]
+
+SHUFFLES = 10
+SHOWN = 6
+"""Columns whose partial dependence is taken: those that count most."""
+
+_ROWS = 1000
+_POINTS = 12
+
+
+def effects(
+    predict: Predict, inputs: pd.DataFrame, target: NDArray[np.int64], *, categorical: set[str]
+) -> list[Effect]:
+    """Measure every column on rows that the model has not seen; the one that counts most comes first.
+
+    Args:
+        predict: from inputs to the probability of the positive class, one per row.
+        inputs: the holdout, one column per input. Of more than a thousand rows, a thousand in equal steps are taken.
+        target: its classes, 0 or 1.
+        categorical: the columns whose values are marks, not amounts.
+
+    Returns:
+        An effect per column; none where there are no rows, or a probability is not finite.
+    """
+    if len(inputs) < 2:
+        return []
+    taken = np.linspace(0, len(inputs) - 1, min(len(inputs), _ROWS)).astype(int)
+    rows, truth = inputs.iloc[taken].reset_index(drop=True), target[taken]
+    plain = predict(rows)
+    if not np.isfinite(plain).all():
+        return []
+    errors = (plain - truth) ** 2
+    found = [Effect(column=name, importance=_importance(predict, rows, truth, errors, name)) for name in rows.columns]
+    found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
+    return [
+        _with_dependence(each, predict, rows, each.column in categorical) if place < SHOWN else each
+        for place, each in enumerate(found)
+    ]
+
+
+def _importance(predict: Predict, rows: pd.DataFrame, truth: NDArray[np.int64], errors: Floats, name: str) -> Interval:
+    """Return the permutation importance of a column with its 95 % interval.
+
+    Mean over the rows of `(p_shuffled - y)^2 - (p - y)^2`, each row's own mean over the shuffles (Breiman, *Random
+    forests*, Machine Learning 45, 2001; as a property of a fitted model, Fisher, Rudin & Dominici, *All models are
+    wrong, but many are useful*, JMLR 20, 2019). The interval is the normal one over the rows: it allows for how few
+    they are, not for another fit.
+    """
+    chance = np.random.default_rng(0)
+    orders = np.concatenate([chance.permutation(len(rows)) for _ in range(SHUFFLES)])
+    many = pd.concat([rows] * SHUFFLES, ignore_index=True)
+    many[name] = rows[name].take(orders).reset_index(drop=True)
+    shuffled = (predict(many) - np.tile(truth, SHUFFLES)) ** 2
+    rises = shuffled.reshape(SHUFFLES, len(rows)).mean(axis=0) - errors
+    mean = float(rises.mean())
+    reach = NormalDist().inv_cdf(0.975) * float(rises.std(ddof=1)) / math.sqrt(len(rows))
+    return Interval(mean=mean, low=mean - reach, high=mean + reach)
+
+
+def _with_dependence(effect: Effect, predict: Predict, rows: pd.DataFrame, categorical: bool) -> Effect:
+    """Add the partial dependence (Friedman, *Greedy function approximation*, Annals of Statistics 29, 2001, 8.2)."""
+    column = rows[effect.column].dropna()
+    if column.empty:
+        return effect
+    points = _points(column, categorical)
+    many = pd.concat([rows] * len(points), ignore_index=True)
+    repeated = np.repeat(points, len(rows))
+    many[effect.column] = pd.Series(repeated, dtype=repeated.dtype)  # pandas would make text of another kind of it
+    means = predict(many).reshape(len(points), len(rows)).mean(axis=1)
+    at = [_mark(each) for each in points] if categorical else [float(each) for each in points]
+    return effect.model_copy(update={"at": at, "probability": [float(each) for each in means]})
+
+
+def _points(column: pd.Series, categorical: bool) -> NDArray[np.generic]:
+    """Every value where they are few; else the most frequent marks, or quantiles in equal steps."""
+    values: NDArray[np.generic] = np.unique(column.to_numpy())
+    if len(values) <= _POINTS:
+        return values
+    if categorical:
+        common = column.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+        return np.sort(common.index.to_numpy()[:_POINTS])
+    return np.unique(np.quantile(column.to_numpy(np.float64), np.linspace(0.05, 0.95, _POINTS)))
+
+
+def _mark(value: object) -> str:
+    return f"{value:g}" if is_numeric_dtype(type(value)) else str(value)

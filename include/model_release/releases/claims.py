@@ -1,0 +1,199 @@
+"""Which version a release gets: claimed once, by creating `claim.json`, and never used again (rules 1, 2, 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
+
+from model_release.documents import layout
+from model_release.documents.base import JSON_TYPE, Document, VersionText
+from model_release.documents.manifest import Abandoned, AbandonedManifest, Claim, Manifest
+from model_release.documents.pointer import Pointer
+from model_release.documents.version import FIRST, Bump, Version
+from model_release.errors import Contended, Corrupt, ModelReleaseError
+from model_release.releases.catalog import read_claim, read_pointer, read_version
+from model_release.stores.base import NO_STORE, Lost, Store, Stored
+from model_release.stores.create_once import create_once
+
+ATTEMPTS = 200
+NEAR = 8
+"""A number that is searched for from further away than this many is noted."""
+
+
+class Became(Document):
+    """`decisions/<fingerprint>/version.json`: the one version that a fingerprint became."""
+
+    version: VersionText
+
+
+class Noted(Document):
+    """`latest_number.json`: a number that is taken, near the last one."""
+
+    version: VersionText
+
+
+def became(home: Store, fingerprint: str) -> Version | None:
+    """Return the version that a fingerprint became, published or still on its way; None for neither."""
+    key = layout.version_of(fingerprint)
+    stored = home.get(key)
+    if stored is None:
+        return None
+    version = Became.read(stored.body, where=f"{home.uri}/{key}").version
+    return None if _given_up(home, version) else version
+
+
+def take_number(home: Store, draft: Manifest, *, run: str, bump: Bump | None = None) -> Claim:
+    """Claim a number for a release, or find the one that it already has.
+
+    The same fingerprint gets the same number, whichever run asks, at once or again; then the first one's claim is
+    returned, with its manifest and its staging folder.
+
+    Args:
+        home: the model's folder at home.
+        draft: the manifest to be; its version is not looked at.
+        run: the staging folder that holds the files.
+        bump: what grows; by default minor, or major where the schema revision has risen.
+
+    Raises:
+        Corrupt: this fingerprint was released before, and made other bytes then.
+        Contended: others took every number tried.
+    """
+    live = read_pointer(home)  # first: a version that it names has been settled before, and is found by the next line
+    settled = became(home, draft.fingerprint)
+    if settled is not None:
+        return _claim_for(home, settled, draft)
+    number = FIRST
+    for number in islice(_to_try(home, live.pointer if live else None, draft.schema_revision, bump), ATTEMPTS):
+        mine = Claim(run=run, metadata=draft.model_copy(update={"version": number}))
+        there = create_once(home, layout.claim(number), mine.to_bytes())
+        claim = Claim.read(there, where=f"{home.uri}/{layout.claim(number)}")
+        if claim.same_release(mine) and not _given_up(home, number):
+            break
+    else:
+        raise Contended(f"{ATTEMPTS} numbers up to {number} were taken by others", where=home.uri)
+    settled = _settle(home, draft.fingerprint, number)
+    if settled != number:
+        abandon(home, number, by=run, reason=f"the same fingerprint became {settled}")
+        return _claim_for(home, settled, draft)
+    return claim
+
+
+def abandon(home: Store, version: Version, *, by: str, reason: str) -> bool:
+    """Give up a number for ever, unless it has been published.
+
+    Returns:
+        Whether the number is given up now. Only then may its files be removed.
+    """
+    note = AbandonedManifest(version=version, abandoned=Abandoned(by=by, reason=reason, at=home.now()))
+    create_once(home, layout.manifest(version), note.to_bytes())
+    return _given_up(home, version)
+
+
+def _given_up(home: Store, version: Version) -> bool:
+    return isinstance(read_version(home, version), AbandonedManifest)
+
+
+def _claim_for(home: Store, version: Version, draft: Manifest) -> Claim:
+    claim = read_claim(home, version)
+    where = f"{home.uri}/{layout.claim(version)}"
+    if claim is None:
+        raise Corrupt("the claim of a version that was decided is missing", where=where)
+    if not claim.same_release(Claim(run=claim.run, metadata=draft)):
+        raise Corrupt(
+            f"the same data, code, packages and parameters made {version} before, and make other bytes now",
+            where=where,
+            hint="look for a source of chance that no seed controls, or a package that the lock does not name",
+        )
+    return claim
+
+
+def _settle(home: Store, fingerprint: str, number: Version) -> Version:
+    """Write which version a fingerprint became. Only a number that was given up is ever replaced."""
+    key = layout.version_of(fingerprint)
+    body = Became(version=number).to_bytes()
+    while True:
+        create_once(home, key, body)
+        stored = home.get(key)
+        if stored is None:
+            raise Corrupt("a record that is never removed is gone", where=f"{home.uri}/{key}")
+        version = Became.read(stored.body, where=f"{home.uri}/{key}").version
+        if version == number or not _given_up(home, version):
+            return version
+        if not isinstance(home.replace(key, body, stored.token), Lost):
+            return number
+
+
+def _to_try(home: Store, pointer: Pointer | None, schema_revision: int, bump: Bump | None) -> Iterator[Version]:
+    """Yield the last number that was taken, then those after it.
+
+    The last one may be this very release's: of another run at this moment, or of one that died before it could write
+    what its fingerprint became.
+    """
+    base = pointer.version if pointer else FIRST
+    risen = pointer is not None and schema_revision > pointer.schema_revision
+    kind = bump or (Bump.MAJOR if risen else Bump.MINOR)
+    last = _highest(home, base, kind)
+    if bump is None and kind is Bump.MAJOR and last > base:
+        claim = read_claim(home, last)
+        if claim is not None and claim.metadata.schema_revision >= schema_revision:
+            kind = Bump.MINOR
+            last = _highest(home, last, kind)
+    if pointer is None or last > base:
+        yield last
+    number = last.next(kind)
+    while True:
+        yield number
+        number = number.next(Bump.MINOR if kind is Bump.MAJOR else kind)
+
+
+def _highest(home: Store, base: Version, kind: Bump) -> Version:
+    """Return the highest number above `base` that was taken by one kind of bump; `base` where none was.
+
+    Such numbers have no gaps, so the last one is found by doubling the step and halving it again: a few look-ups,
+    however many versions there are. Where many are held back, the search begins at the number that the last one noted.
+    """
+    start = base.next(kind)
+    if not _is_taken(home, start):
+        return base
+    stored = home.get(layout.NEAR_THE_LAST)
+    noted = _number_in(stored)
+    if noted is not None and _continues(base, kind, noted) and _is_taken(home, noted):
+        start = noted
+    low, high = 0, 1
+    while _is_taken(home, start.next(kind, high)):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _is_taken(home, start.next(kind, middle)) else (low, middle)
+    last = start.next(kind, low)
+    if low > NEAR:
+        _note(home, last, stored)
+    return last
+
+
+def _is_taken(home: Store, number: Version) -> bool:
+    return home.get(layout.claim(number)) is not None
+
+
+def _continues(base: Version, kind: Bump, number: Version) -> bool:
+    """Whether one kind of bump, again and again, leads from `base` to `number`."""
+    steps: int = getattr(number, kind) - getattr(base, kind)
+    return steps > 0 and base.next(kind, steps) == number
+
+
+def _number_in(stored: Stored | None) -> Version | None:
+    """Return the number that was noted; None for anything else, since nothing depends on a note."""
+    with suppress(ModelReleaseError):
+        return Noted.read(stored.body, where=layout.NEAR_THE_LAST).version if stored else None
+    return None
+
+
+def _note(home: Store, number: Version, stored: Stored | None) -> None:
+    """Note a number for those who search next. A note that could not be written costs them look-ups, and no release."""
+    body = Noted(version=number).to_bytes()
+    with suppress(ModelReleaseError):
+        if stored is None:
+            home.create(layout.NEAR_THE_LAST, body, content_type=JSON_TYPE, cache_control=NO_STORE)
+        else:
+            home.replace(layout.NEAR_THE_LAST, body, stored.token, content_type=JSON_TYPE, cache_control=NO_STORE)

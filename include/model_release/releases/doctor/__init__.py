@@ -1,0 +1,1 @@
+"""Looking for damage at every destination, and putting right what can be put right."""

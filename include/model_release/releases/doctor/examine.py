@@ -1,0 +1,201 @@
+"""Looking for every difference between what lies in the stores and what the rules promise. Changes nothing.
+
+Each store is listed once and each object read once. A look-up that fails is a finding of its own; what depends on it is
+not said. What a run may be busy with is not damage: numbers, staging and uploads younger than a day, and for a quarter
+of an hour whatever follows the pointer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from model_release.documents import layout
+from model_release.documents.pointer import why_barred
+from model_release.documents.version import Version
+from model_release.errors import Contended, ModelReleaseError
+from model_release.releases.doctor.evidence import Proven
+from model_release.releases.doctor.findings import Cure, Damage, Finding
+from model_release.releases.doctor.history import examine_follower, examine_log, examine_pointer, settling
+from model_release.releases.doctor.leftovers import examine_copies, examine_litter, examine_verdicts
+from model_release.releases.doctor.listing import Shelf
+from model_release.releases.doctor.versions import examine_retired, examine_versions
+from model_release.spec.retention import Retention
+from model_release.stores.base import Store
+
+ATTEMPTS = 5
+GRACE = timedelta(hours=Retention().grace_hours)
+CHOICES = 5
+"""Versions that a person is offered, the one that was live last first."""
+
+_LOST = (
+    Damage.POINTER_MISSING,
+    Damage.POINTER_UNREADABLE,
+    Damage.ANOTHER_HOME,
+    Damage.LOG_AHEAD,
+    Damage.HISTORY_DIFFERS,
+)
+"""What only a recovery settles, at home."""
+
+_DISPUTES = (*_LOST, Damage.LINEAGE_DIFFERS)
+"""What leaves open at home which history is right. A fork does so wherever it is."""
+
+_BROKEN = (
+    Damage.BARRED_LIVE,
+    Damage.VERSION_MISSING,
+    Damage.MANIFEST_MISSING,
+    Damage.MANIFEST_WRONG,
+    Damage.RELEASE_GIVEN_UP,
+    Damage.FILE_MISSING,
+    Damage.FILE_WRONG,
+)
+"""What asks for another live version, if it is the live one's, at home, and cannot be mended."""
+
+_OF_POINTER = (Cure.RECONCILE, Cure.SWEEP)
+_OF_LOG = (Damage.LOG_MISSING, Damage.LOG_UNREADABLE)
+_ASIDE = (Damage.UNREADABLE, Damage.CLOCKS_APART, Damage.FORK)
+"""What keeps a destination out of every repair."""
+
+
+def examine(
+    home: Store,
+    followers: Sequence[Store] = (),
+    *,
+    read_data: bool = False,
+    grace: timedelta = GRACE,
+    tell: Callable[[str], None] = lambda _words: None,
+) -> list[Finding]:
+    """Return every difference, home's first.
+
+    Args:
+        home: the model's folder at home.
+        followers: the same folder at the other destinations.
+        read_data: read and hash every file; otherwise their sizes are compared.
+        grace: how long the files of a retired version stay.
+        tell: called with a word about each object that is read whole.
+
+    Raises:
+        Contended: the pointer moved each time.
+    """
+    for _ in range(ATTEMPTS):
+        others = [Shelf(store, read_data=read_data, tell=tell) for store in followers]
+        first = Shelf(home, read_data=read_data, tell=tell)  # after the others, so that none of them can be newer
+        found = _found(first, others, grace)
+        if found is not None:
+            order = [first.uri, *(shelf.uri for shelf in others)]
+            return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
+    raise Contended(
+        f"latest.json moved {ATTEMPTS} times while doctor looked",
+        where=f"{home.uri}/{layout.POINTER}",
+        hint="run it again when no run is under way",
+    )
+
+
+def disputed(found: Collection[Finding], home: Store) -> bool:
+    """Whether a person must say which history is right, or home cannot be read; then nothing may follow from it."""
+    return home.uri in aside(found) or any(
+        each.kind is Damage.FORK or (each.kind in _DISPUTES and each.destination == home.uri) for each in found
+    )
+
+
+def aside(found: Collection[Finding]) -> set[str]:
+    """Return the destinations that no repair may touch now."""
+    return {each.destination for each in found if each.kind in _ASIDE}
+
+
+def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Finding] | None:
+    """Examine room by room, and leave out what depends on a pointer in dispute; None where the pointer moved."""
+    found: list[Finding] = []
+    proven = None
+    if home.answers:
+        answering = [shelf for shelf in others if shelf.answers]
+        proven = Proven(home, answering)
+        found += [*examine_pointer(proven), *examine_log(proven)]
+        for shelf in answering:
+            found += examine_follower(proven, shelf)
+        followers = [shelf for shelf in answering if shelf.uri not in aside(found)]
+        for shelf in (home, *followers):
+            found += examine_versions(proven, shelf)
+        if not disputed(found, home.store):
+            found += examine_verdicts(proven)
+            for shelf in (home, *followers):
+                found += examine_retired(proven, shelf, grace)
+                found += [] if settling(home.stored, home.now) else examine_copies(proven, shelf)
+            found += examine_litter(proven, [shelf.store for shelf in followers])
+        if home.has_moved():
+            return None
+    for shelf in (home, *others):
+        found += [_unread(shelf, key, error) for key, error in shelf.failed.items()]
+    found = [*dict.fromkeys(found)]
+    if proven is not None:
+        found = [_with_choices(proven, found, each) for each in found]
+    return [_curable(found, home.store, each) for each in found]
+
+
+def _unread(shelf: Shelf, key: str, error: ModelReleaseError) -> Finding:
+    remedy = error.hint or "look again when it answers; nothing is repaired here meanwhile"
+    return Finding(Damage.UNREADABLE, shelf.uri, shelf.where(key).rstrip("/"), error.what, remedy)
+
+
+def _curable(found: Collection[Finding], home: Store, finding: Finding) -> Finding:
+    """Return a finding without its cure where that may not be applied now."""
+    if finding.cure is None:
+        return finding
+    away = aside(found) & {home.uri, finding.destination}
+    if away:
+        return replace(finding, cure=None, parts=(), remedy=f"once {min(away)} can be read: {finding.remedy}")
+    if disputed(found, home) and (finding.cure in _OF_POINTER or finding.kind in _OF_LOG):
+        return replace(finding, cure=None, parts=(), remedy=f"once it is clear what is live: {finding.remedy}")
+    return finding
+
+
+def _with_choices(proven: Proven, found: Collection[Finding], finding: Finding) -> Finding:
+    """Return a finding with what a person may do about it, where that is to make another version live."""
+    home, pointer = proven.home, proven.pointer
+    at_home = finding.destination == home.uri
+    if finding.kind is Damage.FORK or (at_home and finding.kind in _LOST):
+        return replace(finding, choices=_recoveries(proven, found))
+    broken = at_home and finding.kind in _BROKEN and finding.cure is None
+    if broken and pointer is not None and finding.version == pointer.version:
+        return replace(finding, choices=(*finding.choices, *_rollbacks(proven, found)))
+    return finding
+
+
+def _recoveries(proven: Proven, found: Collection[Finding]) -> tuple[str, ...]:
+    """Return how each version that may become live can be made so by a recovery: at home, or else at a follower."""
+    for shelf in proven.shelves:
+        also = "".join(f" --also {each.uri}" for each in proven.shelves if each is not shelf)
+        told = tuple(
+            f"`model-release recover {shelf.uri} {version}{also} --reason …`: {why}"
+            for version, why in _candidates(proven, shelf, found)
+        )
+        if told:
+            return told
+    return ()
+
+
+def _rollbacks(proven: Proven, found: Collection[Finding]) -> tuple[str, ...]:
+    home = proven.home
+    return tuple(
+        f"`model-release rollback {home.uri} --to {version} --reason …`: {why}"
+        for version, why in _candidates(proven, home, found)
+        if proven.pointer is None or version != proven.pointer.version
+    )
+
+
+def _candidates(proven: Proven, shelf: Shelf, found: Collection[Finding]) -> Iterator[tuple[Version, str]]:
+    """Yield the versions that may be live and that nothing is wrong with at a destination, what was live last first."""
+    last = proven.last
+    log = [*proven.log.values(), *([last] if last else [])]
+    live = {each.version: each.epoch for each in sorted(log, key=lambda each: each.epoch)}
+    wrong = {each.version for each in found if each.destination == shelf.uri}
+    good = [
+        version
+        for version in proven.manifests.keys() - wrong
+        if shelf.below(version) and (last is None or why_barred(last, version) is None)
+    ]
+    checked = "every byte is right" if shelf.read_data else "its files are there, in their sizes"
+    for version in sorted(good, key=lambda each: (live.get(each, 0), each), reverse=True)[:CHOICES]:
+        when = f"live at epoch {live[version]}" if version in live else "never live"
+        yield version, f"{when}; {checked}"

@@ -1,0 +1,188 @@
+"""What doctor finds about the pointer, its log, and the other destinations' pointers and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from model_release.documents import layout
+from model_release.documents.pointer import Pointer, why_barred
+from model_release.errors import Corrupt, Refused
+from model_release.releases.doctor.evidence import Proven
+from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
+from model_release.releases.doctor.listing import Shelf, Unread
+from model_release.releases.doctor.versions import RESTORES
+from model_release.releases.promote import check_beginning, check_history
+from model_release.stores.base import Stored
+
+SETTLING = timedelta(minutes=15)
+"""While the pointer is younger, whoever moved it may still be seeing to log, followers and copies."""
+
+RECONCILES = "`--repair` does what every run does first: all that follows from home's pointer is made good"
+DECIDES = "a person decides what is live"
+
+
+def settling(pointer: Stored | None, now: datetime) -> bool:
+    """Whether home's pointer, as it was read, has moved a moment ago, by home's clock."""
+    return pointer is not None and pointer.modified > now - SETTLING
+
+
+def examine_pointer(proven: Proven) -> Iterator[Finding]:
+    """Look at home's pointer by itself."""
+    home, key = proven.home, layout.POINTER
+    where = home.where(key)
+    if home.pointer_fault is not None:
+        yield Finding(Damage.POINTER_UNREADABLE, home.uri, where, home.pointer_fault.what, DECIDES)
+    elif home.pointer is None:
+        what = _past(proven)
+        if what is not None:
+            yield Finding(Damage.POINTER_MISSING, home.uri, where, what, DECIDES)
+    else:
+        pointer = home.pointer.pointer
+        if pointer.home != home.uri:
+            what = f"it says that its home is {pointer.home}"
+            remedy = "name that destination first; or, if it is lost or was moved, a person recovers here"
+            yield Finding(Damage.ANOTHER_HOME, home.uri, where, what, remedy)
+        barred = why_barred(pointer, pointer.version)
+        if barred is not None:
+            what, live = f"{barred}, and it is live", pointer.version
+            lift = (f"`model-release quarantine {home.uri} {live} --lift --reason …`: it was put there by mistake",)
+            choices = lift if str(live) in pointer.quarantined else ()
+            yield Finding(Damage.BARRED_LIVE, home.uri, where, what, DECIDES, choices=choices, version=live)
+
+
+def examine_log(proven: Proven) -> Iterator[Finding]:
+    """Compare home's log with home's pointer, from the beginning of its lineage."""
+    home = proven.home
+    if home.pointer is None:
+        return
+    pointer = home.pointer.pointer
+    ahead = max((*proven.log, *proven.log_faults), default=0)
+    if ahead > pointer.epoch:
+        what = f"the log goes on to epoch {ahead}, and latest.json is at {pointer.epoch}: it went back"
+        yield Finding(Damage.LOG_AHEAD, home.uri, home.where(layout.log_entry(ahead)), what, DECIDES)
+    for epoch in range(proven.begins, pointer.epoch):
+        with suppress(Unread):
+            yield from _earlier(proven, epoch)
+    if not settling(home.stored, home.now):
+        with suppress(Unread):
+            yield from _present(home, Cure.RECONCILE)
+
+
+def examine_follower(proven: Proven, follower: Shelf) -> Iterator[Finding]:
+    """Compare another destination's pointer and log with home's."""
+    home = proven.home
+    if home.pointer is None:
+        return
+    where = follower.where(layout.POINTER)
+    if follower.pointer is None:
+        fault = follower.pointer_fault
+        if not settling(home.stored, home.now):
+            what = "there is no latest.json" if fault is None else fault.what
+            yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)
+        return
+    try:
+        check_history(follower.store, follower.pointer, home.pointer)
+    except (Refused, Corrupt) as error:
+        yield Finding(Damage.FORK, follower.uri, where, error.what, DECIDES)
+        return
+    theirs, ours = follower.pointer.pointer, home.pointer.pointer
+    if not settling(home.stored, home.now):
+        if theirs.epoch < ours.epoch:
+            what = f"it is at epoch {theirs.epoch} ({theirs.version}), and home at {ours.epoch} ({ours.version})"
+            yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)
+        with suppress(Unread):
+            yield from _present(follower, Cure.RECONCILE)
+    for epoch in range(proven.begins, theirs.epoch):
+        with suppress(Unread):
+            yield from _compared(proven, follower, epoch)
+
+
+def _past(proven: Proven) -> str | None:
+    """Return what speaks of a pointer that was once there; None where nothing does."""
+    for shelf in proven.shelves[1:]:
+        if shelf.pointer is not None:
+            return f"there is no latest.json, and {shelf.uri} has one"
+    try:
+        check_beginning(proven.home.store)
+    except (Refused, Corrupt) as error:
+        return error.what
+    return None
+
+
+def _present(shelf: Shelf, cure: Cure) -> Iterator[Finding]:
+    """Compare a destination's pointer with the log's entry of its epoch."""
+    if shelf.pointer is None:
+        return
+    epoch = shelf.pointer.pointer.epoch
+    key = layout.log_entry(epoch)
+    where, body = shelf.where(key), shelf.get(key)
+    if body == shelf.pointer.body:
+        return
+    if body is None:
+        what = f"the log lacks the epoch of latest.json, {epoch}"
+        yield Finding(Damage.LOG_MISSING, shelf.uri, where, what, RECONCILES, cure)
+        return
+    fault = _entry_fault(shelf, key, epoch)
+    if fault is not None:
+        part = Part(key, shelf.pointer.body)
+        yield Finding(Damage.LOG_UNREADABLE, shelf.uri, where, fault, RESTORES, Cure.RESTORE, parts=(part,))
+        return
+    what = f"the log's epoch {epoch} and latest.json are two different histories"
+    yield Finding(Damage.HISTORY_DIFFERS, shelf.uri, where, what, DECIDES)
+
+
+def _earlier(proven: Proven, epoch: int) -> Iterator[Finding]:
+    """Look at one epoch of home's log that the pointer has passed."""
+    home, key = proven.home, layout.log_entry(epoch)
+    if key in home.failed:
+        return
+    entry, where = proven.log.get(epoch), home.where(layout.log_entry(epoch))
+    if entry is not None:
+        if not proven.knows(entry):
+            what = f"it is of the history {entry.lineage}, which latest.json does not continue"
+            remedy = "two histories share this folder: a person compares the two"
+            yield Finding(Damage.LINEAGE_DIFFERS, home.uri, where, what, remedy)
+        return
+    missing = epoch not in proven.log_faults
+    kind = Damage.LOG_MISSING if missing else Damage.LOG_UNREADABLE
+    what = f"the log lacks epoch {epoch}" if missing else proven.log_faults[epoch]
+    good = proven.logged(epoch)
+    if good is not None:
+        yield Finding(kind, home.uri, where, what, RESTORES, Cure.RESTORE, parts=(Part(key, good),))
+        return
+    remedy = "no other destination has it: put it back from a backup; without it nobody knows what was live when"
+    yield Finding(kind, home.uri, where, what, remedy)
+
+
+def _compared(proven: Proven, follower: Shelf, epoch: int) -> Iterator[Finding]:
+    """Compare an entry of a follower's log with home's; should it become home, it must know what was live."""
+    key = layout.log_entry(epoch)
+    there, ours, good = follower.entries.get(key), proven.log.get(epoch), proven.home.get(key)
+    if ours is None or good is None or not proven.knows(ours):
+        return
+    if there is None:
+        what, part = f"the log lacks epoch {epoch}, which home's has", Part(key, good)
+        where = follower.where(key)
+        yield Finding(Damage.LOG_MISSING, follower.uri, where, what, RESTORES, Cure.RESTORE, parts=(part,))
+        return
+    if (there.size == len(good) and not follower.read_data) or follower.get(key) == good:
+        return
+    fault, where = _entry_fault(follower, key, epoch), follower.where(key)
+    if fault is not None:
+        part = Part(key, good)
+        yield Finding(Damage.LOG_UNREADABLE, follower.uri, where, fault, RESTORES, Cure.RESTORE, parts=(part,))
+        return
+    what = f"epoch {epoch} is another one here than at home"
+    remedy = "one of the two logs was changed by hand: a person compares the two"
+    yield Finding(Damage.HISTORY_DIFFERS, follower.uri, where, what, remedy)
+
+
+def _entry_fault(shelf: Shelf, key: str, epoch: int) -> str | None:
+    """Return why an entry of the log is none of that epoch, in words."""
+    try:
+        entry = shelf.read(Pointer, key)
+    except Corrupt as error:
+        return error.what
+    return None if entry is None or entry.epoch == epoch else f"it says that it is of epoch {entry.epoch}"

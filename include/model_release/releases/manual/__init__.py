@@ -1,0 +1,1 @@
+"""Releases of files that were made elsewhere: collecting, describing and publishing them."""

@@ -1,0 +1,310 @@
+"""Phase two of a release: the pointer at home, the followers' copies of it, and `latest/` (rules 3 to 7, 11, 13)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC
+
+from model_release.documents import layout
+from model_release.documents.manifest import FileEntry, Manifest
+from model_release.documents.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
+from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
+from model_release.releases.catalog import (
+    Live,
+    candidate_of,
+    live_manifest,
+    matches,
+    published,
+    read_claim,
+    read_pointer,
+    versions,
+)
+from model_release.releases.pointer_cas import heal_log, move, write
+from model_release.releases.publish import place
+from model_release.stores.base import NO_STORE, Store, Stored
+from model_release.stores.create_once import create_once
+
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """How an attempt to make a version live ended.
+
+    Attributes:
+        pointer: the pointer afterwards; None where there is none yet.
+        refusal: why the version is not live, in words; None when it is.
+    """
+
+    pointer: Pointer | None
+    refusal: str | None
+
+
+def promote(
+    home: Store,
+    manifest: Manifest,
+    *,
+    judged_since: int | None,
+    by: str,
+    reason: str,
+    operation: str,
+    spared: Collection[str] = (),
+) -> Promotion:
+    """Make a published version live, if the rules allow it now.
+
+    Args:
+        home: the model's folder at home.
+        manifest: the version's manifest, as published.
+        judged_since: `since` of the baseline that the verdict was reached against; None for a first release.
+        by: who wants it.
+        reason: why.
+        operation: id of the act; a retry of it has the same one.
+        spared: what may lie in `latest/` before anything is released, as `check_beginning` has it.
+
+    Raises:
+        BaselineMoved: another version has become live since the verdict; judge again.
+        NotFound, Corrupt: this manifest is not the one that was published under its number.
+        Refused: this writer is not at home here, or the folder is damaged.
+    """
+    candidate = candidate_of(manifest)
+    published(home, candidate.version, sha256=candidate.metadata_sha256)
+    refusal: str | None = None
+
+    def decide(current: Pointer | None) -> Pointer | None:
+        nonlocal refusal
+        change = Change(
+            kind=Kind.PROMOTE if current else Kind.FIRST,
+            from_version=current.version if current else None,
+            to_version=candidate.version,
+            by=by,
+            reason=reason,
+            at=home.now(),
+            operation=operation,
+        )
+        write_id = uuid.uuid4().hex
+        if current is not None and is_live(current, candidate):
+            refusal = None
+            return None
+        refusal = from_the_future(home, candidate)
+        if refusal is not None:
+            return None
+        if current is None:
+            check_beginning(home, spared)
+            _check_baseline(judged_since, None)
+            return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
+        check_home(home, current)
+        refusal = why_not(current, candidate)
+        if refusal is not None:
+            return None
+        _check_baseline(judged_since, current)
+        return promoted(current, candidate, change=change, write_id=write_id)
+
+    pointer = move(home, decide)
+    return Promotion(pointer, refusal)
+
+
+def is_live(pointer: Pointer, candidate: Candidate) -> bool:
+    """Whether the pointer names exactly this version."""
+    return (pointer.version, pointer.metadata_sha256) == (candidate.version, candidate.metadata_sha256)
+
+
+def check_home(home: Store, pointer: Pointer) -> None:
+    """Stop a writer whose spec has another home than the pointer.
+
+    Raises:
+        Refused: it has.
+    """
+    if pointer.home != home.uri:
+        raise Refused(
+            f"latest.json says that its home is {pointer.home}",
+            where=home.uri,
+            hint="make that destination the spec's first; if the folder was moved, a person must give it a new home",
+        )
+
+
+def follow(home: Store, follower: Store) -> Pointer | None:
+    """Give a follower home's current pointer, byte for byte, if its own is older (rule 3).
+
+    The version that the pointer names is put there first. What lies there and is no pointer at all is replaced: it
+    decides nothing, and cannot be followed.
+
+    Returns:
+        The pointer that the follower was given; None when it had it.
+
+    Raises:
+        Refused: the follower has another lineage, or is ahead of home.
+        Corrupt: both say that they are at the same epoch, with different bytes.
+    """
+    given: Pointer | None = None
+    for _ in range(ATTEMPTS):
+        found = follower.get(layout.POINTER)  # before home's, so that it cannot be the newer one
+        ours = read_pointer(home)
+        if ours is None:
+            return given
+        theirs = as_pointer(follower, found)
+        if theirs is not None:
+            check_history(follower, theirs, ours)
+            _keep_logged(follower, theirs, ours)
+            if theirs.pointer.epoch == ours.pointer.epoch:
+                return given
+        claim = read_claim(home, ours.pointer.version)
+        if claim is not None:
+            place(claim, home=home, target=follower)
+        published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
+        _copy_log(home, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
+        write(follower, ours.body, found.token if found else None)
+        given = ours.pointer
+    raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
+
+
+def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
+    """Make the follower's log good before its pointer moves on.
+
+    Where a person has begun a new lineage, a log of the old one that tells otherwise keeps nobody from following.
+    """
+    if theirs.pointer.lineage == ours.pointer.lineage:
+        heal_log(follower, theirs)
+    else:
+        create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
+
+
+def _copy_log(home: Store, follower: Store, *, after: int, before: int) -> None:
+    """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
+    if before - after == 1:
+        return
+    first, end = layout.log_entry(after + 1), layout.log_entry(before)
+    for key in [entry.key for entry in home.list(f"{layout.LOG}/") if first <= entry.key < end]:
+        entry = home.get(key)
+        if entry is not None:
+            create_once(follower, key, entry.body)
+
+
+def check_history(follower: Store, theirs: Live, ours: Live) -> None:
+    """Check that a follower's pointer is one that home's has been, or is.
+
+    Raises:
+        Refused: it has another lineage, or is ahead of home.
+        Corrupt: both say that they are at the same epoch, with different bytes.
+    """
+    where = f"{follower.uri}/{layout.POINTER}"
+    there, here = theirs.pointer, ours.pointer
+    if there.lineage not in (here.lineage, *here.ancestors):
+        raise Refused(
+            f"this destination has the history {there.lineage}, home has {here.lineage}",
+            where=where,
+            hint="two models share this folder: empty it or use another prefix",
+        )
+    if there.epoch > here.epoch:
+        raise Refused(
+            f"this destination is at epoch {there.epoch}, ahead of home at {here.epoch}",
+            where=where,
+            hint="home was restored from a backup, or is not home: a person decides with `model-release recover`",
+        )
+    if there.epoch == here.epoch and theirs.body != ours.body:
+        raise Corrupt(
+            f"epoch {here.epoch} is {there.version} here and {here.version} at home",
+            where=where,
+            hint="one of the two was changed by hand, or restored from a backup; compare their logs",
+        )
+
+
+def as_pointer(store: Store, found: Stored | None) -> Live | None:
+    """Return a pointer that was read; None where there is none, or what lies there is none.
+
+    Raises:
+        UnknownFormat: it is one, of a format that a newer version has brought.
+    """
+    if found is not None:
+        try:
+            return Live(Pointer.read(found.body, where=f"{store.uri}/{layout.POINTER}"), found.token, found.body)
+        except UnknownFormat:
+            raise
+        except Corrupt:
+            return None
+    return None
+
+
+def refresh_latest(store: Store) -> list[str]:
+    """Make the plain copies in `latest/` those of the live version. Not atomic, and nobody should rely on it.
+
+    The pointer is read again afterwards; if it moved, the work starts over, so that the last one to finish is right.
+
+    Returns:
+        The paths that were mended.
+    """
+    mended: list[str] = []
+    for _ in range(ATTEMPTS):
+        live = read_pointer(store)
+        if live is None:
+            return mended
+        manifest = live_manifest(store, live.pointer)
+        body = manifest.to_bytes()
+        wanted = [*manifest.files, FileEntry(path=layout.MANIFEST, size=len(body), sha256=manifest.sha256())]
+        for entry in wanted:
+            key = layout.latest_copy(entry.path)
+            if not matches(store, key, entry):
+                store.copy(layout.artifact(manifest.version, entry.path), key, cache_control=NO_STORE)
+                mended.append(entry.path)
+        names = {layout.latest_copy(entry.path) for entry in wanted}
+        for stale in [entry.key for entry in store.list(f"{layout.LATEST}/") if entry.key not in names]:
+            store.delete(stale)
+            mended.append(stale.removeprefix(f"{layout.LATEST}/"))
+        after = read_pointer(store)
+        if after is not None and after.pointer.epoch == live.pointer.epoch:
+            return mended
+    raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
+
+
+def from_the_future(home: Store, candidate: Candidate) -> str | None:
+    """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
+    today = home.now().astimezone(UTC).date()
+    if candidate.data_as_of is not None and candidate.data_as_of > today:
+        return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
+    return None
+
+
+def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
+    since = current.since if current else None
+    if judged_since != since:
+        live = f"{current.version} (live since epoch {since})" if current else "nothing"
+        raise BaselineMoved(
+            f"the verdict was reached against the version live since epoch {judged_since or 'none'}, "
+            f"and now {live} is live",
+            hint="the release is judged again against what is live",
+        )
+
+
+def check_beginning(home: Store, spared: Collection[str] = ()) -> None:
+    """Check that nothing here speaks of a pointer that was once there: a first release needs an empty past (rule 13).
+
+    What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
+
+    Args:
+        home: the model's folder at home.
+        spared: keys in `latest/` that an adoption takes over from a hand-made layout, and overwrites.
+
+    Raises:
+        Refused: the pointer is missing, and something does.
+    """
+    trace = _trace_of_a_pointer(home, spared)
+    if trace is not None and read_pointer(home) is None:
+        raise Refused(
+            f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
+            where=home.uri,
+            hint="restore latest.json from the newest entry of log/, or choose an empty prefix",
+        )
+
+
+def _trace_of_a_pointer(home: Store, spared: Collection[str]) -> str | None:
+    """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
+    for folder in (layout.LOG, layout.LATEST):
+        entry = next((entry for entry in home.list(f"{folder}/") if entry.key not in spared), None)
+        if entry is not None:
+            return entry.key
+    for version in versions(home):
+        claim = read_claim(home, version)
+        if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
+            return f"{version}/"
+    return None

@@ -1,0 +1,126 @@
+"""What a spec asks of a candidate: floors, ceilings, and what follows where the data drifts. For `gate` and `spec`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from model_release.documents.base import Strict
+from model_release.documents.metric import Metric
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Choice(StrEnum):
+    """How one candidate is chosen."""
+
+    SIMPLEST_NOT_WORSE = "simplest_not_worse"
+    BEST_HOLDOUT_ACCURACY = "best_holdout_accuracy"
+
+
+class Floors(Strict):
+    """Least acceptable figures; for `brier`, the highest acceptable one."""
+
+    accuracy: Fraction | None = None
+    precision: Fraction | None = None
+    recall: Fraction | None = None
+    f1: Fraction | None = None
+    roc_auc: Fraction | None = None
+    brier: Fraction | None = None
+
+    def configured(self) -> dict[Metric, float]:
+        """Return the floors that are set."""
+        return {Metric(name): value for name, value in self if value is not None}
+
+
+class SlicePolicy(Strict):
+    """Groups of rows that are measured apart: one per value of a categorical column, or per bin of a numeric one.
+
+    Attributes:
+        column: of the data; it need not be an input of the model.
+        bins: borders between the groups of a numeric column, ascending; a border belongs to the group above it.
+        floors: for every group of the column; none where the groups are only to be shown.
+        min_rows: a group with fewer rows is reported and not judged.
+    """
+
+    column: str
+    bins: list[float] | None = Field(None, min_length=1)
+    floors: Floors = Floors()
+    min_rows: int = Field(30, ge=2)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.bins or [])):
+            raise ValueError(f"the bins of {self.column} do not ascend")
+        return self
+
+
+class Ceilings(Strict):
+    """What a released model may cost.
+
+    Attributes:
+        latency_p95_ms: 95th percentile of the time for one row, in milliseconds, of the form that loaders take first.
+        artifact_bytes: of all files that training makes for a release, together.
+    """
+
+    latency_p95_ms: float | None = Field(None, gt=0)
+    artifact_bytes: int | None = Field(None, gt=0)
+
+
+class DriftPolicy(Strict):
+    """When the new data counts as drifted from the champion's, and what follows.
+
+    A column has drifted where the two-sample test, corrected for the number of columns, falls below `significance`, so
+    that the change is no accident, and where the change is also large: its population stability index reaches `psi`; or
+    its missing share, or for the target the positive class's share, changed by more than its limit; or it has values
+    that the champion's data had not.
+
+    Attributes:
+        policy: `warn` says so in the verdict, `stop` rejects, `ignore` does not measure.
+        psi: 0.1 is commonly called a moderate change and 0.25 a large one.
+        significance: of all columns' tests together.
+        missing: change of a column's missing share, as a part of one.
+        target: change of the positive class's share, as a part of one.
+    """
+
+    policy: Literal["warn", "stop", "ignore"] = "warn"
+    psi: float = Field(0.2, gt=0)
+    significance: Fraction = 0.01
+    missing: Fraction = 0.1
+    target: Fraction = 0.1
+
+
+class GatePolicy(Strict):
+    """What a candidate must show before it may be released.
+
+    Attributes:
+        cross_validation: floors on the means over all folds.
+        holdout: floors on the rows that were set apart.
+        slices: floors on groups of the rows outside the holdout.
+        ceilings: on what the model costs.
+        margin: how much worse in Brier score than the champion still counts as not worse.
+        confidence: of the one-sided comparison with the champion.
+        compare: whether the champion is compared at all; `never` is for specs that repeat a published procedure.
+        beat_dummy: the candidate's Brier score must be below that of always answering the class's share.
+        drift: of the data against the champion's.
+    """
+
+    cross_validation: Floors = Floors()
+    holdout: Floors = Floors()
+    slices: list[SlicePolicy] = []
+    ceilings: Ceilings = Ceilings()
+    margin: float = Field(0.005, ge=0, le=0.1)
+    confidence: Fraction = 0.95
+    compare: Literal["always", "never"] = "always"
+    beat_dummy: bool = True
+    drift: DriftPolicy = DriftPolicy()
+
+    @model_validator(mode="after")
+    def _one_slicing_each(self) -> Self:
+        columns = [each.column for each in self.slices]
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"two slices have the same column: {', '.join(columns)}")
+        return self

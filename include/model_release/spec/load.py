@@ -1,0 +1,144 @@
+"""From a YAML file to a `Spec`. Whatever is wrong is said with line, key and remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from model_release.documents.suggest import did_you_mean
+from model_release.errors import SpecError
+from model_release.spec.model import Spec
+from model_release.spec.tracking_uri import without_credentials
+
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load_spec(path: Path) -> Spec:
+    """Read a model's spec.
+
+    Raises:
+        SpecError: one clear error with every fault of the file, each with its line and key.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+    return parse_spec(content, path)
+
+
+def parse_spec(content: bytes, path: Path) -> Spec:
+    """Return the spec that a file holds, from what was read of it.
+
+    Raises:
+        SpecError: as `load_spec`.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+    try:
+        loader = _Loader(text)
+        tree = loader.get_single_node()
+        repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
+        document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45; an anchor inside itself
+        raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
+    if not isinstance(tree, yaml.MappingNode):
+        raise SpecError("is not a mapping of keys to values", where=str(path))
+    if repeated:
+        raise SpecError(_numbered(repeated), where=str(path))
+    try:
+        spec = Spec.model_validate_json(document)
+    except ValidationError as error:
+        faults = [_explain(fault, tree) for fault in error.errors(include_url=False)]
+        raise SpecError(_numbered(faults), where=str(path)) from error
+    spec._path = path.resolve()
+    return spec
+
+
+def _numbered(faults: list[str]) -> str:
+    return faults[0] if len(faults) == 1 else f"{len(faults)} faults:\n" + "\n".join(f"  - {each}" for each in faults)
+
+
+def _repeated_keys(node: yaml.Node | None, prefix: str) -> Iterator[tuple[int, str]]:
+    """YAML keeps the last of two equal keys without a word; here both are an error."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = f"{prefix}{key.value}"
+            if key.value in seen:
+                yield key.start_mark.line + 1, name
+            seen.add(key.value)
+            yield from _repeated_keys(value, f"{name}.")
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _repeated_keys(value, f"{prefix}{index}.")
+
+
+def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
+    """Put one of pydantic's findings in a spec writer's words."""
+    location = tuple(part for part in fault["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in location) or "the file"
+    match fault["type"]:
+        case "extra_forbidden":
+            text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(location[:-1]))
+        case "missing":
+            text = "is missing"
+        case "enum" | "literal_error":
+            allowed = _choices(fault)
+            text = (
+                f"{fault['input']!r} is not known"
+                + did_you_mean(str(fault["input"]), allowed)
+                + f"; known: {', '.join(allowed)}"
+            )
+        case _:
+            text = fault["msg"].removeprefix("Value error, ")
+            if not isinstance(fault["input"], dict | list):
+                text += f" (it says {without_credentials(repr(fault['input']))})"
+    return f"line {_line(tree, location)}: {key}: {text}"
+
+
+def _choices(fault: ErrorDetails) -> list[str]:
+    said = str(fault.get("ctx", {}).get("expected", ""))
+    return [part.strip().strip("'") for part in said.replace(" or ", ", ").split(",") if part.strip()]
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the spec's model knows at a location."""
+    kind: Any = Spec
+    for part in location:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(part)].annotation
+        else:  # dict[str, X] or list[X]: the last argument is X
+            kind = get_args(kind)[-1]
+        options = [each for each in get_args(kind) if isinstance(each, type) and issubclass(each, BaseModel)]
+        if options and not _is_container(kind):
+            kind = options[0]
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _is_container(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) in (dict, list)
+
+
+def _line(tree: yaml.Node, location: tuple[int | str, ...]) -> int:
+    """The line of the deepest key of `location` that the file has, counted from 1."""
+    node, line = tree, 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

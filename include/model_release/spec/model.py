@@ -1,0 +1,426 @@
+"""A model's spec: the one YAML file that describes what is trained, how it is judged and where it is released.
+
+Strict and frozen. Whatever is wrong with a file is one `SpecError` that names the file, the line, the key and the
+nearest right spelling. Nothing here imports scikit-learn, so that DAG files can read specs at every parse.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from string import Template
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from model_release.documents.base import Sha256, Strict
+from model_release.documents.layout import join
+from model_release.documents.suggest import did_you_mean
+from model_release.errors import SpecError, UsageError
+from model_release.spec import tracking_uri
+from model_release.spec.gate import Choice, Fraction, GatePolicy
+from model_release.spec.retention import Retention
+from model_release.spec.tracking_uri import Access
+from model_release.spec.transfer import TransferSettings
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+
+
+class Estimator(StrEnum):
+    """The scikit-learn classifiers that a candidate may name."""
+
+    LOGISTIC_REGRESSION = "LogisticRegression"
+    RANDOM_FOREST = "RandomForestClassifier"
+    EXTRA_TREES = "ExtraTreesClassifier"
+    HIST_GRADIENT_BOOSTING = "HistGradientBoostingClassifier"
+    GRADIENT_BOOSTING = "GradientBoostingClassifier"
+    SUPPORT_VECTORS = "SVC"
+    NEAREST_NEIGHBOURS = "KNeighborsClassifier"
+    DECISION_TREE = "DecisionTreeClassifier"
+    NAIVE_BAYES = "GaussianNB"
+
+
+class Column(Strict):
+    """One column of the data.
+
+    Attributes:
+        kind: `numeric` or `categorical`.
+        min, max: allowed range of a numeric column, both ends included.
+        values: allowed values of a categorical column.
+        missing_values: readings that mean "not measured" in this column, beside the dataset's own marks.
+        nullable: whether a row may lack it.
+        input: whether the model sees it; a column that it does not see may still define slices.
+    """
+
+    kind: Literal["numeric", "categorical"]
+    min: float | None = None
+    max: float | None = None
+    values: list[int | float | str] | None = None
+    missing_values: list[int | float | str] = []
+    nullable: bool = False
+    input: bool = True
+    unit: str = ""
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        if self.kind == "numeric" and self.values is not None:
+            raise ValueError("a numeric column has min and max, not values")
+        if self.kind == "categorical" and (self.min is not None or self.max is not None):
+            raise ValueError("a categorical column has values, not min and max")
+        if self.kind == "categorical" and not self.values:
+            raise ValueError("a categorical column lists its values")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+class Target(Strict):
+    """What is predicted: the positive class is every row whose `column` lies above `positive_above`."""
+
+    column: str
+    positive_above: float
+    positive: str = Field(description="the positive class in words")
+    negative: str = Field(description="the negative class in words")
+    min: float | None = None
+    max: float | None = None
+
+
+class Dataset(Strict):
+    """Where the rows come from and what they must look like.
+
+    Attributes:
+        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
+        file: pattern of the CSV files inside a partition.
+        sha256: known digests, by path below the source; a file that is listed must match.
+        missing: marks that mean "not measured" in every column.
+    """
+
+    source: str
+    file: str = "*.csv"
+    sha256: dict[str, Sha256] = {}
+    missing: list[str] = ["", "?"]
+    columns: dict[str, Column] = Field(min_length=1)
+    target: Target
+    title: str
+    description: str = ""
+    url: str = ""
+    licence: str = ""
+    attribution: str = ""
+    limits: list[str] = []
+
+    @model_validator(mode="after")
+    def _target_apart(self) -> Self:
+        if self.target.column in self.columns:
+            raise ValueError(f"target column {self.target.column!r} is listed among the columns as well")
+        if "target" in self.columns:
+            raise ValueError("a column may not be called 'target': that is the name of the 0/1 class in training")
+        if not any(column.input for column in self.columns.values()):
+            raise ValueError("no column has input: true")
+        return self
+
+    @property
+    def inputs(self) -> dict[str, Column]:
+        """The columns that the model sees, in order."""
+        return {name: column for name, column in self.columns.items() if column.input}
+
+
+class Split(Strict):
+    """How the holdout is set apart.
+
+    `content_hash` goes by the row's content: a holdout row stays one as the data grows. `stratified` is
+    scikit-learn's shuffled split with `random_state=seed`.
+    """
+
+    method: Literal["content_hash", "stratified"] = "content_hash"
+    holdout: Fraction = 0.2
+    seed: int = Field(42, ge=0)
+
+
+class Candidate(Strict):
+    """One recipe that is trained and judged."""
+
+    estimator: Estimator
+    parameters: dict[str, JsonValue] = {}
+    seed: int = Field(42, ge=0)
+
+
+class Validation(Strict):
+    """Repeated stratified cross-validation on the rows outside the holdout, the same folds for every recipe."""
+
+    folds: int = Field(5, ge=2, le=20)
+    repeats: int = Field(10, ge=1, le=50)
+    seed: int = Field(0, ge=0)
+
+
+class Destination(Strict):
+    """A place that releases go to. The spec's first one is home: its pointer decides.
+
+    Attributes:
+        uri: `file:///folder`, `s3://conn_id@bucket/prefix`, `gs://…` or `wasb://conn_id@container/prefix`.
+        required: whether a release waits for it; one that is not lags behind loudly when it fails.
+        transfer: time-outs, encryption, tags and storage class there.
+    """
+
+    name: Identifier
+    uri: str
+    required: bool = True
+    transfer: TransferSettings = TransferSettings()
+
+
+class Tracking(Strict):
+    """Where MLflow keeps the history. Without this section, nothing is tracked.
+
+    Attributes:
+        uri: `sqlite:////folder/mlflow.db`, a database, a server's `https://…`, `databricks`, or `airflow://conn_id`,
+            what an Airflow connection leads to.
+        registry_uri: where registered models are, if not there: `databricks-uc`.
+        pages: where people see MLflow's pages, if tasks know the server by another address.
+    """
+
+    uri: str
+    registry_uri: str | None = None
+    pages: str | None = None
+    experiment: str
+    registered_model: str
+
+    _look_up: Callable[[str], Access] | None = PrivateAttr(default=None)
+
+    @field_validator("uri")
+    @classmethod
+    def _known_address(cls, uri: str) -> str:
+        filled_in = Template(uri).safe_substitute(os.environ)
+        if "${" not in filled_in:  # a variable that this process lacks is missed where it is needed
+            tracking_uri.check(filled_in)
+        return uri
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        self._check_names(Template(self.uri).safe_substitute(os.environ))
+        return self
+
+    @field_validator("pages")
+    @classmethod
+    def _web_page(cls, pages: str | None) -> str | None:
+        if pages is not None and "${" not in pages and not pages.startswith(("https://", "http://")):
+            raise ValueError("begins with https:// or http://")
+        return pages
+
+    def reached_by(self, look_up: Callable[[str], Access]) -> Tracking:
+        """Return the same, with what finds address and credentials by the id of an Airflow connection."""
+        found = self.model_copy()
+        found._look_up = look_up
+        return found
+
+    @property
+    def has_pages(self) -> bool:
+        """Whether people can open a run's page, as far as can be told without looking anything up."""
+        uri = Template(self.uri).safe_substitute(os.environ)
+        return self.pages is not None or uri.startswith(("http", "airflow:"))
+
+    def pages_address(self) -> str | None:
+        """Return what the address of each of MLflow's pages begins with; None where there are none.
+
+        That is where MLflow is a database, and the spec names no pages.
+        """
+        if self.pages is not None:
+            return expand(self.pages, where="tracking.pages").rstrip("/") + "/#"
+        access = self.access()
+        if tracking_uri.is_databricks(access.uri):
+            workspace = access.environment.get("DATABRICKS_HOST")
+            return f"{workspace.rstrip('/')}/ml" if workspace else None
+        uri = access.uri
+        return tracking_uri.without_credentials(uri).rstrip("/") + "/#" if uri.startswith("http") else None
+
+    def access(self) -> Access:
+        """Return how MLflow is reached; the environment's values are filled in, a connection is looked up.
+
+        Raises:
+            SpecError: the environment lacks a variable.
+            UsageError: MLflow cannot keep its history there, or only Airflow knows where that is.
+        """
+        where = "tracking.uri"
+        found = Access(expand(self.uri, where=where))
+        connection = tracking_uri.connection_id(found.uri)
+        if connection is not None:
+            if self._look_up is None:
+                raise UsageError(
+                    f"only Airflow's tasks know the connection {connection}",
+                    where=where,
+                    hint="write ${MLFLOW_TRACKING_URI} into the spec: airflow://… in Airflow, and in a terminal the "
+                    "server's own address, with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD beside it",
+                )
+            found = self._look_up(connection)
+        try:
+            tracking_uri.check(found.uri)
+            self._check_names(found.uri)
+        except ValueError as error:
+            raise UsageError(str(error), where=where) from error
+        return found
+
+    def _check_names(self, uri: str) -> None:
+        names = {"experiment": self.experiment, "registered_model": self.registered_model}
+        tracking_uri.check_names(uri, registry_uri=self.registry_uri, **names)
+
+
+class Signing(Strict):
+    """Whose key signs the releases: that of an Airflow connection. The key itself has no place in a spec."""
+
+    connection: str = Field(pattern=r"^[\w.-]+$")
+
+
+class Approvers(Strict):
+    """Who is asked before a version is made, where the spec says `approval: required`.
+
+    Attributes:
+        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
+    """
+
+    users: list[str] = []
+    hours: float = Field(20, gt=0, le=22)
+
+
+class Schedule(Strict):
+    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
+
+    cron: str = "0 2 * * *"
+    timezone: str = "UTC"
+    interval_hours: int = Field(24, ge=1, le=24 * 366)
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        if len(cron.split()) != 5:
+            raise ValueError(f"{cron!r} has {len(cron.split())} fields; write minute hour day month weekday")
+        return cron
+
+    @property
+    def interval(self) -> timedelta:
+        """The span of one data interval."""
+        return timedelta(hours=self.interval_hours)
+
+
+class Spec(Strict):
+    """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
+
+    Attributes:
+        schedule: when it is retrained; None: only by hand.
+        housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
+        retention: how long releases are kept.
+        signing: whose key signs the releases; None: they are not signed.
+        approval: whether a person is asked before an accepted candidate becomes a version that may go live.
+    """
+
+    name: Slug
+    title: str
+    description: str = ""
+    owner: str
+    schedule: Schedule | None = Schedule()
+    schema_revision: int = Field(1, ge=1)
+    dataset: Dataset
+    split: Split = Split()
+    validation: Validation = Validation()
+    candidates: dict[Identifier, Candidate] = Field(min_length=1)
+    choose: Choice = Choice.SIMPLEST_NOT_WORSE
+    gate: GatePolicy
+    destinations: list[Destination] = Field(min_length=1)
+    retention: Retention = Retention()
+    signing: Signing | None = None
+    approval: Literal["required", "never"] = "never"
+    approvers: Approvers = Approvers()
+    housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
+    tracking: Tracking | None = None
+
+    _path: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Self:
+        names = [destination.name for destination in self.destinations]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two destinations have the same name: {', '.join(names)}")
+        if not self.destinations[0].required:
+            raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
+        return self
+
+    @field_validator("gate")
+    @classmethod
+    def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        columns = info.data["dataset"].columns if "dataset" in info.data else {}
+        for each in gate.slices if columns else []:
+            column = columns.get(each.column)
+            if column is None:
+                raise ValueError(f"slices: the data has no column {each.column!r}{did_you_mean(each.column, columns)}")
+            if column.kind == "numeric" and each.bins is None:
+                raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
+            if column.kind == "categorical" and each.bins is not None:
+                raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
+        return gate
+
+    @property
+    def path(self) -> Path:
+        """The file that this spec was read from."""
+        return self._path
+
+    @property
+    def identifier(self) -> str:
+        """The name as it stands in DAG ids: `heart_disease`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def home(self) -> Destination:
+        """The destination whose pointer decides."""
+        return self.destinations[0]
+
+    def destination(self, name: str) -> Destination:
+        """Return the destination of that name.
+
+        Raises:
+            SpecError: there is none.
+        """
+        for destination in self.destinations:
+            if destination.name == name:
+                return destination
+        raise SpecError(f"no destination is called {name!r}", where=str(self.path))
+
+    def model_uri(self, destination: Destination) -> str:
+        """Return where the releases lie at a destination: `<root>/<name>-models`."""
+        return join(
+            expand(destination.uri, where=f"{self.path}: destination {destination.name}"),
+            f"{self.name}-models",
+        )
+
+    def dataset_uri(self) -> str:
+        """Return where the data lies at home: `<root>/datasets/<name>`."""
+        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
+
+    def mlruns_uri(self) -> str:
+        """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
+        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
+
+    def source_uri(self) -> str:
+        """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
+        source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
+        return source if "://" in source else (self.path.parent / source).resolve().as_uri()
+
+
+def expand(text: str, *, where: str) -> str:
+    """Replace `${NAME}` by the environment's value.
+
+    Raises:
+        SpecError: the environment has no such variable.
+    """
+    try:
+        return Template(text).substitute(os.environ)
+    except (KeyError, ValueError) as error:
+        missing = re.sub(r"^'|'$", "", str(error))
+        raise SpecError(
+            f"{text!r} needs the environment variable {missing}, which is not set",
+            where=where,
+            hint=f"set {missing} for every Airflow component, or write the value into the spec",
+        ) from error

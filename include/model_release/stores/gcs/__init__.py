@@ -1,0 +1,1 @@
+"""Google Cloud Storage. `store` is the store; the other modules serve it."""

@@ -1,0 +1,1 @@
+"""Reading for consumers: the SDKs are imported only if obstore alone cannot reach the store."""

@@ -1,0 +1,254 @@
+"""A store opened only to read: what a consumer needs of it, at a cost that a consumer can bear.
+
+Requests go through obstore, which takes .01 s to import: by what the environment alone says of the cloud (`light`) or,
+where that is too little, as the SDK's client would send them. What goes wrong there is asked again of the SDK, where
+errors get their words. So a store is read as `stores.open_store` would, and most processes never import an SDK.
+Only obstore's synchronous calls are used: its asynchronous ones were seen to abort the process.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from model_release.documents.layout import check_key
+from model_release.errors import Corrupt, NotFound, UsageError
+from model_release.stores import folder_of, open_store
+from model_release.stores.base import Stored
+from model_release.stores.forks import forked
+from model_release.stores.local import LocalStore
+from model_release.stores.reader import environment
+from model_release.stores.uris import parse_here
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PART = 8 * 1024 * 1024
+"""Bytes. What is larger is read in ranges of this size, several at once."""
+
+SMALL = 64 * 1024 * 1024
+"""Bytes that an object may have which is read whole into memory."""
+
+WORKERS = 8
+
+_CHUNK = 256 * 1024
+_MISSES = 3
+"""How often the SDK may have an answer where obstore had none, before it alone is asked."""
+
+_CLOUDS = {"s3": ("s3", environment.s3), "gs": ("gcs", environment.gcs), "wasb": ("azure", environment.azure)}
+
+
+class Careful(Protocol):
+    """What reads whole objects, and says in the project's words why it cannot. Every `Store` does."""
+
+    uri: str
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object of any size into a new file."""
+
+
+def open_reader(uri: str) -> Reader:
+    """Open the folder at `uri` for reading, with the credentials of this process. Nothing is asked yet.
+
+    Args:
+        uri: as `open_store` takes it; `https://host/folder` may have a query, such as a signature, for every request.
+
+    Raises:
+        UsageError: not a URI that any store answers to.
+    """
+    parts = urlsplit(uri)
+    match parts.scheme:
+        case "s3" | "gs" | "wasb" as scheme:
+            extra, quick = _CLOUDS[scheme]
+            told = parse_here(uri, known=("endpoint_url", "region") if scheme == "s3" else ())
+            at = f"@{told.account}" if told.account else ""
+            where = f"{scheme}://{told.container}{at}/{told.prefix}".rstrip("/")
+            root = f"{told.prefix}/" if told.prefix else ""
+            return Reader(where, extra, partial(open_store, uri), partial(quick, told), root=root)
+        case "https" | "http":
+            plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
+            return Reader(plain, "web", partial(_Web, uri), partial(environment.web, uri))
+        case "file" | "":
+            store = LocalStore(folder_of(uri), allow_network=True)  # nothing is locked or linked there
+            return Reader(store.uri, "", lambda: store)
+        case _:
+            open_store(uri)
+            raise UsageError("nothing can be read there", where=uri)
+
+
+class Reader:
+    """One folder of a store. Several threads may read at once.
+
+    Args:
+        uri: where it is, without query or credentials.
+        extra: of this package, that brings what `careful` needs.
+        careful: opens what has an answer to everything.
+        quick: opens obstore's client; None where there is none.
+        root: what the names of objects begin with in that client.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        extra: str,
+        careful: Callable[[], Careful],
+        quick: Callable[[], ObjectStore | None] = lambda: None,
+        *,
+        root: str = "",
+    ) -> None:
+        self.uri = uri
+        self._extra = extra
+        self._open_careful = careful
+        self._open_quick = quick
+        self._root = root
+        self._misses = 0
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+        return self._get(key, None)
+
+    def changed(self, key: str, since: Stored) -> Stored | None:
+        """Return a small object if it has changed, by one request that is conditional where the store knows such.
+
+        Raises:
+            NotFound: it is gone.
+        """
+        found = self._get(key, since)
+        if found is None:
+            raise NotFound("was there and is gone", where=f"{self.uri}/{key}")
+        return None if found.body == since.body else found
+
+    def read(self, key: str, start: int, size: int, scratch: Path) -> Iterator[bytes | memoryview]:
+        """Yield the bytes of an object from `start` on.
+
+        Args:
+            key: of the object.
+            start: how many bytes the caller has.
+            size: what the object should have, in bytes.
+            scratch: a folder on the disk that has room for it.
+
+        Raises:
+            NotFound: there is no such object.
+        """
+        if self._quick is not None:
+            import obstore
+
+            with suppress(obstore.exceptions.BaseError, OSError):  # the SDK goes on from here, or says why not
+                for chunk in _stream(self._quick, self._root + check_key(key), start, size):
+                    start += len(chunk)
+                    yield chunk
+                return
+        if isinstance(self._careful, LocalStore):
+            yield from self._careful.read(key, start)
+            return
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            path = Path(folder) / "whole"
+            self._careful.download(key, path)
+            with path.open("rb") as file:
+                file.seek(start)
+                while rest := file.read(_CHUNK):
+                    yield rest
+
+    def _get(self, key: str, since: Stored | None) -> Stored | None:
+        name, missed = self._root + check_key(key), False
+        if self._quick is not None:
+            import obstore
+
+            try:
+                options: Any = {"if_none_match": since.token} if since and since.token else {}
+                answer = obstore.get(self._quick, name, options=options)
+                if answer.meta["size"] > SMALL:
+                    raise Corrupt(f"is larger than {SMALL:,} bytes", where=f"{self.uri}/{key}")
+                body = bytes(answer.bytes())
+                return Stored(body, answer.meta["e_tag"] or "", answer.meta["last_modified"])
+            except obstore.exceptions.NotModifiedError:
+                return since
+            except (obstore.exceptions.BaseError, OSError) as error:
+                missed = not isinstance(error, FileNotFoundError)
+        found = self._careful.get(key)
+        if missed:
+            self._misses += 1
+            if self._misses == _MISSES:
+                self._requests = None
+        return found
+
+    @property
+    def _quick(self) -> ObjectStore | None:
+        return None if forked() else self._requests
+
+    @cached_property
+    def _requests(self) -> ObjectStore | None:
+        try:
+            return self._open_quick() or getattr(self._careful, "quick", None)
+        except ImportError:
+            return None
+
+    @cached_property
+    def _careful(self) -> Careful:
+        try:
+            return self._open_careful()
+        except ImportError as error:
+            raise UsageError(
+                f"a package that reads this is not installed: {error.name}",
+                where=self.uri,
+                hint=f"pip install 'model-release[{self._extra}]'",
+            ) from error
+
+
+class _Web:
+    """A folder on the web, file by file, by a client that says what went wrong."""
+
+    def __init__(self, uri: str) -> None:
+        from model_release.spec.transfer import TransferSettings
+        from model_release.stores.web.http import Fetcher
+
+        self._fetcher = Fetcher(uri, TransferSettings())
+        self.uri = self._fetcher.uri
+
+    def get(self, key: str) -> Stored | None:
+        """Return a small object whole, or None where there is none."""
+        with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
+            path = Path(folder) / "object"
+            try:
+                answer = self._fetcher.get(key, path)
+            except NotFound:
+                return None
+            return Stored(path.read_bytes(), answer.etag, answer.modified or answer.date or datetime.now(UTC))
+
+    def download(self, key: str, path: Path) -> None:
+        """Read an object of any size into a new file."""
+        self._fetcher.get(key, path)
+
+
+def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[memoryview]:
+    """Yield the bytes from `start` on: as they come where they are few, else range by range."""
+    import obstore
+
+    if size - start <= PART:
+        options: Any = {"range": (start, size)} if start else {}
+        for chunk in obstore.get(store, name, options=options).stream(min_chunk_size=_CHUNK):
+            yield memoryview(chunk)
+        return
+
+    def part(first: int) -> memoryview:
+        last: Any = {"range": (first, min(first + PART, size))}
+        return memoryview(obstore.get(store, name, options=last).bytes())
+
+    starts = iter(range(start, size, PART))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        coming = deque(pool.submit(part, first) for first in islice(starts, WORKERS))
+        while coming:
+            yield coming.popleft().result()
+            coming.extend(pool.submit(part, first) for first in islice(starts, 1))

@@ -1,0 +1,1 @@
+"""Amazon S3 and what speaks its protocol. `store` is the store; the other modules serve it."""

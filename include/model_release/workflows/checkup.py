@@ -1,0 +1,155 @@
+"""Doctor on all of a model's places, the registry included; and its repair, by the verbs that every run uses.
+
+Nothing is mended by code of its own: `restore` puts right bytes back, `Places.settle` makes good what follows from the
+pointer, `sweep` clears away what runs that died have left. Nothing is elected: what has no one right answer stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from model_release.documents import layout
+from model_release.documents.manifest import Manifest
+from model_release.errors import ModelReleaseError
+from model_release.releases.doctor.examine import aside, disputed, examine
+from model_release.releases.doctor.findings import Cure, Damage, Finding
+from model_release.releases.doctor.history import RECONCILES, settling
+from model_release.releases.doctor.restore import restore
+from model_release.releases.sweep import sweep
+from model_release.workflows.destinations import Places
+
+ROUNDS = 10
+"""What is mended may show what lay beneath: a manifest that is back tells which files are wrong."""
+
+MLFLOW = "MLflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What doctor found, and what became of it.
+
+    Attributes:
+        found: every difference that was seen.
+        left: those that are there still.
+        failures: what kept the last round of repairs from mending more.
+    """
+
+    found: list[Finding]
+    left: list[Finding]
+    failures: list[ModelReleaseError]
+
+    @property
+    def mended(self) -> list[Finding]:
+        """The differences that are gone."""
+        return [each for each in self.found if each not in self.left]
+
+
+def checkup(
+    places: Places,
+    *,
+    read_data: bool = False,
+    repair: bool = False,
+    by: str = "doctor",
+    tell: Callable[[str], None] = lambda _words: None,
+) -> Checkup:
+    """Look at everything; with `repair`, mend what has one right answer, until nothing more can be mended.
+
+    Killed anywhere and run again, a repair ends the same.
+
+    Args:
+        places: of the model.
+        read_data: read and hash every file; otherwise their sizes are compared.
+        repair: mend.
+        by: who does, for the numbers that are given up.
+        tell: called with a word about each object that is read whole.
+
+    Raises:
+        Contended: the pointer moved each time that doctor looked.
+    """
+
+    def look() -> list[Finding]:
+        grace = timedelta(hours=places.retention.grace_hours)
+        found = examine(places.home, places.others, read_data=read_data, grace=grace, tell=tell)
+        return [*found, *_aliases(places, found)]
+
+    left = look()
+    found, failures = dict.fromkeys(left), list[ModelReleaseError]()
+    for _ in range(ROUNDS if repair else 0):
+        tried = {each for each in left if each.repairable}
+        failures = _mend(places, left, by)
+        if not tried:
+            break
+        left = look()
+        found |= dict.fromkeys(left)
+        if not {each for each in left if each.repairable} - tried:
+            break
+    return Checkup([*found], left, failures)
+
+
+def _mend(places: Places, found: Collection[Finding], by: str) -> list[ModelReleaseError]:
+    """Mend once what can be mended now, each thing by itself; return what failed."""
+    failures: list[ModelReleaseError] = []
+
+    def attempt(call: Callable[[], object]) -> None:
+        try:
+            call()
+        except ModelReleaseError as error:
+            failures.append(error)
+
+    stores = {each.uri: each for each in places.stores}
+    restoring = [each for each in found if each.cure is Cure.RESTORE]
+    # files first: a version that has its manifest should be there whole
+    for finding in sorted(restoring, key=lambda each: each.where.endswith(layout.MANIFEST)):
+
+        def put_back(finding: Finding = finding) -> None:
+            for part in finding.parts:
+                restore(stores[finding.destination], part)
+
+        attempt(put_back)
+    if disputed(found, places.home):
+        return failures
+    away = aside(found)
+    followers = [each for each in places.followers if each.store.uri not in away]
+    tracking = None if MLFLOW in away else places.tracking
+    attempt(Places(places.home, followers, tracking=tracking).settle)
+    if any(each.cure is Cure.SWEEP for each in found):
+        attempt(lambda: sweep(places.home, [each.store for each in followers], by=by, remove=True))
+    return failures
+
+
+def _aliases(places: Places, found: Collection[Finding]) -> Iterator[Finding]:
+    """Compare MLflow's aliases with what is live; without an answer, everything else is seen all the same."""
+    if places.tracking is None or disputed(found, places.home):
+        return
+    try:
+        if settling(places.home.get(layout.POINTER), places.home.now()):
+            return
+        _, live = places.live()
+    except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already
+        return
+    model = places.tracking.registered_model
+    where = f"{model}@champion"
+    try:
+        from model_release import tracking
+
+        named = tracking.aliases(places.tracking)
+    except ImportError:
+        remedy = "run doctor where model-release[mlflow] is installed"
+        yield Finding(Damage.UNREADABLE, MLFLOW, where, "mlflow is not installed here", remedy)
+        return
+    except ModelReleaseError as error:
+        yield Finding(Damage.UNREADABLE, MLFLOW, where, error.what, error.hint or "look again when it answers")
+        return
+    if named.champion_run != (live.mlflow.run_id if live.mlflow else None):
+        version = f"version {named.champion}" if named.champion else "nothing"
+        what = f"it names {version}, and what is live is {_in_mlflow(live)}"
+        yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, where, what, RECONCILES, Cure.RECONCILE)
+    if named.stale is not None:
+        what = f"it names version {named.stale}, which nobody judges any more"
+        yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, f"{model}@challenger", what, RECONCILES, Cure.RECONCILE)
+
+
+def _in_mlflow(live: Manifest) -> str:
+    return f"{live.version}, {f'MLflow run {live.mlflow.run_id}' if live.mlflow else 'which MLflow does not know'}"

@@ -1,0 +1,173 @@
+"""Making room, one method a task: what Airflow schedules, without Airflow.
+
+Every method may be killed anywhere and called again: it goes on with what is left.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from mlruns_mirror.push import push
+from mlruns_mirror.unchanged import unchanged
+from model_release.errors import Corrupt, NotFound, StoreUnavailable
+from model_release.releases.acts import Act
+from model_release.releases.catalog import read_pointer
+from model_release.releases.doctor.findings import Damage
+from model_release.releases.prune import Fate, Plan, plan, prune
+from model_release.releases.sweep import sweep
+from model_release.stores import Store
+from model_release.workflows.checkup import checkup
+from model_release.workflows.destinations import Places
+from model_release.workflows.mlruns_sources import tracked_here
+from model_release.workflows.retrain import Json
+
+log = logging.getLogger(__name__)
+
+GOES = frozenset({Damage.LITTER, Damage.RETIRED_FILES})
+"""What a round removes before doctor looks, and a dry run does not."""
+
+
+class Housekeeping:
+    """One round of housekeeping for one model.
+
+    Args:
+        places: of the model, with what is kept of it.
+        mlruns: opens the mirror of the MLflow data.
+        by: who does it.
+        operation: id of the round; a retry has the same one.
+        dry_run: only say what would be done.
+        repair: mend what doctor finds, where it has one right answer.
+        read_data: let doctor hash every file; else sizes are compared.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        *,
+        mlruns: Callable[[], Store],
+        by: str,
+        operation: str,
+        dry_run: bool = False,
+        repair: bool = False,
+        read_data: bool = False,
+    ) -> None:
+        self.places = places
+        self.mlruns = mlruns
+        self.by = by
+        self.operation = operation
+        self.dry_run = dry_run
+        self.repair = repair and not dry_run
+        self.read_data = read_data
+
+    def prune(self) -> Json:
+        """Retire what is not kept, and remove the files of what was retired long enough ago.
+
+        Raises:
+            StoreUnavailable: a destination does not answer, so nobody knows what it names; nothing is pruned.
+            Refused: this is not home, or a clock is wrong.
+        """
+        home, followers = self.places.home, self.places.others
+        if read_pointer(home) is None:
+            return self._told("nothing was ever released here, so there is nothing to prune", [], bytes=0)
+        if self.dry_run:
+            made = plan(home, followers, self.places.retention)
+        else:
+            act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
+            made = prune(home, followers, self.places.retention, act)
+        return self._told(
+            f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {home.uri}",
+            [*_lines(made)],
+            retired={str(fate.version): fate.why for fate in made.retiring},
+            removed={str(fate.version): fate.size for fate in made.due},
+            waiting={str(version): f"{end:%Y-%m-%d %H:%M} UTC" for version, end in made.waiting.items()},
+            kept={str(fate.version): fate.why for fate in made.fates if fate.kept},
+            bytes=made.freed,
+        )
+
+    def sweep(self) -> Json:
+        """Give up stale claims, and remove what given up numbers and old runs have left, at every destination.
+
+        Raises:
+            Refused: a clock is wrong.
+        """
+        found = sweep(self.places.home, self.places.others, by=self.by, remove=not self.dry_run)
+        freed = sum(each.size for each in found)
+        return self._told(
+            f"{len(found)} found, {freed:,} bytes",
+            [f"{each.where}: {each.what}, {_size(each.files, each.size)}" for each in found],
+            found=[{"what": each.what, "where": each.where, "files": each.files, "bytes": each.size} for each in found],
+            bytes=freed,
+        )
+
+    def mirror(self) -> Json:
+        """Bring the mirror of the MLflow data to what lies here; nothing is ever removed there.
+
+        Returns:
+            Under `skipped`, why there is nothing to mirror; None where there is something.
+
+        Raises:
+            Refused: the mirror knows runs that are not here.
+            Contended: others pushed at the same time.
+        """
+        try:
+            source = tracked_here(self.places.tracking)
+        except NotFound as nothing:
+            return self._told(f"nothing is mirrored: {nothing}", [], skipped=str(nothing))
+        store = self.mlruns()
+        done = unchanged(store, source) or push(store, source, dry_run=self.dry_run)
+        return self._told(
+            f"{done.sent} files of {done.sent_size:,} bytes"
+            f"{', and the database' if done.database else ''} went to {done.uri}",
+            [f"not mirrored, since it is not below {source.artifacts}: {each}" for each in done.outside],
+            skipped=None,
+            files=done.files,
+            runs=done.runs,
+            sent=done.sent,
+            bytes=done.sent_size,
+            database=done.database,
+        )
+
+    def doctor(self) -> Json:
+        """Look for damage at every destination, and mend what has one right answer if this round does.
+
+        Raises:
+            StoreUnavailable: something could not be read; look again.
+            Corrupt: damage is left, each with its object and its remedy.
+        """
+        done = checkup(self.places, read_data=self.read_data, repair=self.repair, by=self.by)
+        for finding in done.mended:
+            log.info("mended: %s: %s", finding.where, finding.what)
+        left = [each for each in done.left if not (self.dry_run and each.kind in GOES)]
+        if not left:
+            return {"summary": f"nothing is wrong, {len(done.mended)} mended", "mended": len(done.mended)}
+        lines = "\n".join(f"{each.kind}: {each.where}: {each.what}\n  → {each.remedy}" for each in left)
+        what, where = f"{len(left)} found, {len(done.mended)} mended\n{lines}", self.places.home.uri
+        if any(each.kind is Damage.UNREADABLE for each in left):
+            raise StoreUnavailable(what, where=where)
+        hint = "`model-release doctor` lays out the choices; `--repair`, or this DAG's form, mends what it can"
+        raise Corrupt(what, where=where, hint=hint)
+
+    def _told(self, summary: str, lines: list[str], **facts: object) -> Json:
+        if self.dry_run:
+            summary = f"would be done, and was not: {summary}"
+        for line in [*lines, summary]:
+            log.info("%s", line)
+        return {"summary": summary, "dry_run": self.dry_run, **facts}
+
+
+def _lines(made: Plan) -> list[str]:
+    kept = [f"{fate.version} stays: {fate.why}" for fate in made.fates if fate.kept]
+    retiring = [f"{fate.version} is retired, {_files(fate)} go later: {fate.why}" for fate in made.retiring]
+    waiting = [
+        f"{version} is retired, its files go after {end:%Y-%m-%d %H:%M} UTC" for version, end in made.waiting.items()
+    ]
+    return [*kept, *retiring, *waiting, *(f"{fate.version}, {_files(fate)} go now: {fate.why}" for fate in made.due)]
+
+
+def _files(fate: Fate) -> str:
+    return _size(len(fate.files), fate.size)
+
+
+def _size(files: int, size: int) -> str:
+    return f"{files} files of {size:,} bytes"

@@ -1,0 +1,121 @@
+"""What a person does to a model's releases, one method a task: what Airflow schedules, without Airflow.
+
+The pointer at home is moved at once and waits for nobody; whatever follows it is brought along afterwards. Every method
+may be killed anywhere and called again: an act that was done is found in the log, and is not done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.version import Version
+from model_release.model_files.sandbox import tries
+from model_release.releases import acts
+from model_release.releases.acts import Act, Acted
+from model_release.releases.catalog import logged, read_pointer
+from model_release.releases.request import Action, Request
+from model_release.workflows.destinations import Places
+from model_release.workflows.retrain import Json
+
+log = logging.getLogger(__name__)
+
+
+class Operation:
+    """One request about one model.
+
+    Args:
+        places: of the model.
+        request: what somebody asked for.
+    """
+
+    def __init__(self, places: Places, request: Request) -> None:
+        self.places = places
+        self.request = request
+
+    def look(self) -> Json:
+        """Return what is live, and which epoch the person saw when they asked: 0 where nothing was live."""
+        live = read_pointer(self.places.home)
+        pointer = live.pointer if live else None
+        seen = self.request.epoch
+        if seen is None:
+            seen = self._epoch_when_asked(pointer) if pointer else 0
+        version = f" {self.request.version}" if self.request.version else ""
+        log.info("%s%s, asked for by %s: %s", self.request.action, version, self.request.by, self.request.reason)
+        log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
+        return {
+            "live": str(pointer.version) if pointer else None,
+            "epoch": pointer.epoch if pointer else 0,
+            "held": [f"by {each.by}: {each.reason}" for each in pointer.holds] if pointer else [],
+            "seen": seen,
+        }
+
+    def act(self, looked: Json) -> Json:
+        """Verify and load what is to be live, and move home's pointer.
+
+        Raises:
+            Refused: a rule says no, no form loads, or the pointer has moved since the person looked at it.
+            NotFound, Corrupt: the version is not there whole.
+        """
+        done = self._done(
+            Act(
+                by=self.request.by,
+                reason=self.request.reason,
+                operation=self.request.operation,
+                seen=looked["seen"],
+            )
+        )
+        summary = _in_words(done.pointer)
+        if done.repeated:
+            summary += "; an earlier attempt of this run had done it"
+        log.info("%s", summary)
+        return {"summary": summary, "repeated": done.repeated, "epoch": done.pointer.epoch}
+
+    def spread(self, acted: Json) -> Json:
+        """Bring every destination, `latest/` and the registry to home's current pointer."""
+        return {"summary": acted["summary"], **self.places.settle()}
+
+    def _epoch_when_asked(self, pointer: Pointer) -> int:
+        """The epoch of the pointer then; if it has moved since, `act` refuses, or finds that it was this request."""
+        while pointer.change.at > self.request.asked:
+            if pointer.change.kind in (Kind.FIRST, Kind.RECOVER):
+                return pointer.epoch - 1
+            pointer = logged(self.places.home, pointer.epoch - 1)
+        return pointer.epoch
+
+    def _done(self, act: Act) -> Acted:
+        home, request = self.places.home, self.request
+        match request.action, request.version:
+            case Action.ROLLBACK, version:
+                return acts.rollback(home, act, to=version, opens=None if request.overrule else tries)
+            case Action.HOLD, _:
+                return acts.hold(home, act)
+            case Action.UNHOLD, _:
+                return acts.unhold(home, act)
+            case Action.PROMOTE, Version() as version:
+                return acts.promote(home, version, act, overrule=request.overrule, opens=tries)
+            case Action.QUARANTINE, Version() as version:
+                return acts.quarantine(home, version, act)
+            case Action.LIFT, Version() as version:
+                return acts.lift(home, version, act)
+        raise AssertionError(request)  # the request has been checked
+
+
+def _in_words(pointer: Pointer) -> str:
+    """What the change that led to this pointer was, in one sentence."""
+    change, live = pointer.change, pointer.version
+    about = ", ".join(str(each) for each in change.about)
+    match change.kind:
+        case Kind.ROLLBACK:
+            done = f"latest went back from {change.from_version}, now in quarantine, to {live}, and is held there"
+        case Kind.HOLD:
+            done = f"latest is held at {live}: runs publish and do not promote"
+        case Kind.UNHOLD:
+            done = f"latest is not held at {live} any more: the next run may move it"
+        case Kind.QUARANTINE:
+            done = f"{about} is in quarantine and will not be live; {live} is"
+        case Kind.LIFT:
+            done = f"{about} is out of quarantine; {live} is live"
+        case _:
+            done = f"{live} is live" + (f", after {change.from_version}" if change.from_version else "")
+    return f"{done} (epoch {pointer.epoch})"

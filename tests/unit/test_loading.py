@@ -57,7 +57,8 @@ def test_a_real_release_loads_and_the_asker_stays_light(trained: tuple[Path, Man
     folder, manifest = trained
     (tmp_path / "metadata.json").write_bytes(manifest.to_bytes())
     program = (
-        "import sys; from pathlib import Path; from model_release.documents.manifest import Manifest; from model_release.model_files import sandbox; "
+        "import sys; from pathlib import Path; from model_release.documents.manifest import Manifest; "
+        "from model_release.model_files import sandbox; "
         f"body = Path({str(tmp_path)!r}, 'metadata.json').read_bytes(); "
         f"sandbox.tries(Path({str(folder)!r}), Manifest.read(body, where='')); "
         "print([name for name in ('sklearn', 'onnxruntime', 'numpy', 'pandas') if name in sys.modules])"

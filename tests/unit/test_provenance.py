@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -125,6 +126,26 @@ def test_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPat
     assert list(provenance.package_versions()) == ["numpy"]
 
 
+@pytest.mark.parametrize(
+    ("module", "old", "new", "moves"),
+    [
+        ("cli/publishing.py", 'help="', 'help="New words: ', False),
+        ("cli/acts.py", '"""', '"""New words. ', False),
+        ("modelling/training/figures.py", "return", "pass; return", True),
+        ("modelling/gate/checks.py", "passed=", "passed=not ", True),
+    ],
+)
+def test_only_what_can_change_a_model_or_a_verdict_moves_the_code_digest(
+    module: str, old: str, new: str, moves: bool, tmp_path: Path
+) -> None:
+    package = tmp_path / "model_release"
+    shutil.copytree(provenance.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    before, file = provenance.code_digest(package), package / module
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    assert (provenance.code_digest(package) != before) == moves
+
+
 def test_code_digest_is_of_paths_and_contents(tmp_path: Path) -> None:
     def digest(files: dict[str, str]) -> str:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
@@ -133,13 +154,14 @@ def test_code_digest_is_of_paths_and_contents(tmp_path: Path) -> None:
             (folder / name).write_text(content)
         return provenance.code_digest(folder)
 
-    first = digest({"a.py": "1", "b/c.py": "2"})
-    assert digest({"b/c.py": "2", "a.py": "1", "notes.md": "3", "__pycache__/a.pyc": "4"}) == first
+    first = digest({"spec/a.py": "1", "modelling/b/c.py": "2"})
+    apart = {"modelling/notes.md": "3", "spec/__pycache__/a.pyc": "4", "cli/acts.py": "5", "errors.py": "6"}
+    assert digest({"modelling/b/c.py": "2", "spec/a.py": "1", **apart}) == first
     others = [
-        {"a.py": "2", "b/c.py": "2"},
-        {"a.py": "2", "b/c.py": "1"},
-        {"a.py": "1", "b/d.py": "2"},
-        {"a.py": "1"},
+        {"spec/a.py": "2", "modelling/b/c.py": "2"},
+        {"spec/a.py": "2", "modelling/b/c.py": "1"},
+        {"spec/a.py": "1", "modelling/b/d.py": "2"},
+        {"spec/a.py": "1"},
     ]
     assert len({first, *map(digest, others)}) == 5
     assert provenance.code_digest() == provenance.code_digest(provenance.PACKAGE)

@@ -53,11 +53,8 @@ def code_digest(package: Path = PACKAGE) -> str:
     A wheel and a checkout of the same code have the same digest.
     """
     digest = hashlib.sha256()
-    files = {
-        path.relative_to(package).as_posix(): path
-        for room in CODE_OF_A_MODEL
-        for path in (package / room).rglob("*.py")
-    }
+    found = [path for room in CODE_OF_A_MODEL for path in (package / room).rglob("*.py")]
+    files = {path.relative_to(package).as_posix(): path for path in found}
     for name in sorted(files):
         digest.update(f"{name}\0{sha256_of(files[name].read_bytes())}\n".encode())
     return digest.hexdigest()

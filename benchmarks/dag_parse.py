@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from model_release.local_cache import CACHE_VARIABLE
-from model_release.spec.discover import SPECS_VARIABLE
 from model_release.spec.load import load_spec
+from model_release.spec.summary import SPECS_VARIABLE
 from shipped import MODELS
 
 CHECKOUT = Path(__file__).resolve().parents[1]

@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.plain_night import MLFLOW
-from model_release.spec.discover import SPECS_VARIABLE
 from model_release.spec.load import load_spec
+from model_release.spec.summary import SPECS_VARIABLE
 from scripts import sessions
 from scripts.airflow_home import CHECKOUT, AirflowHome
 from scripts.local_airflow import LocalAirflow

@@ -41,16 +41,16 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
         from model_release.spec.load import load_spec
         from model_release.stores import open_store
         from model_release.workflows.run import Run
-        from model_release.workflows.tracking_log import Chronicle
+        from model_release.workflows.tracking_log import TrackingLog
     today = datetime.now(UTC).date()
     with timed("ingest"):
         spec = load_spec(spec_file)
         data = open_store((target / "data").as_uri())
         snapshot = dataset.ingest(spec, source=open_store(spec.source_uri()), data=data, as_of=today)
         frame = dataset.load(spec, snapshot, data=data)
-    chronicle = Chronicle(spec, Run(run_id=target.name, as_of=today, by="the script"))
+    tracking_log = TrackingLog(spec, Run(run_id=target.name, as_of=today, by="the script"))
     with timed(MLFLOW):
-        chronicle.begin(snapshot=snapshot.fingerprint, fingerprint=target.name)
+        tracking_log.begin(snapshot=snapshot.fingerprint, fingerprint=target.name)
     with tempfile.TemporaryDirectory() as scratch:
         folders = {name: Path(scratch, name) for name in spec.candidates}
         trained = []
@@ -59,7 +59,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
             with timed(f"train [{name}]"):
                 made = training.train(spec, name, candidate, frame, folders[name])
             with timed(MLFLOW):
-                made, _ = chronicle.candidate(
+                made, _ = tracking_log.candidate(
                     made, folder=folders[name], frame=frame, snapshot=snapshot, fingerprint=target.name
                 )
             trained.append(made)
@@ -83,7 +83,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
             )
             (folder / CARD_FILE).write_bytes(card)
         with timed(MLFLOW):
-            chronicle.challenger(best, card)
+            tracking_log.challenger(best, card)
         with timed("upload"):
             shutil.copytree(folder, target / "v1.0.0")
     return {**seconds, "all": time.monotonic() - BEGAN}

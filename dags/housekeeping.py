@@ -9,13 +9,13 @@ from airflow.sdk import dag, task
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
     housekeeping_params,
+    housekeeping_run,
     readable_specs,
     show,
     show_or_skip,
-    this_week,
     timetable,
 )
-from model_release.spec.discover import Outline
+from model_release.spec.summary import Summary
 
 DOC = """
 ### {title}: old releases and the remains of dead runs
@@ -34,28 +34,28 @@ why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log.
 """
 
 
-def housekeeping(spec: Outline) -> None:
+def housekeeping(spec: Summary) -> None:
     """Declare the DAG of one model."""
 
     @task(task_display_name="Prune")
     def prune() -> None:
         """Retire what the spec does not keep, and remove the files of what was retired long enough ago."""
-        show("outcome", this_week(spec).prune())
+        show("outcome", housekeeping_run(spec).prune())
 
     @task(task_display_name="Sweep")
     def sweep() -> None:
         """Remove what runs that died have left, at every destination."""
-        show("outcome", this_week(spec).sweep())
+        show("outcome", housekeeping_run(spec).sweep())
 
     @task(task_display_name="Mirror MLflow")
     def mirror() -> None:
         """Bring the mirror of the MLflow data at home to what lies here; nothing is removed there."""
-        show_or_skip("outcome", this_week(spec).mirror())
+        show_or_skip("outcome", housekeeping_run(spec).mirror())
 
     @task(task_display_name="Doctor")
     def doctor() -> None:
         """Look for damage at every destination; fail if any is there."""
-        show("outcome", this_week(spec).doctor())
+        show("outcome", housekeeping_run(spec).doctor())
 
     @dag(
         dag_id=f"housekeeping_{spec.identifier}",

@@ -11,12 +11,12 @@ from airflow.sdk import Metadata, dag, result, task
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
     announcing,
-    by_hand,
     latest_asset,
     operate_params,
+    operate_run,
     readable_specs,
 )
-from model_release.spec.discover import Outline
+from model_release.spec.summary import Summary
 
 DOC = """
 ### {title}: roll back, promote, hold, quarantine
@@ -47,30 +47,30 @@ Owner: {owner}. Spec: `{spec}`.
 """
 
 
-def operate(spec: Outline) -> None:
+def operate(spec: Summary) -> None:
     """Declare the DAG of one model."""
     latest = latest_asset(spec)
 
     @task(task_display_name="Look")
     def look() -> dict[str, Any]:
         """Read `latest` as the person saw it."""
-        return by_hand(spec).look()
+        return operate_run(spec).look()
 
     @task(task_display_name="Act")
     def act(looked: dict[str, Any]) -> dict[str, Any]:
         """Verify and load what is to be live, and move home's pointer, which waits for nobody."""
-        return by_hand(spec).act(looked)
+        return operate_run(spec).act(looked)
 
     @result
     @task(task_display_name="Spread", retries=5)
     def spread(acted: dict[str, Any]) -> dict[str, Any]:
         """Bring every destination, `latest/` and the registry to home's pointer."""
-        return by_hand(spec).spread(acted)
+        return operate_run(spec).spread(acted)
 
     @task(task_display_name="Announce", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any]) -> Iterator[Metadata]:
         """Tell consumers through the asset, unless what is live has not changed."""
-        yield from announcing(latest, by_hand(spec).places.announcement)
+        yield from announcing(latest, operate_run(spec).destinations.announcement)
 
     @dag(
         dag_id=f"operate_{spec.identifier}",

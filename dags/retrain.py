@@ -12,20 +12,20 @@ from airflow.sdk.exceptions import AirflowSkipException
 from model_release.airflow_glue import (
     FOLLOW_THE_ERRORS,
     announcing,
-    asked,
+    approval_response,
+    approval_task,
     latest_asset,
     link_mlflow,
     pod_of_training,
     readable_specs,
     retrain_params,
-    said,
+    retrain_run,
+    run_summary,
     show,
     timetable,
-    told,
-    tonight,
     with_mlflow_link,
 )
-from model_release.spec.discover import Outline
+from model_release.spec.summary import Summary
 
 DOC = """
 ### {title}: retrained, judged, and released if it deserves it
@@ -57,19 +57,19 @@ APPROVAL = """\
 """
 
 
-def retrain(spec: Outline) -> None:
+def retrain(spec: Summary) -> None:
     """Declare the DAG of one model."""
     latest = latest_asset(spec)
 
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
         """Make good whatever an earlier run left undone: log, followers, `latest/`, registry."""
-        return tonight(spec).reconcile()
+        return retrain_run(spec).reconcile()
 
     @task(task_display_name="Ingest")
     def ingest(_: dict[str, Any]) -> list[dict[str, Any]]:
         """Validate what has arrived and freeze it as a snapshot. What was found stands in the XCom `outcome`."""
-        outcome, work = tonight(spec).ingest()
+        outcome, work = retrain_run(spec).ingest()
         show("outcome", outcome)
         link_mlflow(outcome.get("mlflow"))
         return work
@@ -81,7 +81,7 @@ def retrain(spec: Outline) -> None:
     )
     def train(work: dict[str, Any]) -> dict[str, Any]:
         """Fit one candidate on every fold and for release, and keep it in staging."""
-        trained = tonight(spec).train(work)
+        trained = retrain_run(spec).train(work)
         link_mlflow(trained["mlflow"])
         return trained
 
@@ -90,12 +90,12 @@ def retrain(spec: Outline) -> None:
         """Measure the candidates and the live champion on the same rows and folds."""
         if not len(trained):  # a cleared run that finds nothing new: its old candidates are removed, not skipped
             raise AirflowSkipException("nothing is new")
-        return tonight(spec).evaluate(list(trained))
+        return retrain_run(spec).evaluate(list(trained))
 
     @task(task_display_name="Gate")
     def gate(evaluated: dict[str, Any]) -> list[dict[str, Any]]:
         """Decide, and say why in the XCom `verdict`. What is accepted gets a version."""
-        verdict, orders = tonight(spec).gate(evaluated)
+        verdict, orders = retrain_run(spec).gate(evaluated)
         show("verdict", verdict)
         link_mlflow(verdict["mlflow"])
         return orders
@@ -112,34 +112,34 @@ def retrain(spec: Outline) -> None:
         """Claim a version for what was approved. The answer stands in the XCom `answer`."""
         if gated is None:
             raise AirflowSkipException("nothing is new")
-        answer, orders = tonight(spec).consent(list(gated), said(response))
+        answer, orders = retrain_run(spec).consent(list(gated), approval_response(response))
         show("answer", answer)
         return orders
 
     @task(task_display_name="Upload", map_index_template="{{ task.op_kwargs['order']['destination'] }}")
     def upload(order: dict[str, Any]) -> dict[str, Any]:
         """Put the version at one destination and read it back, byte for byte."""
-        return tonight(spec).upload(order)
+        return retrain_run(spec).upload(order)
 
     @task(task_display_name="Update latest")
     def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
         """Publish the version, and move `latest` to it where the rules allow."""
         if not len(uploaded):  # the same, for a cleared run whose gate says no
             raise AirflowSkipException("nothing was uploaded")
-        done = tonight(spec).update_latest(list(uploaded))
+        done = retrain_run(spec).update_latest(list(uploaded))
         link_mlflow(done["mlflow"])
         return done
 
     @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
         """Tell consumers through the asset, unless they know already."""
-        yield from announcing(latest, tonight(spec).announcement)
+        yield from announcing(latest, retrain_run(spec).announcement)
 
     @result
     @task(task_display_name="Report", trigger_rule="none_failed")
     def report(_: None) -> dict[str, Any]:
         """Say in the run's result what became of it, and why."""
-        return told()
+        return run_summary()
 
     @dag(
         dag_id=f"retrain_{spec.identifier}",
@@ -169,7 +169,7 @@ def retrain(spec: Outline) -> None:
         trained = train.expand(work=work)
         orders = gated = gate(evaluate(trained))
         if spec.approval == "required":
-            orders = consent(gated, asked(spec, propose(gated)))
+            orders = consent(gated, approval_task(spec, propose(gated)))
         released = update_latest(upload.expand(order=orders))
         report(announce(released))
         with_mlflow_link(spec, work, trained, gated, released)

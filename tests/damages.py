@@ -24,7 +24,7 @@ from model_release.releases.doctor.findings import Damage
 from model_release.releases.prune import remove_files, retire
 from model_release.releases.reconcile import Follower
 from model_release.stores.base import Store
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 V110, V120, V130, V140, V150, V160 = (Version(1, minor, 0) for minor in range(1, 7))
 LIVE = V130
@@ -106,11 +106,11 @@ class Scene:
         return self.home, self.follower
 
     @property
-    def places(self) -> Places:
+    def destinations(self) -> Destinations:
         return self.seen_through(lambda store: store)
 
-    def seen_through(self, through: Callable[[Store], Store]) -> Places:
-        return Places(through(self.home), [Follower(through(self.follower))])
+    def seen_through(self, through: Callable[[Store], Store]) -> Destinations:
+        return Destinations(through(self.home), [Follower(through(self.follower))])
 
     def state(self) -> list[dict[str, _Object]]:
         return [dict(store._objects) for store in self.stores]

@@ -26,7 +26,7 @@ _DAY = 24 * 60 * 60
 _UNUSED = 7 * _DAY
 
 
-class PrivateCache:
+class LocalCache:
     """One folder of such values. A context manager, which holds the folder open.
 
     All is done relative to the open folder whose owner was checked, so nobody can put another one in its place.

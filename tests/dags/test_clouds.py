@@ -40,9 +40,9 @@ def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Call
     from model_release.spec.load import load_spec
 
     def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> Nightly:
-        places = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]
-        places[2]["required"] = azure_required
-        path = specs("heart_disease_four_sites", name="heart-disease", destinations=places, tracking=None)
+        wanted = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]
+        wanted[2]["required"] = azure_required
+        path = specs("heart_disease_four_sites", name="heart-disease", destinations=wanted, tracking=None)
         facts = Run(run_id=run_id, as_of=date(2026, 10, day), by="test")
         return Nightly(load_spec(path), facts, opener=open_through_hooks)
 

@@ -335,7 +335,7 @@ def test_a_cloud_is_down_in_each_phase(team: Team, released: dict[str, Any], rec
 def test_a_scheduled_run_a_run_by_hand_and_a_backfill_at_once(team: Team, released: object) -> None:
     """Backfills are not counted under `max_active_runs`: the compare-and-swap alone keeps them apart."""
     dag_id = dag_of(CROWD)
-    by_hand = team.trigger(CROWD, as_of=day(DAYS - 3).isoformat())
+    operate_run = team.trigger(CROWD, as_of=day(DAYS - 3).isoformat())
     window = {"from_date": f"{day(0)}T00:00:00Z", "to_date": f"{day(3)}T00:00:00Z"}
     body = {"dag_id": dag_id, **window, "max_active_runs": 3, "dag_run_conf": {"promote": "auto"}}
     backfill = team.rest.call("POST", "/backfills", json=body)["id"]
@@ -347,7 +347,7 @@ def test_a_scheduled_run_a_run_by_hand_and_a_backfill_at_once(team: Team, releas
     assert {each["run_type"] for each in runs} == {"scheduled", "manual", "backfill"}
     assert {each["state"] for each in runs} == {"success"}, runs
     assert together(runs) >= 2
-    by_hand.end()
+    operate_run.end()
     pointers = team.pointers(CROWD)
     assert len(pointers) == 1
     pointer = json.loads(pointers.pop())

@@ -251,8 +251,8 @@ def test_a_store_cannot_steer_the_terminal(store: LocalStore, tmp_path: Path) ->
 def test_errors_end_with_their_code(
     released: LocalStore, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    places = {"empty": (tmp_path / "empty").as_uri(), "store": released.uri}
-    result = call(*(each.format(**places) for each in arguments))
+    destinations = {"empty": (tmp_path / "empty").as_uri(), "store": released.uri}
+    result = call(*(each.format(**destinations) for each in arguments))
     assert result.exit_code == code
     assert said in " ".join(result.stderr.split())
     assert result.stdout == ""

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from model_release import cli, errors
 from model_release.cli import output
 from model_release.stores.local import LocalStore
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from shipped import quick_spec
 
 
@@ -99,18 +99,18 @@ def test_nothing_is_live_if_nobody_asks(models: Path, store: LocalStore) -> None
 
 def test_a_spec_names_every_destination(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "home").as_uri())
-    places = [
+    destinations = [
         {"name": "home", "uri": "${MODEL_RELEASE_STORE}"},
         {"name": "far", "uri": (tmp_path / "far").as_uri(), "required": False},
     ]
-    spec = quick_spec(tmp_path, "heart_disease", destinations=places, tracking=None)
+    spec = quick_spec(tmp_path, "heart_disease", destinations=destinations, tracking=None)
     assert read("publish", models, spec)["live"] == "v1.0.0"
     assert read("status", tmp_path / "far" / "heart-disease-models")["version"] == "v1.0.0"
 
 
 def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle = Places.settle
-    monkeypatch.setattr(Places, "settle", lambda self: settle(self) | {"live": "v1.1.0"})
+    settle = Destinations.settle
+    monkeypatch.setattr(Destinations, "settle", lambda self: settle(self) | {"live": "v1.1.0"})
     result = call("publish", models, store.uri)
     assert result.exit_code == 0
     assert "was moved to v1.0.0, and by somebody else since; stays at v1.1.0" in " ".join(result.stdout.split())
@@ -150,8 +150,8 @@ def test_a_hand_made_layout_is_adopted(models: Path, store: LocalStore) -> None:
 def test_errors_end_with_their_code(
     models: Path, store: LocalStore, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    places = {"nothing": str(tmp_path / "nothing"), "models": str(models), "store": store.uri}
-    result = call(*(each.format(**places) for each in arguments))
+    destinations = {"nothing": str(tmp_path / "nothing"), "models": str(models), "store": store.uri}
+    result = call(*(each.format(**destinations) for each in arguments))
     assert result.exit_code == code
     assert said in " ".join(result.stderr.split())
     assert result.stdout == ""

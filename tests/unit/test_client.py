@@ -489,8 +489,8 @@ class TestCommand:
     def test_errors_end_with_their_code(
         self, store: LocalStore, tmp_path: Path, to: Path, arguments: tuple[str, ...], code: int, said: str
     ) -> None:
-        places = {"store": store.uri, "to": to, "empty": tmp_path / "empty"}
-        done = run(*(each.format(**places) for each in arguments))
+        destinations = {"store": store.uri, "to": to, "empty": tmp_path / "empty"}
+        done = run(*(each.format(**destinations) for each in arguments))
         assert (done.returncode, done.stdout) == (code, "")
         assert said in done.stderr
         assert "Traceback" not in done.stderr

@@ -48,7 +48,7 @@ class Team:
             (self.folder / path).write_text(f"{path} of {name}")
         scratch = self._scratch / f"copy of {name}"
         scratch.mkdir(exist_ok=True)
-        self.gathered = from_folder(self.folder, scratch)
+        self.collected = from_folder(self.folder, scratch)
 
     def publish(
         self,
@@ -60,11 +60,11 @@ class Team:
         **facts: str,
     ) -> Delivered:
         """Do what the command does."""
-        draft = describe.draft(self.gathered, facts, called="heart")
+        draft = describe.draft(self.collected, facts, called="heart")
         wish = Intent(by="ann", reason="published from models", promote=promote, bump=bump)
-        places = [Follower(store) for store in followers]
-        done = act(self.gathered, draft, wish, home=home, followers=places)
-        after = reconcile(home, places)
+        destinations = [Follower(store) for store in followers]
+        done = act(self.collected, draft, wish, home=home, followers=destinations)
+        after = reconcile(home, destinations)
         return replace(done, pointer=after.pointer)
 
 
@@ -371,18 +371,18 @@ def test_killed_at_every_request_and_done_again(scene: Scene, performed: bool) -
 
 def test_files_that_travel_are_told(team: Team, memory: MemoryStore) -> None:
     follower = MemoryStore("memory://follower")
-    draft = describe.draft(team.gathered, {}, called="heart")
+    draft = describe.draft(team.collected, {}, called="heart")
     told: list[tuple[str, str]] = []
     publish(
-        team.gathered,
+        team.collected,
         draft,
         Intent(by="ann", reason="x"),
         home=memory,
         followers=[Follower(follower)],
         watch=lambda entry, uri: told.append((entry.path, uri)),
     )
-    places = ["memory://home", "memory://follower", "memory://home"]
-    assert told == [(path, uri) for uri in places for path in ("best_model.pkl", "preprocessor.pkl")]
+    destinations = ["memory://home", "memory://follower", "memory://home"]
+    assert told == [(path, uri) for uri in destinations for path in ("best_model.pkl", "preprocessor.pkl")]
 
 
 @pytest.mark.parametrize("folders", ["the same folder", "two folders", "one adoption"])
@@ -425,12 +425,12 @@ def test_a_destination_that_is_not_required_lags_behind_loudly(team: Team, memor
             raise StoreUnavailable("no answer", where=request.key)
         return request.perform()
 
-    draft = describe.draft(team.gathered, {}, called="heart")
+    draft = describe.draft(team.collected, {}, called="heart")
     broken = Interposed(MemoryStore("memory://broken"), between)
     wish = Intent(by="ann", reason="x")
-    done = publish(team.gathered, draft, wish, home=memory, followers=[Follower(broken, required=False)])
+    done = publish(team.collected, draft, wish, home=memory, followers=[Follower(broken, required=False)])
     assert done.pointer is not None
     assert len(done.lagging) == 1
     assert done.lagging[0].startswith("memory://broken lags behind: ")
     with pytest.raises(StoreUnavailable):
-        publish(team.gathered, draft, wish, home=memory, followers=[Follower(broken)])
+        publish(team.collected, draft, wish, home=memory, followers=[Follower(broken)])

@@ -41,7 +41,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def look(scene: Scene, *, read_data: bool = True, repair: bool = False) -> Checkup:
-    return checkup(scene.places, read_data=read_data, repair=repair)
+    return checkup(scene.destinations, read_data=read_data, repair=repair)
 
 
 def told(done: Checkup) -> set[tuple[object, str, bool]]:

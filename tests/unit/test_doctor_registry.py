@@ -20,7 +20,7 @@ from model_release.releases.doctor.findings import Damage
 from model_release.releases.sweep import sweep
 from model_release.spec.model import Tracking
 from model_release.workflows.checkup import MLFLOW, Checkup, checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -60,7 +60,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 @pytest.fixture
-def places(memory: MemoryStore, tmp_path: Path) -> Places:
+def destinations(memory: MemoryStore, tmp_path: Path) -> Destinations:
     """One release of some days ago, which the registry knows."""
     made = make(tmp_path, "a")
     tracked = TrackedRun(run_id=RUN, registered_model="heart-disease", registered_version="7")
@@ -68,70 +68,74 @@ def places(memory: MemoryStore, tmp_path: Path) -> Places:
     for key, each in memory._objects.items():
         memory._objects[key] = _Object(each.body, each.token, each.modified - timedelta(days=3))
     sweep(memory, [], by="housekeeping", remove=True)
-    return Places(memory, tracking=TRACKING)
+    return Destinations(memory, tracking=TRACKING)
 
 
 def told(done: Checkup) -> list[tuple[Damage, str, bool]]:
     return [(each.kind, each.where, each.repairable) for each in done.left]
 
 
-def test_an_alias_that_names_what_is_live_is_right(places: Places, registry: Registry) -> None:
-    assert told(checkup(places)) == []
+def test_an_alias_that_names_what_is_live_is_right(destinations: Destinations, registry: Registry) -> None:
+    assert told(checkup(destinations)) == []
 
 
 @pytest.mark.parametrize("champion", [None, "another run"])
-def test_an_alias_that_does_not_is_made_to(places: Places, registry: Registry, champion: str | None) -> None:
+def test_an_alias_that_does_not_is_made_to(
+    destinations: Destinations, registry: Registry, champion: str | None
+) -> None:
     registry.champion = champion
-    assert told(checkup(places)) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
+    assert told(checkup(destinations)) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
     assert registry.champion == champion, "looking changes nothing"
-    done = checkup(places, repair=True)
+    done = checkup(destinations, repair=True)
     assert [each.kind for each in done.mended] == [Damage.ALIAS_DIFFERS]
     assert (done.left, done.failures, registry.champion) == ([], [], RUN)
 
 
-def test_a_challenger_that_nobody_judges_is_one_no_longer(places: Places, registry: Registry) -> None:
+def test_a_challenger_that_nobody_judges_is_one_no_longer(destinations: Destinations, registry: Registry) -> None:
     registry.stale = "9"
-    assert told(checkup(places)) == [(Damage.ALIAS_DIFFERS, "heart-disease@challenger", True)]
-    assert checkup(places, repair=True).left == []
+    assert told(checkup(destinations)) == [(Damage.ALIAS_DIFFERS, "heart-disease@challenger", True)]
+    assert checkup(destinations, repair=True).left == []
     assert registry.stale is None
 
 
 def test_a_version_that_the_registry_has_lost_is_told_again(
-    places: Places, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    destinations: Destinations, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry.champion = "another run"
     monkeypatch.setattr(Registry, "follow_pointer", lambda *_arguments, **_options: [])
-    done = checkup(places, repair=True)
+    done = checkup(destinations, repair=True)
     assert told(done) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
     assert done.mended == []
 
 
-def test_a_registry_that_does_not_answer_keeps_nothing_from_being_mended(places: Places, registry: Registry) -> None:
+def test_a_registry_that_does_not_answer_keeps_nothing_from_being_mended(
+    destinations: Destinations, registry: Registry
+) -> None:
     registry.down = True
-    places.home.delete("latest/best_model.pkl")
-    done = checkup(places, repair=True)
+    destinations.home.delete("latest/best_model.pkl")
+    done = checkup(destinations, repair=True)
     assert told(done) == [(Damage.UNREADABLE, ALIAS, False)]
     assert done.left[0].destination == MLFLOW
     assert (done.failures, [each.kind for each in done.mended]) == ([], [Damage.COPY_MISSING])
-    assert_settled(places.home)
+    assert_settled(destinations.home)
 
 
-def test_without_mlflow_the_alias_is_unreadable(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mlflow_the_alias_is_unreadable(destinations: Destinations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(model_release, "tracking", raising=False)
     monkeypatch.setitem(sys.modules, "model_release.tracking", None)
-    (found,) = checkup(places, repair=True).left
+    (found,) = checkup(destinations, repair=True).left
     assert (found.kind, found.what) == (Damage.UNREADABLE, "mlflow is not installed here")
 
 
 def test_while_a_run_moves_the_pointer_or_nothing_is_live_the_alias_is_nobody_s_fault(
-    places: Places, registry: Registry
+    destinations: Destinations, registry: Registry
 ) -> None:
     registry.champion = "another run"
-    home = places.home
+    home = destinations.home
     assert isinstance(home, MemoryStore)
     found = home._objects[layout.POINTER]
     home._objects[layout.POINTER] = _Object(found.body, found.token, home.now())
-    assert told(checkup(places)) == []
+    assert told(checkup(destinations)) == []
     home.delete(layout.POINTER)
-    assert [each.kind for each in checkup(places).left] == [Damage.POINTER_MISSING]
-    assert told(checkup(Places(MemoryStore(), tracking=TRACKING))) == []
+    assert [each.kind for each in checkup(destinations).left] == [Damage.POINTER_MISSING]
+    assert told(checkup(Destinations(MemoryStore(), tracking=TRACKING))) == []

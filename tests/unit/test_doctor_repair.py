@@ -28,7 +28,7 @@ from model_release.releases.recover import recover
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import Checkup, checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -71,8 +71,8 @@ def scene(built: Scene) -> Scene:
 
 
 def repaired(scene: Scene, between: Callable[[Request], object] = lambda request: request.perform()) -> Checkup:
-    places = scene.seen_through(lambda store: Interposed(store, between))
-    return checkup(places, read_data=True, repair=True)
+    destinations = scene.seen_through(lambda store: Interposed(store, between))
+    return checkup(destinations, read_data=True, repair=True)
 
 
 def told(done: Checkup) -> set[tuple[object, str]]:
@@ -176,9 +176,9 @@ def test_an_unreadable_follower_keeps_nobody_else_back(scene: Scene) -> None:
     def down(request: Request) -> object:
         raise StoreUnavailable("the endpoint is down", where=request.key)
 
-    places = scene.places
-    places.followers.append(Follower(Interposed(third, down)))
-    done = checkup(places, repair=True)
+    destinations = scene.destinations
+    destinations.followers.append(Follower(Interposed(third, down)))
+    done = checkup(destinations, repair=True)
     assert told(done) == {(Damage.UNREADABLE, f"memory://down/{POINTER}")}
     assert done.failures == []
     scene.check()
@@ -191,7 +191,7 @@ def test_an_unreadable_follower_keeps_nobody_else_back(scene: Scene) -> None:
 def test_every_choice_that_is_offered_leads_out(scene: Scene, name: str) -> None:
     CASES[name](scene)
     broken = scene.state()
-    offered = {choice for each in checkup(scene.places, read_data=True).left for choice in each.choices}
+    offered = {choice for each in checkup(scene.destinations, read_data=True).left for choice in each.choices}
     taken = 0
     for choice in sorted(offered):
         command, uri, version = CHOICE.search(choice).groups()  # type: ignore[union-attr]
@@ -208,15 +208,15 @@ def test_every_choice_that_is_offered_leads_out(scene: Scene, name: str) -> None
                 assert "--lift" in choice
                 done = lift(home, Version.parse(version), act)
         assert str(done.pointer.version) == version
-        places = scene.places
+        destinations = scene.destinations
         if home is scene.follower:
-            places.home, places.followers = home, [Follower(scene.home)]
-        checkup(places, read_data=True, repair=True)
+            destinations.home, destinations.followers = home, [Follower(scene.home)]
+        checkup(destinations, read_data=True, repair=True)
         scene.age()
-        reconcile(places.home, places.followers)
+        reconcile(destinations.home, destinations.followers)
         for store in scene.stores:
             assert assert_settled(store, log=False) == done.pointer
-        left = checkup(places, read_data=True).left
+        left = checkup(destinations, read_data=True).left
         lost = {Damage.FILE_MISSING, Damage.FILE_WRONG, Damage.RELEASE_GIVEN_UP, Damage.MANIFEST_MISSING}
         assert all(each.kind in lost and each.version == LIVE for each in left if name != "everything_at_home_is_gone")
         assert not any(each.choices for each in left)
@@ -231,9 +231,9 @@ def test_a_follower_that_became_home_learns_what_each_fingerprint_became(tmp_pat
     chain.release(make(tmp_path, "a"))
     chain.release(make(tmp_path, "b", since=1), since=1)
     done = recover(follower, V110, Act(by="ada", reason="home burned down", operation="recover"))
-    places = Places(follower)
-    assert {each.kind for each in checkup(places, read_data=True).left} == {Damage.RECORD_MISSING}
-    assert checkup(places, repair=True).left == []
+    destinations = Destinations(follower)
+    assert {each.kind for each in checkup(destinations, read_data=True).left} == {Damage.RECORD_MISSING}
+    assert checkup(destinations, repair=True).left == []
     assert assert_settled(follower) == done.pointer
     again = Chain(follower).claim(make(tmp_path, "b", since=1))
     assert again.metadata.version == V110, "the same inputs do not become a second version"
@@ -245,11 +245,11 @@ def test_a_log_that_is_ahead_is_recovered_from_at_a_home_alone(memory: MemorySto
         chain.release(make(tmp_path, name, since=number or None), since=number or None)
     aged(memory)
     memory._objects[POINTER] = memory._objects[layout.log_entry(2)]
-    (found,) = (each for each in checkup(Places(memory)).left if each.kind is not Damage.LITTER)
+    (found,) = (each for each in checkup(Destinations(memory)).left if each.kind is not Damage.LITTER)
     assert found.kind is Damage.LOG_AHEAD
     done = recover(memory, V110, Act(by="ada", reason="restored from a backup", operation="recover"))
     assert done.pointer.epoch == 4
-    assert checkup(Places(memory), repair=True).left == []
+    assert checkup(Destinations(memory), repair=True).left == []
     assert assert_settled(memory).version == V110
 
 
@@ -272,7 +272,7 @@ def young(store: MemoryStore, key: str) -> None:
 def test_what_a_run_is_seeing_to_is_no_damage_and_a_repair_sees_to_it_all_the_same(scene: Scene, name: str) -> None:
     CASES[name](scene)
     young(scene.home, POINTER)
-    assert checkup(scene.places).left == []
+    assert checkup(scene.destinations).left == []
     assert repaired(scene) == Checkup([], [], [])
     scene.check()
 
@@ -281,23 +281,23 @@ def test_every_moment_of_a_release_is_no_damage(tmp_path: Path) -> None:
     home, follower = MemoryStore(), MemoryStore("memory://follower")
     chain = Chain(home, [follower])
     chain.release(make(tmp_path, "a"))
-    places = Places(home, [Follower(follower)])
+    destinations = Destinations(home, [Follower(follower)])
 
     def between(request: Request) -> object:
         outcome = request.perform()
         if request.writes:
-            assert checkup(places, read_data=True).left == [], str(request)
+            assert checkup(destinations, read_data=True).left == [], str(request)
         return outcome
 
     watched = [Interposed(store, between) for store in (home, follower)]
     Chain(watched[0], [watched[1]]).release(make(tmp_path, "b", since=1), since=1)
-    assert checkup(places, read_data=True).left == []
+    assert checkup(destinations, read_data=True).left == []
 
 
 def test_before_anything_is_released_nothing_is_wrong(memory: MemoryStore, tmp_path: Path) -> None:
-    assert checkup(Places(memory), repair=True) == Checkup([], [], [])
+    assert checkup(Destinations(memory), repair=True) == Checkup([], [], [])
     Chain(memory).claim(make(tmp_path, "a"))
-    assert checkup(Places(memory), repair=True) == Checkup([], [], [])
+    assert checkup(Destinations(memory), repair=True) == Checkup([], [], [])
 
 
 def test_it_begins_anew_when_the_pointer_moves(scene: Scene) -> None:
@@ -334,12 +334,12 @@ def test_an_upload_that_was_never_finished_is_swept(store: LocalStore, tmp_path:
     left = store.root / ".model-release" / "new-left"
     left.write_bytes(b"half")
     os.utime(left, (0, 0))
-    (found,) = checkup(Places(store)).left
+    (found,) = checkup(Destinations(store)).left
     assert (found.kind, found.repairable) == (Damage.LITTER, True)
     assert "never finished" in found.what
-    assert checkup(Places(store), repair=True).mended == [found]
+    assert checkup(Destinations(store), repair=True).mended == [found]
     assert not left.exists()
-    assert checkup(Places(store)).left == []
+    assert checkup(Destinations(store)).left == []
 
 
 def test_what_is_published_while_doctor_looks_is_not_missing_anywhere(scene: Scene, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_what_is_published_while_doctor_looks_is_not_missing_anywhere(scene: Sce
 
 def test_a_follower_named_as_home_is_told_from_one_and_nothing_is_written_there(scene: Scene) -> None:
     before = scene.state()
-    done = checkup(Places(scene.follower), read_data=True, repair=True)
+    done = checkup(Destinations(scene.follower), read_data=True, repair=True)
     assert told(done) == {(Damage.ANOTHER_HOME, f"{scene.follower.uri}/{POINTER}")}
     assert "name that destination first" in done.left[0].remedy
     assert scene.state() == before

@@ -66,8 +66,8 @@ def test_one_hole_stays_a_hole_and_spoils_no_other() -> None:
 def test_the_stability_index_is_what_a_hand_computes() -> None:
     # shares 100.5/201 and 100.5/201 against 150.5/201 and 50.5/201
     p, q = 0.5, 150.5 / 201
-    by_hand = (q - p) * math.log(q / p) + (p - q) * math.log((1 - q) / p)
-    assert stability_index([100, 100], [150, 50]) == pytest.approx(by_hand)
+    operate_run = (q - p) * math.log(q / p) + (p - q) * math.log((1 - q) / p)
+    assert stability_index([100, 100], [150, 50]) == pytest.approx(operate_run)
 
 
 @given(counts, st.randoms())

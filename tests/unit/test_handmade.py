@@ -16,7 +16,7 @@ from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.errors import Corrupt, ModelReleaseError, NotFound, Refused, Retry, UnsafeKey, UsageError
 from model_release.releases.manual import collect, describe
-from model_release.releases.manual.collect import Gathered, from_folder, from_store
+from model_release.releases.manual.collect import Collected, from_folder, from_store
 from model_release.stores.local import LocalStore
 
 
@@ -54,14 +54,14 @@ def draft_of(folder: Path, scratch: Path, **options: str) -> Manifest:
 def test_a_folder_is_copied_whole(models: Path, scratch: Path) -> None:
     write(models, {"onnx/model.onnx": b"graph", ".gitkeep": b"", ".cache/x": b"x", "metadata.json": "{}"})
     (models / "alias.pkl").symlink_to("best_model.pkl")
-    gathered = from_folder(models, scratch)
-    assert [entry.path for entry in gathered.files] == [
+    collected = from_folder(models, scratch)
+    assert [entry.path for entry in collected.files] == [
         "alias.pkl",
         "best_model.pkl",
         "onnx/model.onnx",
         "preprocessor.pkl",
     ]
-    assert gathered.left_out == [".cache", ".gitkeep"]
+    assert collected.left_out == [".cache", ".gitkeep"]
     assert (scratch / "alias.pkl").read_bytes() == b"model"
     assert not (scratch / "alias.pkl").is_symlink()
     assert {path.name for path in scratch.iterdir()} == {
@@ -158,9 +158,9 @@ def test_a_store_is_read_whole(memory: MemoryStore, scratch: Path) -> None:
     memory._put(".hidden/x", b"")  # what no key of ours can be, a bucket may hold
     memory._put("sub/", b"")
     seen: list[str] = []
-    gathered = from_store(memory, scratch, about=lambda entry: seen.append(entry.key))
-    assert [(entry.path, entry.size) for entry in gathered.files] == [("best_model.pkl", 5), ("sub/x", 0)]
-    assert gathered.left_out == [".hidden/x"]
+    collected = from_store(memory, scratch, about=lambda entry: seen.append(entry.key))
+    assert [(entry.path, entry.size) for entry in collected.files] == [("best_model.pkl", 5), ("sub/x", 0)]
+    assert collected.left_out == [".hidden/x"]
     assert seen == ["best_model.pkl", "metadata.json", "sub/x"]
 
 
@@ -316,6 +316,6 @@ def new_folder(parent: Path) -> Path:
 
 
 def test_the_files_are_those_of_the_manifest(models: Path, scratch: Path) -> None:
-    gathered: Gathered = from_folder(models, scratch)
-    assert layout.MANIFEST not in {entry.path for entry in gathered.files}
-    assert describe.draft(gathered, {}, called="heart").files == gathered.files
+    collected: Collected = from_folder(models, scratch)
+    assert layout.MANIFEST not in {entry.path for entry in collected.files}
+    assert describe.draft(collected, {}, called="heart").files == collected.files

@@ -19,7 +19,7 @@ from model_release.releases.catalog import live_pointer, published, read_version
 from model_release.releases.prune import files_by_version, retire
 from model_release.releases.reconcile import Follower
 from model_release.spec.retention import Retention
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from model_release.workflows.housekeeping import Housekeeping
 
 STRICT = Retention(live_versions=1, days=1, other_versions=0, grace_hours=1)
@@ -49,8 +49,10 @@ class Stores:
         self.home.ago = self.follower.ago = timedelta(**ago)
 
     def keeping(self, **facts: Any) -> Housekeeping:
-        places = Places(self.home, [Follower(self.follower)], retention=STRICT)
-        return Housekeeping(places, mlruns=MemoryStore, by="housekeeping_heart_disease", operation="sunday", **facts)
+        destinations = Destinations(self.home, [Follower(self.follower)], retention=STRICT)
+        return Housekeeping(
+            destinations, mlruns=MemoryStore, by="housekeeping_heart_disease", operation="sunday", **facts
+        )
 
     def there(self) -> list[str]:
         return [each.key for store in (self.home, self.follower) for each in store.list()]
@@ -62,7 +64,7 @@ def stores(tmp_path: Path) -> Stores:
 
 
 def test_nothing_released_is_nothing_to_prune() -> None:
-    outcome = Housekeeping(Places(MemoryStore()), mlruns=MemoryStore, by="dag", operation="one").prune()
+    outcome = Housekeeping(Destinations(MemoryStore()), mlruns=MemoryStore, by="dag", operation="one").prune()
     said = "nothing was ever released here, so there is nothing to prune"
     assert outcome == {"summary": said, "dry_run": False, "bytes": 0}
 

@@ -270,7 +270,7 @@ def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
             first.upload(order)
 
     assert len(seen) == 2
-    for store in first.places.stores:
+    for store in first.destinations.stores:
         assert store.get("v1.0.0/best_model.pkl") is not None
         assert store.get("v1.0.0/metadata.json") is None
         assert read_pointer(store) is None

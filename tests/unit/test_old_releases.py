@@ -29,7 +29,7 @@ from model_release.releases.claims import Became
 from model_release.releases.decisions import DecisionRecord, nothing_new
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DOCUMENTS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.json"))
@@ -114,10 +114,10 @@ def test_the_commands_that_read_work_on_them(old: LocalStore) -> None:
 
 
 def test_doctor_finds_nothing_and_mends_what_breaks(old: LocalStore) -> None:
-    assert checkup(Places(old), read_data=True).left == []
+    assert checkup(Destinations(old), read_data=True).left == []
     (old.root / str(LIVE) / "metadata.json").unlink()
     (old.root / str(LIVE) / "best_model.pkl").write_bytes(b"bit rot")
-    done = checkup(Places(old), read_data=True, repair=True)
+    done = checkup(Destinations(old), read_data=True, repair=True)
     assert (len(done.mended), done.left, done.failures) == (2, [], [])
     assert assert_settled(old).version == LIVE
 

@@ -18,7 +18,7 @@ from model_release.releases.catalog import live_pointer, read_pointer
 from model_release.releases.reconcile import Follower
 from model_release.releases.request import Action, Request
 from model_release.workflows import operate
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from model_release.workflows.operate import Operation
 from model_release.workflows.retrain import Json
 
@@ -43,7 +43,7 @@ def ask(memory: MemoryStore, follower: MemoryStore, monkeypatch: pytest.MonkeyPa
     def one(action: str, *, operation: str = "one", asked: datetime | None = None, **facts: Any) -> Operation:
         facts = {"by": "ann", "reason": "it is worse on Mondays", **facts}
         request = Request(action=Action(action), operation=operation, asked=asked or datetime.now(UTC), **facts)
-        return Operation(Places(memory, [Follower(follower)]), request)
+        return Operation(Destinations(memory, [Follower(follower)]), request)
 
     return one
 
@@ -224,11 +224,11 @@ def test_the_impossible_is_refused_and_changes_nothing(
 @pytest.mark.usefixtures("chain")
 def test_consumers_are_told_of_what_is_live_now_and_of_nothing_else(ask: Ask) -> None:
     operation = ask("rollback")
-    known = operation.places.announcement(None)
+    known = operation.destinations.announcement(None)
     assert known is not None
     done(ask("hold", operation="hold"))
-    assert operation.places.announcement(known) is None
+    assert operation.destinations.announcement(known) is None
     done(ask("rollback"))
-    news = operation.places.announcement(known)
+    news = operation.destinations.announcement(known)
     assert news is not None
     assert (news["version"], news["since"]) == ("v1.0.0", 4)

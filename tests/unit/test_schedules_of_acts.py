@@ -60,7 +60,9 @@ def night(home: Store, *, since: int = 2) -> Callable[[Wrap], Promotion]:
     return promotes
 
 
-def by_hand(home: Store, verb: Callable[[Store, Act], Acted], *, seen: int | None = 2, operation: str = "op") -> Any:
+def operate_run(
+    home: Store, verb: Callable[[Store, Act], Acted], *, seen: int | None = 2, operation: str = "op"
+) -> Any:
     """A person acts on what epoch `seen` showed."""
     return lambda wrap: verb(wrap(home), act(operation, seen=seen))
 
@@ -99,7 +101,7 @@ def test_an_act_and_a_night(before: MemoryStore, verb: Callable[[Store, Act], Ac
 
     def setting() -> Setting:
         home = before.clone()
-        person = Actor("person", by_hand(home, verb), mortal=True)
+        person = Actor("person", operate_run(home, verb), mortal=True)
         run = Actor("night", night(home), mortal=True)
 
         def check() -> None:
@@ -111,7 +113,7 @@ def test_an_act_and_a_night(before: MemoryStore, verb: Callable[[Store, Act], Ac
                 assert done(person) != done(run)
                 assert kinds == [Kind.PROMOTE if done(run) else live_pointer(home).change.kind]
             if person.died:
-                again = Actor("again", by_hand(home, verb))
+                again = Actor("again", operate_run(home, verb))
                 try:
                     assert again.play(lambda store: store).repeated == (kinds != [])
                 except Refused:
@@ -131,7 +133,7 @@ def test_unhold_and_a_night(before: MemoryStore) -> None:
 
     def setting() -> Setting:
         home = before.clone()
-        person, run = Actor("person", by_hand(home, unhold, seen=3), mortal=True), Actor("night", night(home))
+        person, run = Actor("person", operate_run(home, unhold, seen=3), mortal=True), Actor("night", night(home))
 
         def check() -> None:
             ended(person, run, but=())
@@ -157,8 +159,8 @@ def test_one_act_twice(before: MemoryStore, verb: Callable[[Store, Act], Acted],
 
     def setting() -> Setting:
         home = before.clone()
-        one = Actor("one", by_hand(home, verb), mortal=True)
-        two = Actor("two", by_hand(home, verb, operation=operation), mortal=True)
+        one = Actor("one", operate_run(home, verb), mortal=True)
+        two = Actor("two", operate_run(home, verb, operation=operation), mortal=True)
 
         def check() -> None:
             ended(one, two)
@@ -193,7 +195,7 @@ def test_two_acts_on_one_state(
 
     def setting() -> Setting:
         home = before.clone()
-        ada, bob = (Actor(f"{n}", by_hand(home, verb, operation=f"{n}")) for n, verb in enumerate(pair))
+        ada, bob = (Actor(f"{n}", operate_run(home, verb, operation=f"{n}")) for n, verb in enumerate(pair))
 
         def check() -> None:
             ended(ada, bob)

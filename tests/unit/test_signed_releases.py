@@ -32,7 +32,7 @@ from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from nights import Nights, judged, through
 from shipped import quick_spec
 
@@ -132,7 +132,7 @@ def test_who_recomputes_every_digest_is_found_out(
     altered(home)
     assert [each for each in check(home) if each.fault] == [], "digests alone do not tell"
     assert faults(home, trust) == {SIGNATURE: "not what was signed: best_model.pkl, metadata.json"}
-    found = checkup(Places(home), read_data=True).found
+    found = checkup(Destinations(home), read_data=True).found
     assert [(each.kind, each.where) for each in found] == [(Damage.SIGNATURE_WRONG, f"{home.uri}/{SIGNATURE}")]
 
 
@@ -204,20 +204,20 @@ def test_housekeeping_knows_the_signature(stores: tuple[MemoryStore, MemoryStore
     home, follower = stores
     chain = Chain(home, [follower], KEY)
     chain.release(make(tmp_path, "night"))
-    places = Places(home, [Follower(follower)])
-    assert checkup(places, read_data=True).found == []
+    destinations = Destinations(home, [Follower(follower)])
+    assert checkup(destinations, read_data=True).found == []
     right = body(home, SIGNATURE)
     place_of = {store: f"{store.uri}/{SIGNATURE}" for store in stores}
 
     follower.delete(SIGNATURE)
-    done = checkup(places, repair=True)
+    done = checkup(destinations, repair=True)
     assert [(each.kind, each.where) for each in done.mended] == [(Damage.SIGNATURE_MISSING, place_of[follower])]
     overwrite(home, SIGNATURE, b"{}")
-    done = checkup(places, repair=True)
+    done = checkup(destinations, repair=True)
     assert [(each.kind, each.where) for each in done.mended] == [(Damage.SIGNATURE_WRONG, place_of[home])]
     for key in [each.key for each in follower.list(f"{FIRST}/")]:
         follower.delete(key)
-    assert checkup(places, repair=True).left == []
+    assert checkup(destinations, repair=True).left == []
     assert {body(store, SIGNATURE) for store in stores} == {right}
 
     folder = tmp_path / "heart-models"
@@ -227,7 +227,7 @@ def test_housekeeping_knows_the_signature(stores: tuple[MemoryStore, MemoryStore
         home.download(layout.artifact(FIRST, entry.path), folder / entry.path)
     (folder / layout.MANIFEST).write_bytes(manifest.to_bytes())
     overwrite(home, SIGNATURE, signing.sign(folder, SigningKey.read(pem_of(private_key()), where="the test")))
-    left = checkup(places, repair=True).left
+    left = checkup(destinations, repair=True).left
     assert [(each.kind, each.where) for each in left] == [
         (Damage.SIGNATURE_WRONG, place_of[home]),
         (Damage.SIGNATURE_WRONG, place_of[follower]),

@@ -477,11 +477,11 @@ def test_a_pointer_that_never_rests_is_left_to_the_next_run(two: tuple[Tracking,
 
 def test_what_mlflow_does_not_know_has_no_champion(two: tuple[Tracking, Manifest, Manifest], tmp_path: Path) -> None:
     where, first, _ = two
-    by_hand = release(tmp_path, None, 3)
+    operate_run = release(tmp_path, None, 3)
     follow(where, (1, first))
 
-    assert follow(where, (2, by_hand)) == ["MLflow's champion of heart-disease: 1 → none"]
-    assert follow(where, (2, by_hand)) == []
+    assert follow(where, (2, operate_run)) == ["MLflow's champion of heart-disease: 1 → none"]
+    assert follow(where, (2, operate_run)) == []
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["never registered", "deleted by somebody"])

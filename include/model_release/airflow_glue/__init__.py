@@ -11,27 +11,27 @@ from model_release.airflow_glue.declaring import (
     refuse_unreadable_specs,
     timetable,
 )
-from model_release.airflow_glue.forms import asked, housekeeping_params, operate_params, retrain_params
+from model_release.airflow_glue.forms import approval_task, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import with_mlflow_link
 from model_release.airflow_glue.running import (
     announcing,
-    by_hand,
+    approval_response,
+    housekeeping_run,
     link_mlflow,
+    operate_run,
+    retrain_run,
     run_facts,
-    said,
+    run_summary,
     show,
     show_or_skip,
-    this_week,
-    told,
-    tonight,
 )
 
 __all__ = [
     "FOLLOW_THE_ERRORS",
     "announcing",
-    "asked",
-    "by_hand",
+    "approval_task",
+    "operate_run",
     "housekeeping_params",
     "latest_asset",
     "link_mlflow",
@@ -43,12 +43,12 @@ __all__ = [
     "refuse_unreadable_specs",
     "retrain_params",
     "run_facts",
-    "said",
+    "approval_response",
     "show",
     "show_or_skip",
-    "this_week",
+    "housekeeping_run",
     "timetable",
-    "told",
-    "tonight",
+    "run_summary",
+    "retrain_run",
     "with_mlflow_link",
 ]

@@ -15,7 +15,7 @@ from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from model_release.errors import SpecError, Stop
-from model_release.spec.discover import Outline, Starts, outlines
+from model_release.spec.summary import Starts, Summary, summaries
 
 TRAIN_POD_VARIABLE = "MODEL_RELEASE_TRAIN_POD"
 """Environment variable: a file with what a pod that trains has beyond the others, for KubernetesExecutor."""
@@ -26,8 +26,8 @@ FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
 """Stops at once on what will never pass; everything else is retried as the DAG says."""
 
 
-def readable_specs(dag_file: str) -> Iterator[Outline]:
-    """Yield the outline of each model's spec that can be read; `refuse_unreadable_specs` speaks of the others.
+def readable_specs(dag_file: str) -> Iterator[Summary]:
+    """Yield the summary of each model's spec that can be read; `refuse_unreadable_specs` speaks of the others.
 
     Where the file is parsed for one of its tasks, that task's model is enough.
 
@@ -35,8 +35,8 @@ def readable_specs(dag_file: str) -> Iterator[Outline]:
         dag_file: the caller's `__file__`; specs lie beside its bundle unless `MODEL_RELEASE_SPECS` says otherwise.
     """
     wanted = get_parsing_context().dag_id
-    for spec in outlines(Path(dag_file)):
-        if isinstance(spec, Outline) and (wanted is None or wanted.endswith(f"_{spec.identifier}")):
+    for spec in summaries(Path(dag_file)):
+        if isinstance(spec, Summary) and (wanted is None or wanted.endswith(f"_{spec.identifier}")):
             yield spec
 
 
@@ -46,7 +46,7 @@ def refuse_unreadable_specs(dag_file: str) -> None:
     Raises:
         SpecError: there are such specs.
     """
-    faults = [str(each) for each in outlines(Path(dag_file)) if isinstance(each, SpecError)]
+    faults = [str(each) for each in summaries(Path(dag_file)) if isinstance(each, SpecError)]
     if faults:
         raise SpecError("\n".join(faults))
 
@@ -58,7 +58,7 @@ def timetable(starts: Starts | None) -> CronTriggerTimetable | None:
     return CronTriggerTimetable(starts.cron, timezone=starts.timezone, interval=starts.interval)
 
 
-def latest_asset(spec: Outline) -> Model:
+def latest_asset(spec: Summary) -> Model:
     """Return the asset that stands for a model's `latest`. Its events carry version, epoch and digest."""
     return Model(name=spec.name, uri=f"x-model://{spec.name}/latest")
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 
 from airflow.sdk import Param, XComArg
 
-from model_release.spec.discover import Outline
+from model_release.spec.summary import Summary
 
 APPROVE, REJECT = "Approve", "Reject"
 """What a person may answer."""
 
 
-def retrain_params(spec: Outline) -> dict[str, Param]:
+def retrain_params(spec: Summary) -> dict[str, Param]:
     """Return the form of a manual run."""
     from model_release.documents.version import Bump
 
@@ -150,7 +150,7 @@ def housekeeping_params() -> dict[str, Param]:
     }
 
 
-def asked(spec: Outline, proposed: XComArg) -> XComArg:
+def approval_task(spec: Summary, proposed: XComArg) -> XComArg:
     """Declare the task that waits for a person's answer to what was proposed; return the answer.
 
     No answer in time is a rejection. Airflow takes one from the spec's `approvers` only.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink, XComArg
 
-from model_release.spec.discover import Outline
+from model_release.spec.summary import Summary
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -26,7 +26,7 @@ class MlflowRun(BaseOperatorLink):
         return ti_key.xcom_pull(task_ids=ti_key.task_id, key=self.xcom_key) or ""
 
 
-def with_mlflow_link(spec: Outline, *tasks: XComArg) -> None:
+def with_mlflow_link(spec: Summary, *tasks: XComArg) -> None:
     """Put the button on tasks, where MLflow has pages to open."""
     if spec.has_mlflow_pages:
         for each in tasks:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, Metadata
     from airflow.sdk.definitions.asset import Model
 
-    from model_release.spec.discover import Outline
     from model_release.spec.model import Spec
+    from model_release.spec.summary import Summary
     from model_release.workflows.housekeeping import Housekeeping
     from model_release.workflows.operate import Operation
     from model_release.workflows.retrain import Json, Nightly
     from model_release.workflows.run import Run
 
 
-def tonight(spec: Outline) -> Nightly:
+def retrain_run(spec: Summary) -> Nightly:
     """Return the chain of the run whose task is running."""
     from model_release.workflows.retrain import Nightly
 
@@ -39,12 +39,12 @@ def tonight(spec: Outline) -> Nightly:
     return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
-def by_hand(spec: Outline) -> Operation:
+def operate_run(spec: Summary) -> Operation:
     """Return what the person asked for whose run's task is running."""
     from model_release.documents.layout import run_token
     from model_release.documents.version import Version
     from model_release.releases.request import Action, Request
-    from model_release.workflows.destinations import Places
+    from model_release.workflows.destinations import Destinations
     from model_release.workflows.operate import Operation
 
     context = get_current_context()
@@ -60,19 +60,19 @@ def by_hand(spec: Outline) -> Operation:
         epoch=params["epoch"],
         overrule=params["overrule"],
     )
-    return Operation(Places.of(_whole(spec), open_through_hooks), request)
+    return Operation(Destinations.of(_whole(spec), open_through_hooks), request)
 
 
-def this_week(spec: Outline) -> Housekeeping:
+def housekeeping_run(spec: Summary) -> Housekeeping:
     """Return the round of housekeeping of the run whose task is running."""
     from model_release.documents.layout import run_token
-    from model_release.workflows.destinations import Places
+    from model_release.workflows.destinations import Destinations
     from model_release.workflows.housekeeping import Housekeeping
 
     context = get_current_context()
     run, whole = _known(context), _whole(spec)
     return Housekeeping(
-        Places.of(whole, open_through_hooks),
+        Destinations.of(whole, open_through_hooks),
         mlruns=lambda: open_through_hooks(whole.mlruns_uri(), whole.home.transfer),
         by=run.dag_id,
         operation=run_token(run.run_id),
@@ -102,7 +102,7 @@ def show_or_skip(key: str, value: Json) -> None:
         raise AirflowSkipException(value["skipped"])
 
 
-def told() -> Json:
+def run_summary() -> Json:
     """Return what became of the nightly run whose task is running, from what its tasks have shown."""
     from model_release.workflows.retrain import report
 
@@ -115,8 +115,8 @@ def told() -> Json:
     )
 
 
-def said(response: Mapping[str, Any] | None) -> Json:
-    """Return what a person answered to `forms.asked`; no response, or none by a person, approves of nothing."""
+def approval_response(response: Mapping[str, Any] | None) -> Json:
+    """Return what a person answered to `forms.approval_task`; no response, or none by a person, approves of nothing."""
     told = response or {}
     user = told.get("responded_by_user") or {}
     by = user.get("name") or user.get("id")
@@ -208,11 +208,11 @@ def _as_of(run: Any, asked: str | None) -> date:
     return moment.astimezone(UTC).date()
 
 
-def _whole(outline: Outline) -> Spec:
+def _whole(summary: Summary) -> Spec:
     """The whole spec, whose MLflow is found by Airflow's connections."""
     from model_release.spec.load import load_spec
 
-    spec = load_spec(outline.path)
+    spec = load_spec(summary.path)
     if spec.tracking is None:
         return spec
     return spec.model_copy(update={"tracking": spec.tracking.reached_by(mlflow_at)})

@@ -13,14 +13,14 @@ from rich.text import Text
 
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import Also, Model, open_places
+from model_release.cli.destinations import Also, Model, open_destinations
 from model_release.documents.version import Version
 from model_release.errors import ModelReleaseError, Retry, UsageError
 from model_release.model_files.sandbox import tries
 from model_release.releases import acts
 from model_release.releases.acts import Act, Acted, Try
 from model_release.stores import Store
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
 By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]
@@ -54,7 +54,7 @@ def rollback(
     _perform(
         lambda home, act: acts.rollback(home, act, to=target, opens=opener(unopened)),
         act_of(reason, by, epoch, operation),
-        open_places(model, also),
+        open_destinations(model, also),
         out.Output(json, quiet),
     )
 
@@ -80,7 +80,7 @@ def promote(
     _perform(
         lambda home, act: acts.promote(home, target, act, overrule=overrule, opens=opener(unopened)),
         act_of(reason, by, epoch, operation),
-        open_places(model, also),
+        open_destinations(model, also),
         out.Output(json, quiet),
     )
 
@@ -97,7 +97,7 @@ def hold(
     quiet: Quiet = False,
 ) -> None:
     """Keep latest where it is: nightly runs publish, and do not promote."""
-    _perform(acts.hold, act_of(reason, by, epoch, operation), open_places(model, also), out.Output(json, quiet))
+    _perform(acts.hold, act_of(reason, by, epoch, operation), open_destinations(model, also), out.Output(json, quiet))
 
 
 @app.command()
@@ -112,7 +112,7 @@ def unhold(
     quiet: Quiet = False,
 ) -> None:
     """Lift every hold, so that the next run may move latest again."""
-    _perform(acts.unhold, act_of(reason, by, epoch, operation), open_places(model, also), out.Output(json, quiet))
+    _perform(acts.unhold, act_of(reason, by, epoch, operation), open_destinations(model, also), out.Output(json, quiet))
 
 
 @app.command()
@@ -133,7 +133,7 @@ def quarantine(
     _perform(
         lambda home, act: verb(home, target, act),
         act_of(reason, by, epoch, operation),
-        open_places(model, also),
+        open_destinations(model, also),
         out.Output(json, quiet),
     )
 
@@ -158,7 +158,7 @@ def opener(unopened: bool) -> Try | None:
     return None if unopened else tries
 
 
-def show_acted(done: Acted, places: Places, output: out.Output) -> None:
+def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> None:
     """Let the other destinations follow what was done at home, and show it all.
 
     What cannot follow now does so with the next run; home has moved all the same.
@@ -166,12 +166,12 @@ def show_acted(done: Acted, places: Places, output: out.Output) -> None:
     pointer = done.pointer
     output.say(f"{pointer.change.kind}: {pointer.version} is live at home, epoch {pointer.epoch}; the others follow …")
     try:
-        settled = places.settle()
+        settled = destinations.settle()
     except ModelReleaseError:
         output.say("home has moved; the others follow with the next run, or by `reconcile`", style=out.BAD)
         raise
     document = {
-        "uri": places.home.uri,
+        "uri": destinations.home.uri,
         "repeated": done.repeated,
         "pointer": pointer.model_dump(mode="json", by_alias=True),
         **settled,
@@ -179,9 +179,9 @@ def show_acted(done: Acted, places: Places, output: out.Output) -> None:
     output.data(document, _page(done, settled["mended"], settled["lagging"]))
 
 
-def _perform(verb: Callable[[Store, Act], Acted], act: Act, places: Places, output: out.Output) -> None:
+def _perform(verb: Callable[[Store, Act], Acted], act: Act, destinations: Destinations, output: out.Output) -> None:
     try:
-        show_acted(verb(places.home, act), places, output)
+        show_acted(verb(destinations.home, act), destinations, output)
     except Retry as error:  # it may have happened; a new act on what it left would do it twice
         hint = f"send the same act again: add --operation {act.operation}"
         raise type(error)(error.what, where=error.where, hint=hint) from error

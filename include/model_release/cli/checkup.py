@@ -12,11 +12,11 @@ from rich.text import Text
 
 from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import Also, Model, open_places
+from model_release.cli.destinations import Also, Model, open_destinations
 from model_release.errors import EXIT_DOCTOR, ModelReleaseError
 from model_release.releases.doctor.findings import Finding
 from model_release.workflows.checkup import Checkup, checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 
 @app.command()
@@ -36,20 +36,20 @@ def doctor(
     laid out for a person.
     """
     output = out.Output(json, quiet)
-    places = open_places(model, also)
-    output.say(f"looking at {', '.join(store.uri for store in places.stores)} …")
-    done = checkup(places, read_data=read_data, repair=repair, tell=output.say)
-    output.data(_document(places, done), [*_page(done, read_data=read_data)])
+    destinations = open_destinations(model, also)
+    output.say(f"looking at {', '.join(store.uri for store in destinations.stores)} …")
+    done = checkup(destinations, read_data=read_data, repair=repair, tell=output.say)
+    output.data(_document(destinations, done), [*_page(done, read_data=read_data)])
     for error in done.failures:
         output.say(f"could not be mended: {error}", style=out.BAD)
     if done.left or done.failures:
         raise typer.Exit(EXIT_DOCTOR)
 
 
-def _document(places: Places, done: Checkup) -> dict[str, object]:
+def _document(destinations: Destinations, done: Checkup) -> dict[str, object]:
     return {
-        "uri": places.home.uri,
-        "destinations": [store.uri for store in places.stores],
+        "uri": destinations.home.uri,
+        "destinations": [store.uri for store in destinations.stores],
         "healthy": not done.left,
         "found": [_told(each) for each in done.left],
         "mended": [_told(each) for each in done.mended],

@@ -13,7 +13,7 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli.acts import By, whoever
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import Also, Model, open_places, signing_key
+from model_release.cli.destinations import Also, Model, open_destinations, signing_key
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
@@ -23,7 +23,7 @@ from model_release.releases.manual import collect, describe
 from model_release.releases.manual import publish as delivery
 from model_release.releases.publish import Watch
 from model_release.stores import Store, open_store
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 Fact = Annotated[
     list[str] | None,
@@ -66,18 +66,18 @@ def publish(
     output = out.Output(json, quiet)
     why = reason or f"published from {folder.resolve().name}"
     intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
-    places = open_places(model, also)
-    key = signing_key(places)
+    destinations = open_destinations(model, also)
+    key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
-        gathered = collect.from_folder(folder, Path(scratch))
-        draft = describe.draft(gathered, _facts(fact), called=_called(places.home))
-        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
+        collected = collect.from_folder(folder, Path(scratch))
+        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
+        with output.travel(_bytes(draft) * (1 + len(destinations.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.publish(
-                gathered, draft, intent, home=places.home, followers=places.followers, watch=watch, key=key
+                collected, draft, intent, home=destinations.home, followers=destinations.followers, watch=watch, key=key
             )
-    _tell(output, done, gathered, places, asked=intent.promote)
+    _tell(output, done, collected, destinations, asked=intent.promote)
 
 
 @app.command()
@@ -101,36 +101,41 @@ def adopt(
     output = out.Output(json, quiet)
     origin = open_store(source)
     intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
-    places = open_places(model, also)
-    key = signing_key(places)
+    destinations = open_destinations(model, also)
+    key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")
         with output.travel(None) as set_out:
-            gathered = collect.from_store(
+            collected = collect.from_store(
                 origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
             )
-        draft = describe.draft(gathered, _facts(fact), called=_called(places.home))
-        with output.travel(_bytes(draft) * (1 + len(places.stores))) as set_out:
+        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
+        with output.travel(_bytes(draft) * (1 + len(destinations.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.adopt(
-                gathered, draft, intent, home=places.home, followers=places.followers, watch=watch, key=key
+                collected, draft, intent, home=destinations.home, followers=destinations.followers, watch=watch, key=key
             )
-    _tell(output, done, gathered, places, asked=True)
+    _tell(output, done, collected, destinations, asked=True)
 
 
 def _tell(
-    output: out.Output, done: delivery.Delivered, gathered: collect.Gathered, places: Places, *, asked: bool
+    output: out.Output,
+    done: delivery.Delivered,
+    collected: collect.Collected,
+    destinations: Destinations,
+    *,
+    asked: bool,
 ) -> None:
     """Let every destination follow what was done at home, and show it all."""
     version = str(done.manifest.version)
     try:
-        settled = places.settle()
+        settled = destinations.settle()
     except ModelReleaseError:
         output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
         raise
     live, lagging = settled["live"], [*done.lagging, *settled["lagging"]]
     document: dict[str, object] = {
-        "uri": places.home.uri,
+        "uri": destinations.home.uri,
         "version": version,
         "published_before": done.before,
         "refusal": done.refusal,
@@ -138,7 +143,7 @@ def _tell(
         "lagging": lagging,
         "files": [entry.path for entry in done.manifest.files],
         "size": _bytes(done.manifest),
-        "left_out": gathered.left_out,
+        "left_out": collected.left_out,
     }
     stays = f"stays at {live}" if live else "names nothing yet"
     latest: RenderableType
@@ -155,7 +160,7 @@ def _tell(
         ("release", f"{version} {published}"),
         ("files", f"{len(done.manifest.files)} files, {out.size(_bytes(done.manifest))}, all verified"),
         ("latest", latest),
-        ("left out", ", ".join(gathered.left_out) or None),
+        ("left out", ", ".join(collected.left_out) or None),
         *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in lagging),
     ]
     output.data(document, [out.facts(rows)])

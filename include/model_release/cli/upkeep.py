@@ -1,4 +1,4 @@
-"""Commands that keep a model's places in order: reconcile, prune; and a person's two acts for when home is lost."""
+"""Commands that keep order: reconcile, prune; and a person's two acts for when home is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli.acts import By, Operation, Reason, Target, Unopened, act_of, opener, show_acted
 from model_release.cli.app import Json, Quiet, app
-from model_release.cli.places import Also, Model, open_places
+from model_release.cli.destinations import Also, Model, open_destinations
 from model_release.documents.version import Version
 from model_release.releases import prune as pruning
 from model_release.releases import recover as recovery
@@ -19,21 +19,21 @@ from model_release.releases.reconcile import Follower
 from model_release.releases.sweep import Litter, sweep
 from model_release.spec.retention import Retention
 from model_release.stores import open_store
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 
 @app.command()
 def reconcile(model: Model, also: Also = None, json: Json = False, quiet: Quiet = False) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
-    places = open_places(model, also)
-    settled = places.settle()
+    destinations = open_destinations(model, also)
+    settled = destinations.settle()
     rows: list[tuple[str, RenderableType | None]] = [
         ("live", Text(settled["live"] or "nothing yet", style=f"bold {out.GOOD}")),
         ("epoch", str(settled["epoch"]) if settled["epoch"] else None),
         *(("made good", each) for each in settled["mended"] or ["nothing was amiss"]),
         *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in settled["lagging"]),
     ]
-    out.Output(json, quiet).data({"uri": places.home.uri, **settled}, [out.facts(rows)])
+    out.Output(json, quiet).data({"uri": destinations.home.uri, **settled}, [out.facts(rows)])
 
 
 @app.command()
@@ -60,18 +60,18 @@ def prune(
     What is live anywhere, and what was live before it, always stays; so do claims and manifests. Give every
     destination, by the spec or by --also: what another one still names is kept.
     """
-    places, output = open_places(model, also), out.Output(json, quiet)
+    destinations, output = open_destinations(model, also), out.Output(json, quiet)
     told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
     asked = {name: value for name, value in told.items() if value is not None}
-    retention = Retention.model_validate({**places.retention.model_dump(), **asked})
-    followers = places.others
+    retention = Retention.model_validate({**destinations.retention.model_dump(), **asked})
+    followers = destinations.others
     act = act_of(reason, by, None, operation)
     if yes:
-        made = pruning.prune(places.home, followers, retention, act)
+        made = pruning.prune(destinations.home, followers, retention, act)
     else:
-        made = pruning.plan(places.home, followers, retention)
-    litter = sweep(places.home, followers, by=act.by, remove=yes)
-    output.data(_pruned(places, made, litter, done=yes), _pruning_page(made, litter, done=yes))
+        made = pruning.plan(destinations.home, followers, retention)
+    litter = sweep(destinations.home, followers, by=act.by, remove=yes)
+    output.data(_pruned(destinations, made, litter, done=yes), _pruning_page(made, litter, done=yes))
     if not yes:
         output.say("nothing was changed; --yes does it")
 
@@ -97,7 +97,7 @@ def recover(
     done = recovery.recover(
         home, Version.parse(version), act_of(reason, by, None, operation), others=others, opens=opener(unopened)
     )
-    show_acted(done, Places(home, [Follower(each) for each in others]), out.Output(json, quiet))
+    show_acted(done, Destinations(home, [Follower(each) for each in others]), out.Output(json, quiet))
 
 
 @app.command()
@@ -114,14 +114,14 @@ def rehome(
 
     Afterwards make NEW the spec's first destination: a run whose spec disagrees with latest.json stops.
     """
-    places = Places(open_store(new), [Follower(open_store(old))])
-    done = recovery.rehome(places.followers[0].store, places.home, act_of(reason, by, None, operation))
-    show_acted(done, places, out.Output(json, quiet))
+    destinations = Destinations(open_store(new), [Follower(open_store(old))])
+    done = recovery.rehome(destinations.followers[0].store, destinations.home, act_of(reason, by, None, operation))
+    show_acted(done, destinations, out.Output(json, quiet))
 
 
-def _pruned(places: Places, made: pruning.Plan, litter: list[Litter], *, done: bool) -> dict[str, object]:
+def _pruned(destinations: Destinations, made: pruning.Plan, litter: list[Litter], *, done: bool) -> dict[str, object]:
     return {
-        "uri": places.home.uri,
+        "uri": destinations.home.uri,
         "done": done,
         "kept": [{"version": str(each.version), "why": each.why} for each in made.fates if each.kept],
         "retired": [{"version": str(each.version), "why": each.why, "size": each.size} for each in made.retiring],

@@ -1,4 +1,4 @@
-"""Doctor on all of a model's places, the registry included; and its repair, by the verbs that every run uses.
+"""Doctor on all of a model's destinations, the registry included; and its repair, by the verbs that every run uses.
 
 Nothing is mended by code of its own: `restore` puts right bytes back, `Places.settle` makes good what follows from the
 pointer, `sweep` clears away what runs that died have left. Nothing is elected: what has no one right answer stays.
@@ -18,7 +18,7 @@ from model_release.releases.doctor.findings import Cure, Damage, Finding
 from model_release.releases.doctor.history import RECONCILES, settling
 from model_release.releases.doctor.restore import restore
 from model_release.releases.sweep import sweep
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 ROUNDS = 10
 """What is mended may show what lay beneath: a manifest that is back tells which files are wrong."""
@@ -47,7 +47,7 @@ class Checkup:
 
 
 def checkup(
-    places: Places,
+    destinations: Destinations,
     *,
     read_data: bool = False,
     repair: bool = False,
@@ -59,7 +59,7 @@ def checkup(
     Killed anywhere and run again, a repair ends the same.
 
     Args:
-        places: of the model.
+        destinations: of the model.
         read_data: read and hash every file; otherwise their sizes are compared.
         repair: mend.
         by: who does, for the numbers that are given up.
@@ -70,15 +70,15 @@ def checkup(
     """
 
     def look() -> list[Finding]:
-        grace = timedelta(hours=places.retention.grace_hours)
-        found = examine(places.home, places.others, read_data=read_data, grace=grace, tell=tell)
-        return [*found, *_aliases(places, found)]
+        grace = timedelta(hours=destinations.retention.grace_hours)
+        found = examine(destinations.home, destinations.others, read_data=read_data, grace=grace, tell=tell)
+        return [*found, *_aliases(destinations, found)]
 
     left = look()
     found, failures = dict.fromkeys(left), list[ModelReleaseError]()
     for _ in range(ROUNDS if repair else 0):
         tried = {each for each in left if each.repairable}
-        failures = _mend(places, left, by)
+        failures = _mend(destinations, left, by)
         if not tried:
             break
         left = look()
@@ -88,7 +88,7 @@ def checkup(
     return Checkup([*found], left, failures)
 
 
-def _mend(places: Places, found: Collection[Finding], by: str) -> list[ModelReleaseError]:
+def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> list[ModelReleaseError]:
     """Mend once what can be mended now, each thing by itself; return what failed."""
     failures: list[ModelReleaseError] = []
 
@@ -98,7 +98,7 @@ def _mend(places: Places, found: Collection[Finding], by: str) -> list[ModelRele
         except ModelReleaseError as error:
             failures.append(error)
 
-    stores = {each.uri: each for each in places.stores}
+    stores = {each.uri: each for each in destinations.stores}
     restoring = [each for each in found if each.cure is Cure.RESTORE]
     # files first: a version that has its manifest should be there whole
     for finding in sorted(restoring, key=lambda each: each.where.endswith(layout.MANIFEST)):
@@ -108,33 +108,33 @@ def _mend(places: Places, found: Collection[Finding], by: str) -> list[ModelRele
                 restore(stores[finding.destination], part)
 
         attempt(put_back)
-    if disputed(found, places.home):
+    if disputed(found, destinations.home):
         return failures
     away = aside(found)
-    followers = [each for each in places.followers if each.store.uri not in away]
-    tracking = None if MLFLOW in away else places.tracking
-    attempt(Places(places.home, followers, tracking=tracking).settle)
+    followers = [each for each in destinations.followers if each.store.uri not in away]
+    tracking = None if MLFLOW in away else destinations.tracking
+    attempt(Destinations(destinations.home, followers, tracking=tracking).settle)
     if any(each.cure is Cure.SWEEP for each in found):
-        attempt(lambda: sweep(places.home, [each.store for each in followers], by=by, remove=True))
+        attempt(lambda: sweep(destinations.home, [each.store for each in followers], by=by, remove=True))
     return failures
 
 
-def _aliases(places: Places, found: Collection[Finding]) -> Iterator[Finding]:
+def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator[Finding]:
     """Compare MLflow's aliases with what is live; without an answer, everything else is seen all the same."""
-    if places.tracking is None or disputed(found, places.home):
+    if destinations.tracking is None or disputed(found, destinations.home):
         return
     try:
-        if settling(places.home.get(layout.POINTER), places.home.now()):
+        if settling(destinations.home.get(layout.POINTER), destinations.home.now()):
             return
-        _, live = places.live()
+        _, live = destinations.live()
     except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already
         return
-    model = places.tracking.registered_model
+    model = destinations.tracking.registered_model
     where = f"{model}@champion"
     try:
         from model_release import tracking
 
-        named = tracking.aliases(places.tracking)
+        named = tracking.aliases(destinations.tracking)
     except ImportError:
         remedy = "run doctor where model-release[mlflow] is installed"
         yield Finding(Damage.UNREADABLE, MLFLOW, where, "mlflow is not installed here", remedy)

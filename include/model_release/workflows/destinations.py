@@ -1,4 +1,4 @@
-"""A model's places: its folder at every destination, and the registry that follows what is live.
+"""A model's destinations: its folder at every destination, and the registry that follows what is live.
 
 Whatever changes something for a model works on all of them: the nightly chain, a person's acts, housekeeping.
 """
@@ -27,7 +27,7 @@ KEEP = Retention()
 MLFLOW_LAGS = "MLflow lags behind"
 
 
-class Places:
+class Destinations:
     """The stores of one model.
 
     Args:
@@ -54,7 +54,7 @@ class Places:
         self.signing = signing
 
     @classmethod
-    def of(cls, spec: Spec, opener: Opener = open_store) -> Places:
+    def of(cls, spec: Spec, opener: Opener = open_store) -> Destinations:
         """Open every destination of a spec."""
 
         def at(destination: Destination) -> Store:

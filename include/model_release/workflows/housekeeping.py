@@ -18,7 +18,7 @@ from model_release.releases.prune import Fate, Plan, plan, prune
 from model_release.releases.sweep import sweep
 from model_release.stores import Store
 from model_release.workflows.checkup import checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from model_release.workflows.mlruns_sources import tracked_here
 from model_release.workflows.retrain import Json
 
@@ -32,7 +32,7 @@ class Housekeeping:
     """One round of housekeeping for one model.
 
     Args:
-        places: of the model, with what is kept of it.
+        destinations: of the model, with what is kept of it.
         mlruns: opens the mirror of the MLflow data.
         by: who does it.
         operation: id of the round; a retry has the same one.
@@ -43,7 +43,7 @@ class Housekeeping:
 
     def __init__(
         self,
-        places: Places,
+        destinations: Destinations,
         *,
         mlruns: Callable[[], Store],
         by: str,
@@ -52,7 +52,7 @@ class Housekeeping:
         repair: bool = False,
         read_data: bool = False,
     ) -> None:
-        self.places = places
+        self.destinations = destinations
         self.mlruns = mlruns
         self.by = by
         self.operation = operation
@@ -67,14 +67,14 @@ class Housekeeping:
             StoreUnavailable: a destination does not answer, so nobody knows what it names; nothing is pruned.
             Refused: this is not home, or a clock is wrong.
         """
-        home, followers = self.places.home, self.places.others
+        home, followers = self.destinations.home, self.destinations.others
         if read_pointer(home) is None:
             return self._told("nothing was ever released here, so there is nothing to prune", [], bytes=0)
         if self.dry_run:
-            made = plan(home, followers, self.places.retention)
+            made = plan(home, followers, self.destinations.retention)
         else:
             act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
-            made = prune(home, followers, self.places.retention, act)
+            made = prune(home, followers, self.destinations.retention, act)
         return self._told(
             f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {home.uri}",
             [*_lines(made)],
@@ -91,7 +91,7 @@ class Housekeeping:
         Raises:
             Refused: a clock is wrong.
         """
-        found = sweep(self.places.home, self.places.others, by=self.by, remove=not self.dry_run)
+        found = sweep(self.destinations.home, self.destinations.others, by=self.by, remove=not self.dry_run)
         freed = sum(each.size for each in found)
         return self._told(
             f"{len(found)} found, {freed:,} bytes",
@@ -111,7 +111,7 @@ class Housekeeping:
             Contended: others pushed at the same time.
         """
         try:
-            source = tracked_here(self.places.tracking)
+            source = tracked_here(self.destinations.tracking)
         except NotFound as nothing:
             return self._told(f"nothing is mirrored: {nothing}", [], skipped=str(nothing))
         store = self.mlruns()
@@ -135,14 +135,14 @@ class Housekeeping:
             StoreUnavailable: something could not be read; look again.
             Corrupt: damage is left, each with its object and its remedy.
         """
-        done = checkup(self.places, read_data=self.read_data, repair=self.repair, by=self.by)
+        done = checkup(self.destinations, read_data=self.read_data, repair=self.repair, by=self.by)
         for finding in done.mended:
             log.info("mended: %s: %s", finding.where, finding.what)
         left = [each for each in done.left if not (self.dry_run and each.kind in GOES)]
         if not left:
             return {"summary": f"nothing is wrong, {len(done.mended)} mended", "mended": len(done.mended)}
         lines = "\n".join(f"{each.kind}: {each.where}: {each.what}\n  → {each.remedy}" for each in left)
-        what, where = f"{len(left)} found, {len(done.mended)} mended\n{lines}", self.places.home.uri
+        what, where = f"{len(left)} found, {len(done.mended)} mended\n{lines}", self.destinations.home.uri
         if any(each.kind is Damage.UNREADABLE for each in left):
             raise StoreUnavailable(what, where=where)
         hint = "`model-release doctor` lays out the choices; `--repair`, or this DAG's form, mends what it can"

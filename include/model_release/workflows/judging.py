@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from model_release.modelling import dataset
     from model_release.stores import Store
     from model_release.workflows.run import Run
-    from model_release.workflows.tracking_log import Chronicle
+    from model_release.workflows.tracking_log import TrackingLog
 
 JUDGEMENTS = 5
 """How often one run is judged again because another version became live meanwhile."""
 
 
-class Bench:
+class RunArtifacts:
     """The candidates of one run on one snapshot, wherever this process finds them.
 
     Args:
@@ -159,13 +159,15 @@ class Judged:
     draft: Manifest | None = None
 
 
-def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str, *, chronicle: Chronicle) -> Judged:
+def judge_run(
+    artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: str, *, tracking_log: TrackingLog
+) -> Judged:
     """Judge a run's candidates, and draft the manifest of what is accepted.
 
     Args:
-        bench: the candidates.
+        artifacts: the candidates.
         run: the facts of the run.
-        chronicle: is told of what may become a release.
+        tracking_log: is told of what may become a release.
         fingerprint: of the run.
         evaluated: digest of the run's `Evaluation` in staging.
 
@@ -173,26 +175,26 @@ def judge_run(bench: Bench, run: Run, fingerprint: str, evaluated: str, *, chron
         Corrupt: this fingerprint was released before, and made other bytes then.
         Refused: what is accepted does not open in a clean process, or answers otherwise there.
     """
-    live = read_pointer(bench.home)
+    live = read_pointer(artifacts.home)
     pointer = live.pointer if live else None
-    settled = became(bench.home, fingerprint)
-    earlier = read_version(bench.home, settled) if settled else None
+    settled = became(artifacts.home, fingerprint)
+    earlier = read_version(artifacts.home, settled) if settled else None
     if isinstance(earlier, Manifest):
-        _check_reproduced(earlier, bench)
+        _check_reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
             return Judged(_reproduced(earlier))
-    first = Evaluation.read(recall(bench.home, bench.staging, evaluated), where="the run's evaluation")
-    verdict = _reach_verdict(bench, run, fingerprint, pointer, first)
+    first = Evaluation.read(recall(artifacts.home, artifacts.staging, evaluated), where="the run's evaluation")
+    verdict = _reach_verdict(artifacts, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
         return Judged(_in_words(verdict), verdict)
-    draft = _draft(bench, run, verdict, overruled)
+    draft = _draft(artifacts, run, verdict, overruled)
     with ThreadPoolExecutor(1) as meanwhile:  # its files are opened while people's are made
-        opened = meanwhile.submit(bench.check, draft)
-        chosen = bench.trained[verdict.decision.chosen]
-        card = _card(bench, verdict, chosen)
-        files = sorted([*draft.files, _staged_card(bench, card)], key=lambda entry: entry.path)
-        mlflow = chronicle.challenger(chosen, card)
+        opened = meanwhile.submit(artifacts.check, draft)
+        chosen = artifacts.trained[verdict.decision.chosen]
+        card = _card(artifacts, verdict, chosen)
+        files = sorted([*draft.files, _staged_card(artifacts, card)], key=lambda entry: entry.path)
+        mlflow = tracking_log.challenger(chosen, card)
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
     return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
@@ -216,73 +218,75 @@ def promote_approved(home: Store, run: Run, manifest: Manifest, *, since: int | 
         return Promotion(live.pointer if live else None, words)
 
 
-def promote_judged(bench: Bench, run: Run, manifest: Manifest) -> Promotion:
+def promote_judged(artifacts: RunArtifacts, run: Run, manifest: Manifest) -> Promotion:
     """Make a published version live; if another one has become live since it was judged, judge it again first."""
     since = manifest.gate.since if manifest.gate else None
     reason = f"{run.run_type or 'manual'} run {run.run_id}"
     for _ in range(JUDGEMENTS):
         try:
-            return promote(bench.home, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging)
+            return promote(
+                artifacts.home, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging
+            )
         except BaselineMoved:
-            live = read_pointer(bench.home)
+            live = read_pointer(artifacts.home)
             pointer = live.pointer if live else None
-            verdict = _reach_verdict(bench, run, manifest.fingerprint, pointer, None)
+            verdict = _reach_verdict(artifacts, run, manifest.fingerprint, pointer, None)
             if not verdict.decision.accepted and run.promote != "force":
                 return Promotion(pointer, f"judged again and rejected: {'; '.join(verdict.decision.reasons)}")
             since = verdict.since
     raise Contended(
         f"{JUDGEMENTS} other versions became live while this one was judged",
-        where=bench.home.uri,
+        where=artifacts.home.uri,
         hint="try again later",
     )
 
 
 def _reach_verdict(
-    bench: Bench, run: Run, fingerprint: str, pointer: Pointer | None, evaluated: Evaluation | None
+    artifacts: RunArtifacts, run: Run, fingerprint: str, pointer: Pointer | None, evaluated: Evaluation | None
 ) -> DecisionRecord:
     since = pointer.since if pointer else None
-    known = judged(bench.home, fingerprint, since)
+    known = judged(artifacts.home, fingerprint, since)
     if known is not None and (not run.force or known.run == run.run_id):
         return known
     current = evaluated is not None and since == (evaluated.champion.since if evaluated.champion else None)
-    measured = evaluated if evaluated is not None and current else bench.evaluate(pointer)
-    decision = judge(measured, bench.spec.gate, chosen=choose(measured, bench.spec.choose))
+    measured = evaluated if evaluated is not None and current else artifacts.evaluate(pointer)
+    decision = judge(measured, artifacts.spec.gate, chosen=choose(measured, artifacts.spec.choose))
     return record(
-        bench.home,
+        artifacts.home,
         DecisionRecord(
             fingerprint=fingerprint,
             baseline=pointer.version if pointer else None,
             since=since,
             run=run.run_id,
-            staging=bench.staging,
+            staging=artifacts.staging,
             as_of=run.as_of,
             judged_at=datetime.now(UTC),
             decision=decision,
             evaluation=measured,
-            policy=bench.spec.model_dump(mode="json", include={"choose", "gate"}),
+            policy=artifacts.spec.model_dump(mode="json", include={"choose", "gate"}),
         ),
     )
 
 
-def _check_reproduced(earlier: Manifest, bench: Bench) -> None:
+def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
     name = str((earlier.parameters or {}).get("candidate"))
-    trained = bench.trained.get(name)
+    trained = artifacts.trained.get(name)
     made = {entry.path: entry.sha256 for entry in trained.files} if trained else {}
     for path, sha256 in model_bytes(earlier).items():
         if made.get(path) != sha256:
             raise Corrupt(
                 f"the same data, code, packages and parameters made {earlier.version} before, and {path} differs now",
-                where=bench.home.uri,
+                where=artifacts.home.uri,
                 hint="look for a source of chance that no seed controls, or a package that the lock does not name",
             )
 
 
-def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
+def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
 
-    spec, decision = bench.spec, verdict.decision
-    chosen = bench.trained[decision.chosen]
+    spec, decision = artifacts.spec, verdict.decision
+    chosen = artifacts.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
     packages = provenance.package_versions()
     return Manifest(
@@ -309,9 +313,9 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
             overruled=overruled,
         ),
         dataset=DatasetFacts(
-            uri=f"{bench.data.uri}/{bench.snapshot.key}",
-            fingerprint=bench.snapshot.fingerprint,
-            rows=bench.snapshot.rows,
+            uri=f"{artifacts.data.uri}/{artifacts.snapshot.key}",
+            fingerprint=artifacts.snapshot.fingerprint,
+            rows=artifacts.snapshot.rows,
             as_of=run.as_of,
         ),
         schema_revision=spec.schema_revision,
@@ -326,26 +330,26 @@ def _draft(bench: Bench, run: Run, verdict: DecisionRecord, overruled: str | Non
     )
 
 
-def _card(bench: Bench, verdict: DecisionRecord, chosen: Trained) -> bytes:
+def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> bytes:
     from model_release.modelling import report
 
     return report.model_card(
-        bench.spec,
+        artifacts.spec,
         evaluation=verdict.evaluation,
         decision=verdict.decision,
         trained=chosen,
-        predictions=bench.predictions(chosen),
-        frame=bench.frame,
-        snapshot_fingerprint=bench.snapshot.fingerprint,
+        predictions=artifacts.predictions(chosen),
+        frame=artifacts.frame,
+        snapshot_fingerprint=artifacts.snapshot.fingerprint,
         as_of=verdict.as_of,
     )
 
 
-def _staged_card(bench: Bench, card: bytes) -> FileEntry:
+def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
     entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(card)
-        stage(bench.home, bench.staging, Path(scratch), [entry])
+        stage(artifacts.home, artifacts.staging, Path(scratch), [entry])
     return entry
 
 

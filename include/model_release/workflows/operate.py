@@ -15,7 +15,7 @@ from model_release.releases import acts
 from model_release.releases.acts import Act, Acted
 from model_release.releases.catalog import logged, read_pointer
 from model_release.releases.request import Action, Request
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from model_release.workflows.retrain import Json
 
 log = logging.getLogger(__name__)
@@ -25,17 +25,17 @@ class Operation:
     """One request about one model.
 
     Args:
-        places: of the model.
+        destinations: of the model.
         request: what somebody asked for.
     """
 
-    def __init__(self, places: Places, request: Request) -> None:
-        self.places = places
+    def __init__(self, destinations: Destinations, request: Request) -> None:
+        self.destinations = destinations
         self.request = request
 
     def look(self) -> Json:
         """Return what is live, and which epoch the person saw when they asked: 0 where nothing was live."""
-        live = read_pointer(self.places.home)
+        live = read_pointer(self.destinations.home)
         pointer = live.pointer if live else None
         seen = self.request.epoch
         if seen is None:
@@ -73,18 +73,18 @@ class Operation:
 
     def spread(self, acted: Json) -> Json:
         """Bring every destination, `latest/` and the registry to home's current pointer."""
-        return {"summary": acted["summary"], **self.places.settle()}
+        return {"summary": acted["summary"], **self.destinations.settle()}
 
     def _epoch_when_asked(self, pointer: Pointer) -> int:
         """The epoch of the pointer then; if it has moved since, `act` refuses, or finds that it was this request."""
         while pointer.change.at > self.request.asked:
             if pointer.change.kind in (Kind.FIRST, Kind.RECOVER):
                 return pointer.epoch - 1
-            pointer = logged(self.places.home, pointer.epoch - 1)
+            pointer = logged(self.destinations.home, pointer.epoch - 1)
         return pointer.epoch
 
     def _done(self, act: Act) -> Acted:
-        home, request = self.places.home, self.request
+        home, request = self.destinations.home, self.request
         match request.action, request.version:
             case Action.ROLLBACK, version:
                 return acts.rollback(home, act, to=version, opens=None if request.overrule else tries)

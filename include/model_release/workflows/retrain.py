@@ -30,9 +30,9 @@ from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec.model import Spec
 from model_release.stores import Store, open_store
 from model_release.stores.conditions import check_conditions
-from model_release.workflows.destinations import Opener, Places
+from model_release.workflows.destinations import Destinations, Opener
 from model_release.workflows.run import Run
-from model_release.workflows.tracking_log import Chronicle
+from model_release.workflows.tracking_log import TrackingLog
 
 log = logging.getLogger(__name__)
 
@@ -82,19 +82,19 @@ class Nightly:
         self._keys = keys
 
     @cached_property
-    def chronicle(self) -> Chronicle:
+    def tracking_log(self) -> TrackingLog:
         """What MLflow is told of this run."""
-        return Chronicle(self.spec, self.run)
+        return TrackingLog(self.spec, self.run)
 
     @cached_property
-    def places(self) -> Places:
+    def destinations(self) -> Destinations:
         """The model's folder at every destination."""
-        return Places.of(self.spec, self._open)
+        return Destinations.of(self.spec, self._open)
 
     @property
     def home(self) -> Store:
         """The model's folder at home, whose pointer decides."""
-        return self.places.home
+        return self.destinations.home
 
     def reconcile(self) -> Json:
         """Check that every destination keeps to conditions, and make good whatever an earlier run left undone.
@@ -103,14 +103,14 @@ class Nightly:
         """
         if self._key is not None:
             log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
-        for each in [Follower(self.home), *self.places.followers]:
+        for each in [Follower(self.home), *self.destinations.followers]:
             try:
                 check_conditions(each.store)
             except ModelReleaseError as error:
                 if each.required:
                     raise
                 log.warning("%s", error)
-        return self.places.settle()
+        return self.destinations.settle()
 
     def ingest(self) -> tuple[Json, list[Json]]:
         """Take the snapshot that this run trains on.
@@ -152,7 +152,7 @@ class Nightly:
         idle = repeats is not None and not self.run.force
         work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}
         if not idle:
-            outcome["mlflow"] = self.chronicle.begin(**work)
+            outcome["mlflow"] = self.tracking_log.begin(**work)
         return outcome, [] if idle else [{"candidate": name, **work} for name in self.spec.candidates]
 
     def train(self, work: Json) -> Json:
@@ -166,17 +166,17 @@ class Nightly:
             folder = Path(scratch)
             trained = training.train(self.spec, name, self.spec.candidates[name], frame, folder)
             stage(self.home, self.run.staging, folder, trained.made)
-            trained, page = self.chronicle.candidate(
+            trained, page = self.tracking_log.candidate(
                 trained, folder=folder, frame=frame, snapshot=snapshot, fingerprint=work["fingerprint"]
             )
         return {**work, "trained": keep(self.home, self.run.staging, trained), "mlflow": page}
 
     def evaluate(self, trained: Sequence[Json]) -> Json:
         """Measure the candidates and the live champion on the same rows and folds."""
-        from model_release.workflows.judging import Bench
+        from model_release.workflows.judging import RunArtifacts
 
         first = trained[0]
-        bench = Bench(
+        artifacts = RunArtifacts(
             self.spec,
             home=self.home,
             data=self._data,
@@ -185,10 +185,10 @@ class Nightly:
             trained={each["candidate"]: each["trained"] for each in trained},
         )
         live = read_pointer(self.home)
-        evaluation = bench.evaluate(live.pointer if live else None)
+        evaluation = artifacts.evaluate(live.pointer if live else None)
         return {
             "fingerprint": first["fingerprint"],
-            "bench": bench.facts,
+            "bench": artifacts.facts,
             "evaluation": keep(self.home, self.run.staging, evaluation),
         }
 
@@ -199,26 +199,26 @@ class Nightly:
             The verdict, and one upload per destination, or one proposal: none where nothing is released.
         """
         from model_release.workflows import approval
-        from model_release.workflows.judging import Bench, judge_run
+        from model_release.workflows.judging import RunArtifacts, judge_run
 
-        bench = Bench(self.spec, home=self.home, data=self._data, **evaluated["bench"])
+        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **evaluated["bench"])
         fingerprint, evaluation = evaluated["fingerprint"], evaluated["evaluation"]
-        judged = judge_run(bench, self.run, fingerprint, evaluation, chronicle=self.chronicle)
+        judged = judge_run(artifacts, self.run, fingerprint, evaluation, tracking_log=self.tracking_log)
         verdict = judged.words
         for line in verdict["reasons"]:
             log.info("%s", line)
         log.info("%s", verdict["summary"])
-        self.chronicle.verdict(verdict, bench.trained.values())
-        chosen = bench.trained.get(verdict.get("chosen", ""))
+        self.tracking_log.verdict(verdict, artifacts.trained.values())
+        chosen = artifacts.trained.get(verdict.get("chosen", ""))
         verdict |= {
-            "mlflow": self.chronicle.page(chosen.mlflow if chosen else None),
-            "lagging": [*self.chronicle.lagging],
+            "mlflow": self.tracking_log.page(chosen.mlflow if chosen else None),
+            "lagging": [*self.tracking_log.lagging],
         }
         if judged.draft is None or judged.record is None:
             return verdict, []
         if not self._asks:
             claim = take_number(self.home, judged.draft, run=self.run.staging, bump=self.run.bump)
-            return {**verdict, "version": str(claim.metadata.version)}, self._orders(claim, bench=bench.facts)
+            return {**verdict, "version": str(claim.metadata.version)}, self._orders(claim, artifacts=artifacts.facts)
         live = read_pointer(self.home)
         proposal = {
             "draft": keep(self.home, self.run.staging, judged.draft),
@@ -255,9 +255,9 @@ class Nightly:
         )
         answer = answered(self.home, answer)
         log.info("%s", answer.words)
-        self.chronicle.answer(draft, answer.words, approved=answer.approved)
+        self.tracking_log.answer(draft, answer.words, approved=answer.approved)
         told: Json = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
-        told |= {"lagging": [*self.chronicle.lagging]}
+        told |= {"lagging": [*self.tracking_log.lagging]}
         live = read_pointer(self.home)
         if answer.approved and (live.pointer.since if live else None) != answer.since:
             told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}
@@ -307,24 +307,24 @@ class Nightly:
         manifest = seal(self.home, self._claim(order["version"]))
         log.info("%s is published", manifest.version)
         promotion = self._promote(manifest, order)
-        settled = self.places.settle()
+        settled = self.destinations.settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
-        folders = [each.uri for each in self.places.stores]
-        self.chronicle.settled(settled["lagging"])
-        self.chronicle.released(manifest, folders=folders, refusal=promotion.refusal)
+        folders = [each.uri for each in self.destinations.stores]
+        self.tracking_log.settled(settled["lagging"])
+        self.tracking_log.released(manifest, folders=folders, refusal=promotion.refusal)
         return {
             "version": str(manifest.version),
             "promoted": promotion.refusal is None,
             "reason": promotion.refusal,
             **settled,
-            "lagging": [*dict.fromkeys([*settled["lagging"], *self.chronicle.lagging])],
-            "mlflow": self.chronicle.page(manifest.mlflow),
+            "lagging": [*dict.fromkeys([*settled["lagging"], *self.tracking_log.lagging])],
+            "mlflow": self.tracking_log.page(manifest.mlflow),
         }
 
     def announcement(self, last: Json | None) -> Json | None:
         """Return what consumers are to be told, as `Places.announcement`; nothing by a run that may not promote."""
-        return None if self.run.promote == "never" else self.places.announcement(last)
+        return None if self.run.promote == "never" else self.destinations.announcement(last)
 
     @cached_property
     def _data(self) -> Store:
@@ -350,12 +350,12 @@ class Nightly:
         return [{"destination": each.name, "version": version, **facts} for each in self.spec.destinations]
 
     def _promote(self, manifest: Manifest, order: Json) -> Promotion:
-        from model_release.workflows.judging import Bench, promote_approved, promote_judged
+        from model_release.workflows.judging import RunArtifacts, promote_approved, promote_judged
 
         if self.run.promote == "never":
             live = read_pointer(self.home)
             return Promotion(live.pointer if live else None, "this run publishes only")
         if "approved" in order:
             return promote_approved(self.home, self.run, manifest, since=order["since"], approved=order["approved"])
-        bench = Bench(self.spec, home=self.home, data=self._data, **order["bench"])
-        return promote_judged(bench, self.run, manifest)
+        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **order["bench"])
+        return promote_judged(artifacts, self.run, manifest)

@@ -2,7 +2,7 @@
 
 Until the gate, MLflow is part of the work: a candidate that cannot be logged is not trained, and the task is retried.
 From the gate on it is a follower that nobody waits for: what it missed is told in the run's own results, and made good
-by whatever settles a model's places next, the next run or doctor.
+by whatever settles a model's destinations next, the next run or doctor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Chronicle:
+class TrackingLog:
     """One night, as MLflow is told of it. Where the spec tracks nothing, nothing is told.
 
     Args:
@@ -153,7 +153,7 @@ class Chronicle:
         self._dismiss(manifest)
 
     def settled(self, lagging: Sequence[str]) -> None:
-        """Take note of what settling the places has met with, which told MLflow too."""
+        """Take note of what settling the destinations has met with, which told MLflow too."""
         self.lagging += [each for each in lagging if each.startswith(MLFLOW_LAGS)]
 
     def page(self, tracked: TrackedRun | None) -> str | None:

@@ -17,12 +17,12 @@ from model_release.documents.version import Version
 from model_release.errors import Corrupt, Refused
 from model_release.releases.catalog import Live
 from model_release.releases.doctor.findings import Copies
-from model_release.releases.doctor.listing import Shelf, Unread
+from model_release.releases.doctor.listing import Listing, Unread
 from model_release.releases.promote import check_history
 from model_release.signing import fits
 
 
-class Proven:
+class Evidence:
     """What is proven.
 
     Args:
@@ -42,9 +42,9 @@ class Proven:
         signatures: the bytes of their signatures, where all that fit are the same. Whose they are, nothing here tells.
     """
 
-    def __init__(self, home: Shelf, followers: Sequence[Shelf]) -> None:
+    def __init__(self, home: Listing, followers: Sequence[Listing]) -> None:
         self.home = home
-        self.shelves = [home, *followers]
+        self.listings = [home, *followers]
         self.pointer: Pointer | None = home.pointer.pointer if home.pointer else None
         self.log: dict[int, Pointer] = {}
         self.log_faults: dict[int, str] = {}
@@ -69,9 +69,9 @@ class Proven:
         """Return a log entry's bytes from another destination; None where none has it, or two differ."""
         key = layout.log_entry(epoch)
         found: set[bytes] = set()
-        for shelf in self.shelves[1:]:
+        for listing in self.listings[1:]:
             with suppress(Corrupt, Unread):
-                entry, body = shelf.read(Pointer, key), shelf.get(key)
+                entry, body = listing.read(Pointer, key), listing.get(key)
                 if entry is not None and body is not None and entry.epoch == epoch and self.knows(entry):
                     found.add(body)
         return found.pop() if len(found) == 1 else None
@@ -86,20 +86,20 @@ class Proven:
         """
         places = [*self._places(version, entry)]
         if whole:
-            places = next(([(shelf, key)] for shelf, key in places if _right(shelf, key, entry)), [])
-        return Copies(entry, tuple((shelf.store, key) for shelf, key in places)) if places else None
+            places = next(([(listing, key)] for listing, key in places if _right(listing, key, entry)), [])
+        return Copies(entry, tuple((listing.store, key) for listing, key in places)) if places else None
 
-    def _places(self, version: Version, entry: FileEntry) -> Iterator[tuple[Shelf, str]]:
+    def _places(self, version: Version, entry: FileEntry) -> Iterator[tuple[Listing, str]]:
         keys = {layout.artifact(version, entry.path): None, layout.latest_copy(entry.path): None}
         for other, manifest in self.manifests.items():
             same = (each for each in manifest.files if each.sha256 == entry.sha256)
             keys |= {layout.artifact(other, each.path): None for each in same}
-        for shelf in self.shelves:
-            staged = (key for key in shelf.below(layout.STAGING) if key.endswith(f"/{entry.sha256}"))
+        for listing in self.listings:
+            staged = (key for key in listing.below(layout.STAGING) if key.endswith(f"/{entry.sha256}"))
             for key in (*keys, *staged):
-                found = shelf.entries.get(key)
+                found = listing.entries.get(key)
                 if found is not None and found.size == entry.size:
-                    yield shelf, key
+                    yield listing, key
 
     def _read_log(self) -> None:
         for key in self.home.below(layout.LOG):
@@ -121,7 +121,7 @@ class Proven:
     def _pointers(self) -> Iterator[Pointer]:
         """Yield every pointer that may tell of the past: the log's, and those of destinations that are not forked."""
         yield from self.log.values()
-        yield from (each.pointer.pointer for each in self.shelves if each.pointer and self._agrees(each.pointer))
+        yield from (each.pointer.pointer for each in self.listings if each.pointer and self._agrees(each.pointer))
 
     def _agrees(self, theirs: Live) -> bool:
         try:
@@ -140,7 +140,7 @@ class Proven:
         digest = self.digests.get(version)
         with suppress(Corrupt, Unread):
             if digest is not None:
-                bodies = (body for shelf in self.shelves for body in _bodies(shelf, version))
+                bodies = (body for listing in self.listings for body in _bodies(listing, version))
                 body = next((each for each in bodies if sha256_of(each) == digest), None)
             else:
                 body = self.home.get(layout.manifest(version))
@@ -155,11 +155,11 @@ class Proven:
             if digest is None and any(claimed != body for claimed, _ in _claims(self.home, version)):
                 return
             self.manifests[version] = manifest
-            for shelf in self.shelves:
-                for claimed, claim in _claims(shelf, version):
+            for listing in self.listings:
+                for claimed, claim in _claims(listing, version):
                     if claimed == body:
                         self.claims.setdefault(version, claim)
-            signed = {each for shelf in self.shelves for each in _signatures(shelf, manifest)}
+            signed = {each for listing in self.listings for each in _signatures(listing, manifest)}
             if len(signed) == 1:
                 self.signatures[version] = signed.pop()
 
@@ -171,33 +171,33 @@ def _digests(pointers: Iterable[Pointer]) -> dict[Version, str]:
     return {version: found.pop() for version, found in told.items() if len(found) == 1}
 
 
-def _bodies(shelf: Shelf, version: Version) -> Iterator[bytes]:
+def _bodies(listing: Listing, version: Version) -> Iterator[bytes]:
     """Yield what may be a version's manifest: as it lies there, as its claim has it, and the copy of the live one's."""
     for key in (layout.manifest(version), layout.latest_copy(layout.MANIFEST)):
         with suppress(Unread):
-            body = shelf.get(key)
+            body = listing.get(key)
             if body is not None:
                 yield body
-    yield from (claimed for claimed, _ in _claims(shelf, version))
+    yield from (claimed for claimed, _ in _claims(listing, version))
 
 
-def _claims(shelf: Shelf, version: Version) -> Iterator[tuple[bytes, bytes]]:
+def _claims(listing: Listing, version: Version) -> Iterator[tuple[bytes, bytes]]:
     """Yield the manifest that a claim holds, and the claim, if there is one that can be read."""
     with suppress(Corrupt, Unread):
         key = layout.claim(version)
-        claim, body = shelf.read(Claim, key), shelf.get(key)
+        claim, body = listing.read(Claim, key), listing.get(key)
         if claim is not None and body is not None:
             yield claim.metadata.to_bytes(), body
 
 
-def _signatures(shelf: Shelf, manifest: Manifest) -> Iterator[bytes]:
+def _signatures(listing: Listing, manifest: Manifest) -> Iterator[bytes]:
     with suppress(Unread):
-        body = shelf.get(layout.signature(manifest.version))
+        body = listing.get(layout.signature(manifest.version))
         if body is not None and fits(body, manifest):
             yield body
 
 
-def _right(shelf: Shelf, key: str, entry: FileEntry) -> bool:
+def _right(listing: Listing, key: str, entry: FileEntry) -> bool:
     with suppress(Unread):
-        return shelf.read_fault(key, entry) is None
+        return listing.read_fault(key, entry) is None
     return False

@@ -15,11 +15,11 @@ from model_release.documents import layout
 from model_release.documents.pointer import why_barred
 from model_release.documents.version import Version
 from model_release.errors import Contended, ModelReleaseError
-from model_release.releases.doctor.evidence import Proven
+from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding
 from model_release.releases.doctor.history import examine_follower, examine_log, examine_pointer, settling
 from model_release.releases.doctor.leftovers import examine_copies, examine_litter, examine_verdicts
-from model_release.releases.doctor.listing import Shelf
+from model_release.releases.doctor.listing import Listing
 from model_release.releases.doctor.versions import examine_retired, examine_versions
 from model_release.spec.retention import Retention
 from model_release.stores.base import Store
@@ -79,11 +79,11 @@ def examine(
         Contended: the pointer moved each time.
     """
     for _ in range(ATTEMPTS):
-        others = [Shelf(store, read_data=read_data, tell=tell) for store in followers]
-        first = Shelf(home, read_data=read_data, tell=tell)  # after the others, so that none of them can be newer
+        others = [Listing(store, read_data=read_data, tell=tell) for store in followers]
+        first = Listing(home, read_data=read_data, tell=tell)  # after the others, so that none of them can be newer
         found = _found(first, others, grace)
         if found is not None:
-            order = [first.uri, *(shelf.uri for shelf in others)]
+            order = [first.uri, *(listing.uri for listing in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
     raise Contended(
         f"latest.json moved {ATTEMPTS} times while doctor looked",
@@ -104,38 +104,38 @@ def aside(found: Collection[Finding]) -> set[str]:
     return {each.destination for each in found if each.kind in _ASIDE}
 
 
-def _found(home: Shelf, others: Sequence[Shelf], grace: timedelta) -> list[Finding] | None:
+def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[Finding] | None:
     """Examine room by room, and leave out what depends on a pointer in dispute; None where the pointer moved."""
     found: list[Finding] = []
-    proven = None
+    evidence = None
     if home.answers:
-        answering = [shelf for shelf in others if shelf.answers]
-        proven = Proven(home, answering)
-        found += [*examine_pointer(proven), *examine_log(proven)]
-        for shelf in answering:
-            found += examine_follower(proven, shelf)
-        followers = [shelf for shelf in answering if shelf.uri not in aside(found)]
-        for shelf in (home, *followers):
-            found += examine_versions(proven, shelf)
+        answering = [listing for listing in others if listing.answers]
+        evidence = Evidence(home, answering)
+        found += [*examine_pointer(evidence), *examine_log(evidence)]
+        for listing in answering:
+            found += examine_follower(evidence, listing)
+        followers = [listing for listing in answering if listing.uri not in aside(found)]
+        for listing in (home, *followers):
+            found += examine_versions(evidence, listing)
         if not disputed(found, home.store):
-            found += examine_verdicts(proven)
-            for shelf in (home, *followers):
-                found += examine_retired(proven, shelf, grace)
-                found += [] if settling(home.stored, home.now) else examine_copies(proven, shelf)
-            found += examine_litter(proven, [shelf.store for shelf in followers])
+            found += examine_verdicts(evidence)
+            for listing in (home, *followers):
+                found += examine_retired(evidence, listing, grace)
+                found += [] if settling(home.stored, home.now) else examine_copies(evidence, listing)
+            found += examine_litter(evidence, [listing.store for listing in followers])
         if home.has_moved():
             return None
-    for shelf in (home, *others):
-        found += [_unread(shelf, key, error) for key, error in shelf.failed.items()]
+    for listing in (home, *others):
+        found += [_unread(listing, key, error) for key, error in listing.failed.items()]
     found = [*dict.fromkeys(found)]
-    if proven is not None:
-        found = [_with_choices(proven, found, each) for each in found]
+    if evidence is not None:
+        found = [_with_choices(evidence, found, each) for each in found]
     return [_curable(found, home.store, each) for each in found]
 
 
-def _unread(shelf: Shelf, key: str, error: ModelReleaseError) -> Finding:
+def _unread(listing: Listing, key: str, error: ModelReleaseError) -> Finding:
     remedy = error.hint or "look again when it answers; nothing is repaired here meanwhile"
-    return Finding(Damage.UNREADABLE, shelf.uri, shelf.where(key).rstrip("/"), error.what, remedy)
+    return Finding(Damage.UNREADABLE, listing.uri, listing.where(key).rstrip("/"), error.what, remedy)
 
 
 def _curable(found: Collection[Finding], home: Store, finding: Finding) -> Finding:
@@ -150,52 +150,52 @@ def _curable(found: Collection[Finding], home: Store, finding: Finding) -> Findi
     return finding
 
 
-def _with_choices(proven: Proven, found: Collection[Finding], finding: Finding) -> Finding:
+def _with_choices(evidence: Evidence, found: Collection[Finding], finding: Finding) -> Finding:
     """Return a finding with what a person may do about it, where that is to make another version live."""
-    home, pointer = proven.home, proven.pointer
+    home, pointer = evidence.home, evidence.pointer
     at_home = finding.destination == home.uri
     if finding.kind is Damage.FORK or (at_home and finding.kind in _LOST):
-        return replace(finding, choices=_recoveries(proven, found))
+        return replace(finding, choices=_recoveries(evidence, found))
     broken = at_home and finding.kind in _BROKEN and finding.cure is None
     if broken and pointer is not None and finding.version == pointer.version:
-        return replace(finding, choices=(*finding.choices, *_rollbacks(proven, found)))
+        return replace(finding, choices=(*finding.choices, *_rollbacks(evidence, found)))
     return finding
 
 
-def _recoveries(proven: Proven, found: Collection[Finding]) -> tuple[str, ...]:
+def _recoveries(evidence: Evidence, found: Collection[Finding]) -> tuple[str, ...]:
     """Return how each version that may become live can be made so by a recovery: at home, or else at a follower."""
-    for shelf in proven.shelves:
-        also = "".join(f" --also {each.uri}" for each in proven.shelves if each is not shelf)
+    for listing in evidence.listings:
+        also = "".join(f" --also {each.uri}" for each in evidence.listings if each is not listing)
         told = tuple(
-            f"`model-release recover {shelf.uri} {version}{also} --reason …`: {why}"
-            for version, why in _candidates(proven, shelf, found)
+            f"`model-release recover {listing.uri} {version}{also} --reason …`: {why}"
+            for version, why in _candidates(evidence, listing, found)
         )
         if told:
             return told
     return ()
 
 
-def _rollbacks(proven: Proven, found: Collection[Finding]) -> tuple[str, ...]:
-    home = proven.home
+def _rollbacks(evidence: Evidence, found: Collection[Finding]) -> tuple[str, ...]:
+    home = evidence.home
     return tuple(
         f"`model-release rollback {home.uri} --to {version} --reason …`: {why}"
-        for version, why in _candidates(proven, home, found)
-        if proven.pointer is None or version != proven.pointer.version
+        for version, why in _candidates(evidence, home, found)
+        if evidence.pointer is None or version != evidence.pointer.version
     )
 
 
-def _candidates(proven: Proven, shelf: Shelf, found: Collection[Finding]) -> Iterator[tuple[Version, str]]:
+def _candidates(evidence: Evidence, listing: Listing, found: Collection[Finding]) -> Iterator[tuple[Version, str]]:
     """Yield the versions that may be live and that nothing is wrong with at a destination, what was live last first."""
-    last = proven.last
-    log = [*proven.log.values(), *([last] if last else [])]
+    last = evidence.last
+    log = [*evidence.log.values(), *([last] if last else [])]
     live = {each.version: each.epoch for each in sorted(log, key=lambda each: each.epoch)}
-    wrong = {each.version for each in found if each.destination == shelf.uri}
+    wrong = {each.version for each in found if each.destination == listing.uri}
     good = [
         version
-        for version in proven.manifests.keys() - wrong
-        if shelf.below(version) and (last is None or why_barred(last, version) is None)
+        for version in evidence.manifests.keys() - wrong
+        if listing.below(version) and (last is None or why_barred(last, version) is None)
     ]
-    checked = "every byte is right" if shelf.read_data else "its files are there, in their sizes"
+    checked = "every byte is right" if listing.read_data else "its files are there, in their sizes"
     for version in sorted(good, key=lambda each: (live.get(each, 0), each), reverse=True)[:CHOICES]:
         when = f"live at epoch {live[version]}" if version in live else "never live"
         yield version, f"{when}; {checked}"

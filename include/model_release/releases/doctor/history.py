@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from model_release.documents import layout
 from model_release.documents.pointer import Pointer, why_barred
 from model_release.errors import Corrupt, Refused
-from model_release.releases.doctor.evidence import Proven
+from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
-from model_release.releases.doctor.listing import Shelf, Unread
+from model_release.releases.doctor.listing import Listing, Unread
 from model_release.releases.doctor.versions import RESTORES
 from model_release.releases.promote import check_beginning, check_history
 from model_release.stores.base import Stored
@@ -28,14 +28,14 @@ def settling(pointer: Stored | None, now: datetime) -> bool:
     return pointer is not None and pointer.modified > now - SETTLING
 
 
-def examine_pointer(proven: Proven) -> Iterator[Finding]:
+def examine_pointer(evidence: Evidence) -> Iterator[Finding]:
     """Look at home's pointer by itself."""
-    home, key = proven.home, layout.POINTER
+    home, key = evidence.home, layout.POINTER
     where = home.where(key)
     if home.pointer_fault is not None:
         yield Finding(Damage.POINTER_UNREADABLE, home.uri, where, home.pointer_fault.what, DECIDES)
     elif home.pointer is None:
-        what = _past(proven)
+        what = _past(evidence)
         if what is not None:
             yield Finding(Damage.POINTER_MISSING, home.uri, where, what, DECIDES)
     else:
@@ -52,27 +52,27 @@ def examine_pointer(proven: Proven) -> Iterator[Finding]:
             yield Finding(Damage.BARRED_LIVE, home.uri, where, what, DECIDES, choices=choices, version=live)
 
 
-def examine_log(proven: Proven) -> Iterator[Finding]:
+def examine_log(evidence: Evidence) -> Iterator[Finding]:
     """Compare home's log with home's pointer, from the beginning of its lineage."""
-    home = proven.home
+    home = evidence.home
     if home.pointer is None:
         return
     pointer = home.pointer.pointer
-    ahead = max((*proven.log, *proven.log_faults), default=0)
+    ahead = max((*evidence.log, *evidence.log_faults), default=0)
     if ahead > pointer.epoch:
         what = f"the log goes on to epoch {ahead}, and latest.json is at {pointer.epoch}: it went back"
         yield Finding(Damage.LOG_AHEAD, home.uri, home.where(layout.log_entry(ahead)), what, DECIDES)
-    for epoch in range(proven.begins, pointer.epoch):
+    for epoch in range(evidence.begins, pointer.epoch):
         with suppress(Unread):
-            yield from _earlier(proven, epoch)
+            yield from _earlier(evidence, epoch)
     if not settling(home.stored, home.now):
         with suppress(Unread):
             yield from _present(home, Cure.RECONCILE)
 
 
-def examine_follower(proven: Proven, follower: Shelf) -> Iterator[Finding]:
+def examine_follower(evidence: Evidence, follower: Listing) -> Iterator[Finding]:
     """Compare another destination's pointer and log with home's."""
-    home = proven.home
+    home = evidence.home
     if home.pointer is None:
         return
     where = follower.where(layout.POINTER)
@@ -94,61 +94,61 @@ def examine_follower(proven: Proven, follower: Shelf) -> Iterator[Finding]:
             yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)
         with suppress(Unread):
             yield from _present(follower, Cure.RECONCILE)
-    for epoch in range(proven.begins, theirs.epoch):
+    for epoch in range(evidence.begins, theirs.epoch):
         with suppress(Unread):
-            yield from _compared(proven, follower, epoch)
+            yield from _compared(evidence, follower, epoch)
 
 
-def _past(proven: Proven) -> str | None:
+def _past(evidence: Evidence) -> str | None:
     """Return what speaks of a pointer that was once there; None where nothing does."""
-    for shelf in proven.shelves[1:]:
-        if shelf.pointer is not None:
-            return f"there is no latest.json, and {shelf.uri} has one"
+    for listing in evidence.listings[1:]:
+        if listing.pointer is not None:
+            return f"there is no latest.json, and {listing.uri} has one"
     try:
-        check_beginning(proven.home.store)
+        check_beginning(evidence.home.store)
     except (Refused, Corrupt) as error:
         return error.what
     return None
 
 
-def _present(shelf: Shelf, cure: Cure) -> Iterator[Finding]:
+def _present(listing: Listing, cure: Cure) -> Iterator[Finding]:
     """Compare a destination's pointer with the log's entry of its epoch."""
-    if shelf.pointer is None:
+    if listing.pointer is None:
         return
-    epoch = shelf.pointer.pointer.epoch
+    epoch = listing.pointer.pointer.epoch
     key = layout.log_entry(epoch)
-    where, body = shelf.where(key), shelf.get(key)
-    if body == shelf.pointer.body:
+    where, body = listing.where(key), listing.get(key)
+    if body == listing.pointer.body:
         return
     if body is None:
         what = f"the log lacks the epoch of latest.json, {epoch}"
-        yield Finding(Damage.LOG_MISSING, shelf.uri, where, what, RECONCILES, cure)
+        yield Finding(Damage.LOG_MISSING, listing.uri, where, what, RECONCILES, cure)
         return
-    fault = _entry_fault(shelf, key, epoch)
+    fault = _entry_fault(listing, key, epoch)
     if fault is not None:
-        part = Part(key, shelf.pointer.body)
-        yield Finding(Damage.LOG_UNREADABLE, shelf.uri, where, fault, RESTORES, Cure.RESTORE, parts=(part,))
+        part = Part(key, listing.pointer.body)
+        yield Finding(Damage.LOG_UNREADABLE, listing.uri, where, fault, RESTORES, Cure.RESTORE, parts=(part,))
         return
     what = f"the log's epoch {epoch} and latest.json are two different histories"
-    yield Finding(Damage.HISTORY_DIFFERS, shelf.uri, where, what, DECIDES)
+    yield Finding(Damage.HISTORY_DIFFERS, listing.uri, where, what, DECIDES)
 
 
-def _earlier(proven: Proven, epoch: int) -> Iterator[Finding]:
+def _earlier(evidence: Evidence, epoch: int) -> Iterator[Finding]:
     """Look at one epoch of home's log that the pointer has passed."""
-    home, key = proven.home, layout.log_entry(epoch)
+    home, key = evidence.home, layout.log_entry(epoch)
     if key in home.failed:
         return
-    entry, where = proven.log.get(epoch), home.where(layout.log_entry(epoch))
+    entry, where = evidence.log.get(epoch), home.where(layout.log_entry(epoch))
     if entry is not None:
-        if not proven.knows(entry):
+        if not evidence.knows(entry):
             what = f"it is of the history {entry.lineage}, which latest.json does not continue"
             remedy = "two histories share this folder: a person compares the two"
             yield Finding(Damage.LINEAGE_DIFFERS, home.uri, where, what, remedy)
         return
-    missing = epoch not in proven.log_faults
+    missing = epoch not in evidence.log_faults
     kind = Damage.LOG_MISSING if missing else Damage.LOG_UNREADABLE
-    what = f"the log lacks epoch {epoch}" if missing else proven.log_faults[epoch]
-    good = proven.logged(epoch)
+    what = f"the log lacks epoch {epoch}" if missing else evidence.log_faults[epoch]
+    good = evidence.logged(epoch)
     if good is not None:
         yield Finding(kind, home.uri, where, what, RESTORES, Cure.RESTORE, parts=(Part(key, good),))
         return
@@ -156,11 +156,11 @@ def _earlier(proven: Proven, epoch: int) -> Iterator[Finding]:
     yield Finding(kind, home.uri, where, what, remedy)
 
 
-def _compared(proven: Proven, follower: Shelf, epoch: int) -> Iterator[Finding]:
+def _compared(evidence: Evidence, follower: Listing, epoch: int) -> Iterator[Finding]:
     """Compare an entry of a follower's log with home's; should it become home, it must know what was live."""
     key = layout.log_entry(epoch)
-    there, ours, good = follower.entries.get(key), proven.log.get(epoch), proven.home.get(key)
-    if ours is None or good is None or not proven.knows(ours):
+    there, ours, good = follower.entries.get(key), evidence.log.get(epoch), evidence.home.get(key)
+    if ours is None or good is None or not evidence.knows(ours):
         return
     if there is None:
         what, part = f"the log lacks epoch {epoch}, which home's has", Part(key, good)
@@ -179,10 +179,10 @@ def _compared(proven: Proven, follower: Shelf, epoch: int) -> Iterator[Finding]:
     yield Finding(Damage.HISTORY_DIFFERS, follower.uri, where, what, remedy)
 
 
-def _entry_fault(shelf: Shelf, key: str, epoch: int) -> str | None:
+def _entry_fault(listing: Listing, key: str, epoch: int) -> str | None:
     """Return why an entry of the log is none of that epoch, in words."""
     try:
-        entry = shelf.read(Pointer, key)
+        entry = listing.read(Pointer, key)
     except Corrupt as error:
         return error.what
     return None if entry is None or entry.epoch == epoch else f"it says that it is of epoch {entry.epoch}"

@@ -13,45 +13,45 @@ from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused
 from model_release.releases.claims import Became
 from model_release.releases.decisions import Answer, DecisionRecord
-from model_release.releases.doctor.evidence import Proven
+from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
 from model_release.releases.doctor.history import RECONCILES
-from model_release.releases.doctor.listing import Shelf, Unread
+from model_release.releases.doctor.listing import Listing, Unread
 from model_release.releases.sweep import sweep
 from model_release.stores.base import Store
 
 
-def examine_copies(proven: Proven, shelf: Shelf) -> Iterator[Finding]:
+def examine_copies(evidence: Evidence, listing: Listing) -> Iterator[Finding]:
     """Compare `latest/` with the version that the destination's own pointer names, as far as that one is right."""
-    if shelf.pointer is None:
+    if listing.pointer is None:
         return
-    pointer = shelf.pointer.pointer
-    manifest = proven.manifests.get(pointer.version)
+    pointer = listing.pointer.pointer
+    manifest = evidence.manifests.get(pointer.version)
     if manifest is None or manifest.sha256() != pointer.metadata_sha256:
         return
     wanted = {layout.latest_copy(each.path): each for each in manifest.files}
     about = layout.latest_copy(layout.MANIFEST)
     with suppress(Unread):
-        found = shelf.get(about)
+        found = listing.get(about)
         if found != manifest.to_bytes():
-            yield _copy(shelf, about, "it is missing" if found is None else f"it is not that of {pointer.version}")
+            yield _copy(listing, about, "it is missing" if found is None else f"it is not that of {pointer.version}")
     for key, entry in wanted.items():
         with suppress(Unread):
-            fault = shelf.fault(key, entry)
-            if fault is not None and shelf.fault(layout.artifact(pointer.version, entry.path), entry) is None:
-                yield _copy(shelf, key, fault)
-    for key in shelf.below(layout.LATEST):
+            fault = listing.fault(key, entry)
+            if fault is not None and listing.fault(layout.artifact(pointer.version, entry.path), entry) is None:
+                yield _copy(listing, key, fault)
+    for key in listing.below(layout.LATEST):
         if key not in wanted and key != about:
             what = f"{pointer.version}, which is live, has no such file"
-            yield Finding(Damage.COPY_EXTRA, shelf.uri, shelf.where(key), what, RECONCILES, Cure.RECONCILE)
+            yield Finding(Damage.COPY_EXTRA, listing.uri, listing.where(key), what, RECONCILES, Cure.RECONCILE)
 
 
-def examine_verdicts(proven: Proven) -> Iterator[Finding]:
+def examine_verdicts(evidence: Evidence) -> Iterator[Finding]:
     """Look at home's verdicts, and at the record of which version each fingerprint became."""
-    home = proven.home
+    home = evidence.home
     made: dict[str, list[Version]] = defaultdict(list)
-    for version, manifest in proven.manifests.items():
-        if proven.last is None or why_barred(proven.last, version) is None:
+    for version, manifest in evidence.manifests.items():
+        if evidence.last is None or why_barred(evidence.last, version) is None:
             made[manifest.fingerprint].append(version)
     for fingerprint, versions in made.items():
         key = layout.version_of(fingerprint)
@@ -66,14 +66,14 @@ def examine_verdicts(proven: Proven) -> Iterator[Finding]:
         fingerprint = key.split("/")[1]
         with suppress(Unread):
             if key == layout.version_of(fingerprint):
-                yield from _became(proven, key, fingerprint)
+                yield from _became(evidence, key, fingerprint)
             else:
                 yield from _verdict(home, key)
 
 
-def examine_litter(proven: Proven, followers: Sequence[Store]) -> Iterator[Finding]:
+def examine_litter(evidence: Evidence, followers: Sequence[Store]) -> Iterator[Finding]:
     """Say what `sweep` would do."""
-    home = proven.home.store
+    home = evidence.home.store
 
     def told(kind: Damage, where: str, what: str, remedy: str, cure: Cure | None = None) -> Finding:
         owner = next((each.uri for each in followers if f"{where}/".startswith(f"{each.uri}/")), home.uri)
@@ -90,12 +90,12 @@ def examine_litter(proven: Proven, followers: Sequence[Store]) -> Iterator[Findi
         yield told(Damage.UNREADABLE, error.where or home.uri, error.what, error.hint or "look again when it answers")
 
 
-def _copy(shelf: Shelf, key: str, what: str) -> Finding:
-    kind = Damage.COPY_WRONG if key in shelf.entries else Damage.COPY_MISSING
-    return Finding(kind, shelf.uri, shelf.where(key), what, RECONCILES, Cure.RECONCILE)
+def _copy(listing: Listing, key: str, what: str) -> Finding:
+    kind = Damage.COPY_WRONG if key in listing.entries else Damage.COPY_MISSING
+    return Finding(kind, listing.uri, listing.where(key), what, RECONCILES, Cure.RECONCILE)
 
 
-def _twice(home: Shelf, key: str, versions: list[Version]) -> Finding:
+def _twice(home: Listing, key: str, versions: list[Version]) -> Finding:
     names = " and ".join(str(each) for each in versions)
     what = f"one fingerprint became {names}"
     choices = tuple(f"`model-release quarantine {home.uri} {each} --reason …`: the others stay" for each in versions)
@@ -103,36 +103,36 @@ def _twice(home: Shelf, key: str, versions: list[Version]) -> Finding:
     return Finding(Damage.RELEASED_TWICE, home.uri, home.where(key), what, remedy, choices=choices)
 
 
-def _became(proven: Proven, key: str, fingerprint: str) -> Iterator[Finding]:
-    home = proven.home
+def _became(evidence: Evidence, key: str, fingerprint: str) -> Iterator[Finding]:
+    home = evidence.home
     what = None
     try:
         record = home.read(Became, key)
     except Corrupt as error:
         what = error.what
     else:
-        if record is not None and record.version not in proven.given_up:
-            what = _another(proven, record.version, fingerprint)
+        if record is not None and record.version not in evidence.given_up:
+            what = _another(evidence, record.version, fingerprint)
     if what is not None:
         remedy = "remove it; if a version was made of this fingerprint, `--repair` then writes it anew"
         yield Finding(Damage.RECORD_WRONG, home.uri, home.where(key), what, remedy)
 
 
-def _another(proven: Proven, version: Version, fingerprint: str) -> str | None:
+def _another(evidence: Evidence, version: Version, fingerprint: str) -> str | None:
     """Return why a version is not the one that a fingerprint became, in words."""
-    if not any(shelf.below(version) for shelf in proven.shelves) and version not in proven.digests:
+    if not any(listing.below(version) for listing in evidence.listings) and version not in evidence.digests:
         return f"it names {version}, which is not there"
-    manifest: Manifest | None = proven.manifests.get(version)
+    manifest: Manifest | None = evidence.manifests.get(version)
     if manifest is None:
         with suppress(Corrupt):
-            claim = proven.home.read(Claim, layout.claim(version))
+            claim = evidence.home.read(Claim, layout.claim(version))
             manifest = claim.metadata if claim else None
     if manifest is not None and manifest.fingerprint != fingerprint:
         return f"it names {version}, which was made of the fingerprint {manifest.fingerprint[:12]}…"
     return None
 
 
-def _verdict(home: Shelf, key: str) -> Iterator[Finding]:
+def _verdict(home: Listing, key: str) -> Iterator[Finding]:
     remedy = "remove it; the next run of this fingerprint is judged again"
     try:
         answer = key.split("/")[2] == layout.ANSWERS

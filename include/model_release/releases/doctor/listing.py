@@ -25,10 +25,10 @@ A = TypeVar("A")
 
 
 class Unread(Exception):
-    """A look-up failed. It stands in `failed` of its shelf; what depends on it cannot be said."""
+    """A look-up failed. It stands in `failed` of its listing; what depends on it cannot be said."""
 
 
-class Shelf:
+class Listing:
     """What lies at one destination.
 
     The pointer is read before the folder is listed, so that the log cannot lack what the pointer tells.

@@ -30,7 +30,7 @@ _UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class Collected:
     """What was taken.
 
     Attributes:
@@ -46,7 +46,7 @@ class Gathered:
     left_out: list[str]
 
 
-def from_folder(folder: Path, scratch: Path) -> Gathered:
+def from_folder(folder: Path, scratch: Path) -> Collected:
     """Copy the files below `folder` into `scratch`. Links to files inside of it are followed.
 
     Raises:
@@ -66,10 +66,10 @@ def from_folder(folder: Path, scratch: Path) -> Gathered:
         after, _ = _look(folder)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(error.filename or folder)) from error
-    return _gathered(str(folder), scratch, names, left_out, same=before == after)
+    return _collected(str(folder), scratch, names, left_out, same=before == after)
 
 
-def from_store(source: Store, scratch: Path, *, about: Callable[[Entry], object] = lambda _entry: None) -> Gathered:
+def from_store(source: Store, scratch: Path, *, about: Callable[[Entry], object] = lambda _entry: None) -> Collected:
     """Download the files that `source` holds into `scratch`.
 
     A folder store is read as a folder: a disk may hold names and links that no store lists.
@@ -99,16 +99,16 @@ def from_store(source: Store, scratch: Path, *, about: Callable[[Entry], object]
         size, promised = target.stat().st_size, before[name].size
         if promised not in (size, _UNKNOWN):
             raise Corrupt(f"came with {size:,} bytes and is listed with {promised:,}", where=f"{source.uri}/{name}")
-    return _gathered(source.uri, scratch, names, left_out, same=_listed(source) == before)
+    return _collected(source.uri, scratch, names, left_out, same=_listed(source) == before)
 
 
-def _gathered(source: str, folder: Path, names: list[str], left_out: list[str], *, same: bool) -> Gathered:
+def _collected(source: str, folder: Path, names: list[str], left_out: list[str], *, same: bool) -> Collected:
     if not same:
         raise Retry("its files changed while they were read", where=source, hint="run again when nothing writes there")
     files = [_entry(folder, name) for name in names if name != layout.MANIFEST]
     if not files:
         raise UsageError("holds no files to release", where=source, hint="put best_model.pkl into it")
-    return Gathered(source, folder, files, left_out)
+    return Collected(source, folder, files, left_out)
 
 
 def _look(folder: Path) -> tuple[_Told, list[str]]:

@@ -21,7 +21,7 @@ from model_release.documents.manifest import DatasetFacts, Manifest, RunFacts
 from model_release.documents.suggest import did_you_mean
 from model_release.documents.version import FIRST
 from model_release.errors import UsageError
-from model_release.releases.manual.collect import Gathered
+from model_release.releases.manual.collect import Collected
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
@@ -106,13 +106,13 @@ class Facts(BaseModel):
     schema_revision: int = Field(1, ge=1)
 
 
-def draft(gathered: Gathered, options: Mapping[str, Any], *, called: str) -> Manifest:
+def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> Manifest:
     """Return the manifest of the release to be; its number is settled by the claim.
 
     Its fingerprint goes by the files and by all that was told, so that the same folder is the same release.
 
     Args:
-        gathered: the files.
+        collected: the files.
         options: facts that were told beside `metadata.json`, by the names of `Facts`; they win.
         called: the model's name where nobody tells it.
 
@@ -125,16 +125,16 @@ def draft(gathered: Gathered, options: Mapping[str, Any], *, called: str) -> Man
                 f"no fact is called {name!r}{did_you_mean(name, Facts.model_fields)}",
                 hint=f"known: {', '.join(Facts.model_fields)}",
             )
-    told = _hand_made(gathered.folder / layout.MANIFEST, where=f"{gathered.source}/{layout.MANIFEST}")
-    facts = _facts(gathered, told or {}, options)
-    paths = {entry.path: entry.sha256 for entry in gathered.files}
+    told = _hand_made(collected.folder / layout.MANIFEST, where=f"{collected.source}/{layout.MANIFEST}")
+    facts = _facts(collected, told or {}, options)
+    paths = {entry.path: entry.sha256 for entry in collected.files}
     model = facts.model_file or MODEL_FILE
     preprocessor = facts.preprocessor_file or (PREPROCESSOR_FILE if PREPROCESSOR_FILE in paths else None)
     for role, path in (("model", model), ("preprocessor", preprocessor)):
         if path is not None and path not in paths:
             raise UsageError(
                 f"there is no {role} file {path!r} among {', '.join(paths)}",
-                where=gathered.source,
+                where=collected.source,
                 hint=f"put it there, or tell the right name as {role}_file",
             )
     counted = {"files": paths, "told": told, "facts": facts.model_dump(mode="json", exclude_defaults=True)}
@@ -152,7 +152,7 @@ def draft(gathered: Gathered, options: Mapping[str, Any], *, called: str) -> Man
         training_data=facts.training_data,
         fingerprint=fingerprint,
         accuracy_measured_on=facts.accuracy_measured_on,
-        files=gathered.files,
+        files=collected.files,
         dataset=DatasetFacts(uri=None, fingerprint=None, as_of=facts.data_as_of) if facts.data_as_of else None,
         schema_revision=facts.schema_revision,
         run=RunFacts(dag_id=None, run_id=f"published-{fingerprint[:12]}", run_type=None),
@@ -179,7 +179,7 @@ def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
     return document
 
 
-def _facts(gathered: Gathered, told: Mapping[str, Any], options: Mapping[str, Any]) -> Facts:
+def _facts(collected: Collected, told: Mapping[str, Any], options: Mapping[str, Any]) -> Facts:
     try:
         return Facts.model_validate({**told, **options})
     except ValidationError as error:
@@ -190,6 +190,6 @@ def _facts(gathered: Gathered, told: Mapping[str, Any], options: Mapping[str, An
         named = all(name in options for name, _ in faults)
         raise UsageError(
             "; ".join(f"{name}: {what}" for name, what in faults),
-            where=None if named else f"{gathered.source}/{layout.MANIFEST}",
+            where=None if named else f"{collected.source}/{layout.MANIFEST}",
             hint=None if named else "mend it there, or tell the right value with an option, which wins",
         ) from error

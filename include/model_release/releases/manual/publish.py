@@ -16,7 +16,7 @@ from model_release.documents.version import FIRST, Bump
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
 from model_release.releases.catalog import candidate_of, read_claim, read_pointer, read_version
 from model_release.releases.claims import became, take_number
-from model_release.releases.manual.collect import Gathered
+from model_release.releases.manual.collect import Collected
 from model_release.releases.promote import (
     Promotion,
     as_pointer,
@@ -70,7 +70,7 @@ class Delivered:
 
 
 def publish(
-    gathered: Gathered,
+    collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
@@ -85,7 +85,7 @@ def publish(
     live meanwhile, its author did not see that one, and `latest` is left alone.
 
     Args:
-        gathered: the files.
+        collected: the files.
         draft: their manifest to be.
         intent: who, why and how far.
         home: the model's folder at home.
@@ -97,11 +97,11 @@ def publish(
         BaselineMoved: another version became live meanwhile; this one is published.
         Refused: a rule says no, before anything is sent.
     """
-    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=())
+    return _deliver(collected, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=())
 
 
 def adopt(
-    gathered: Gathered,
+    collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
@@ -126,12 +126,12 @@ def adopt(
             where=home.uri,
             hint="`model-release list` shows what; `model-release publish` adds a version",
         )
-    spared = [layout.latest_copy(path) for path in [*(entry.path for entry in gathered.files), layout.MANIFEST]]
-    return _deliver(gathered, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=spared)
+    spared = [layout.latest_copy(path) for path in [*(entry.path for entry in collected.files), layout.MANIFEST]]
+    return _deliver(collected, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=spared)
 
 
 def _deliver(
-    gathered: Gathered,
+    collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
@@ -162,7 +162,7 @@ def _deliver(
         tomorrow = from_the_future(home, candidate_of(draft))
         if tomorrow is not None:
             raise Refused(tomorrow, hint="tell the date up to which its data had arrived")
-        stage(home, run, gathered.folder, draft.files, watch=watch)
+        stage(home, run, collected.folder, draft.files, watch=watch)
     claim = take_number(home, draft, run=run, bump=intent.bump)
     _at_each(ready, give, lagging)
     give(home)

@@ -14,7 +14,7 @@ from model_release.spec.load import load_spec
 from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
 from model_release.stores.uris import without_connection
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 
 Model = Annotated[
     str,
@@ -30,8 +30,8 @@ Also = Annotated[
 ]
 
 
-def open_places(model: str, also: list[str] | None = None) -> Places:
-    """Open a model's places with this machine's own credentials.
+def open_destinations(model: str, also: list[str] | None = None) -> Destinations:
+    """Open a model's destinations with this machine's own credentials.
 
     Args:
         model: the URI of the model's folder at home, or the path of its spec.
@@ -44,17 +44,17 @@ def open_places(model: str, also: list[str] | None = None) -> Places:
     if Path(model).suffix in (".yaml", ".yml") and "://" not in model:
         if also:
             raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
-        return Places.of(load_spec(Path(model)), _open_without_airflow)
-    return Places(open_store(model), [Follower(open_store(uri)) for uri in also or []])
+        return Destinations.of(load_spec(Path(model)), _open_without_airflow)
+    return Destinations(open_store(model), [Follower(open_store(uri)) for uri in also or []])
 
 
-def signing_key(places: Places) -> SigningKey | None:
+def signing_key(destinations: Destinations) -> SigningKey | None:
     """Return the key of this machine's environment; None where it has none and none is needed.
 
     Raises:
         UsageError: the model's releases are signed, and there is no key here.
     """
-    return needed_key(places.signing.connection) if places.signing else key_of_environment()
+    return needed_key(destinations.signing.connection) if destinations.signing else key_of_environment()
 
 
 def _open_without_airflow(uri: str, settings: TransferSettings) -> Store:

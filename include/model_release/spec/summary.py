@@ -1,8 +1,8 @@
-"""Which specs there are, and what a DAG file needs of each: its outline. Tasks read the whole spec.
+"""Which specs there are, and what a DAG file needs of each: its summary. Tasks read the whole spec.
 
-DAG files are parsed all day, and specs seldom change. So outlines are kept under a digest of all that they follow from:
+DAG files are parsed all day, and specs seldom change. So a summary is kept under a digest of all that it follows from:
 the spec's bytes, the environment variables that it names (their digest, never their values), and the code that reads
-it. An outline that was kept costs neither YAML nor pydantic. What is wrong with a broken spec is found anew each time.
+it. A summary that was kept costs neither YAML nor pydantic. What is wrong with a broken spec is found anew each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_release.errors import SpecError
-from model_release.local_cache import PrivateCache
+from model_release.local_cache import LocalCache
 
 if TYPE_CHECKING:
     from model_release.spec.model import Schedule, Spec
@@ -39,7 +39,7 @@ _CODE = (
     "documents/version",
     "errors",
     "spec/__init__",
-    "spec/discover",
+    "spec/summary",
     "spec/gate",
     "spec/load",
     "spec/model",
@@ -68,7 +68,7 @@ class Starts(NamedTuple):
         return timedelta(hours=self.interval_hours)
 
 
-class Outline(NamedTuple):
+class Summary(NamedTuple):
     """What a DAG file needs of a spec.
 
     Attributes:
@@ -98,8 +98,8 @@ class Outline(NamedTuple):
         return self.name.replace("-", "_")
 
 
-def outlines(beside: Path) -> Iterator[Outline | SpecError]:
-    """Yield the outline of each spec that `find_specs` finds; in place of one that cannot be read, what is wrong.
+def summaries(beside: Path) -> Iterator[Summary | SpecError]:
+    """Yield the summary of each spec that `find_specs` finds; in place of one that cannot be read, what is wrong.
 
     Args:
         beside: a DAG file.
@@ -108,16 +108,16 @@ def outlines(beside: Path) -> Iterator[Outline | SpecError]:
         SpecError: `MODEL_RELEASE_SPECS` names something that is not there.
     """
     paths = find_specs(beside)
-    with PrivateCache("outlines") as cache:
+    with LocalCache("summaries") as cache:
         code = _code_on_disk()
         reader = _Reader(cache, code if code == _LOADED else None)
         for path in paths:
             try:
-                outline = reader.outline(path)
+                summary = reader.summary(path)
             except SpecError as error:
                 yield error
             else:
-                yield outline
+                yield summary
         reader.keep()
 
 
@@ -150,19 +150,19 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 class _Reader:
-    """Reads outlines from the cache, and from the specs what is not there.
+    """Reads summaries from the cache, and from the specs what is not there.
 
     Args:
         code: digest of the code that this process reads specs by; None where nobody can tell: the cache is not used.
     """
 
-    def __init__(self, cache: PrivateCache, code: str | None) -> None:
+    def __init__(self, cache: LocalCache, code: str | None) -> None:
         self._cache = cache
         self._code = code
         self._new: dict[str, Any] = {}
 
-    def outline(self, path: Path) -> Outline:
-        """Return the outline of a spec.
+    def summary(self, path: Path) -> Summary:
+        """Return the summary of a spec.
 
         Raises:
             SpecError: the spec cannot be read.
@@ -181,7 +181,7 @@ class _Reader:
             if key and _named(spec.model_dump_json().encode()) <= _named(content):  # none is hidden by YAML's escapes
                 self._new[key] = needed
         starts = {each: needed[each] and Starts(*needed[each]) for each in ("schedule", "housekeeping")}
-        return Outline(path=path.resolve(), **needed | starts)
+        return Summary(path=path.resolve(), **needed | starts)
 
     def keep(self) -> None:
         """Keep what was not in the cache, unless the code on disk has changed since: by which was it read?"""
@@ -190,7 +190,7 @@ class _Reader:
 
 
 def _needed(spec: Spec) -> dict[str, Any]:
-    """What an outline has beside the path, as JSON has it."""
+    """What a summary has beside the path, as JSON has it."""
     return {
         "name": spec.name,
         "title": spec.title,
@@ -210,7 +210,7 @@ def _starts(schedule: Schedule | None) -> Starts | None:
 
 
 def _key(content: bytes, code: str) -> str:
-    """The digest of all that an outline follows from."""
+    """The digest of all that a summary follows from."""
     environment = {name: os.environ.get(name) for name in sorted(_named(content))}
     inputs = [code, hashlib.sha256(content).hexdigest(), environment]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -21,7 +21,7 @@ from model_release.releases.catalog import published
 from model_release.spec.model import Tracking
 from model_release.spec.tracking_uri import Access
 from model_release.workflows.checkup import MLFLOW, checkup
-from model_release.workflows.destinations import Places
+from model_release.workflows.destinations import Destinations
 from model_release.workflows.retrain import Json, Nightly, report
 from nights import SIMPLE, Nights, judged, through
 
@@ -174,20 +174,20 @@ def test_no_release_waits_for_mlflow_and_what_it_missed_is_made_good(
     assert (live.registered_version is None) == (down_at == "gate")
 
     monkeypatch.setattr("model_release.workflows.checkup.settling", lambda *_: False)  # which lets a fresh pointer be
-    places = Places.of(night.spec)
-    [silent] = [each for each in checkup(places).left if each.destination == MLFLOW]
+    destinations = Destinations.of(night.spec)
+    [silent] = [each for each in checkup(destinations).left if each.destination == MLFLOW]
     team.up = True
     assert team.alias("champion") == "1", "late, and never false: it names what was live"
-    [late] = [each for each in checkup(places).left if each.where.endswith("@champion")]
+    [late] = [each for each in checkup(destinations).left if each.where.endswith("@champion")]
     assert (silent.repairable, late.repairable) == (False, True)
     assert "it names version 1, and what is live is v1.1.0" in late.what
 
     heal: dict[str, Callable[[], Any]] = {
         "the next night": lambda: team.tracked(9).reconcile(),
-        "doctor": lambda: checkup(places, repair=True),
+        "doctor": lambda: checkup(destinations, repair=True),
     }
     heal[healer]()
-    assert [each for each in checkup(places).left if each.destination == MLFLOW] == []
+    assert [each for each in checkup(destinations).left if each.destination == MLFLOW] == []
     assert (team.alias("champion"), team.alias("challenger")) == ("2", None)
     version = team.client.get_model_version(MODEL, "2")
     assert (version.run_id, version.tags["release.version"]) == (live.run_id, "v1.1.0")

@@ -17,9 +17,9 @@ import pytest
 import model_release
 from model_release.errors import SpecError
 from model_release.local_cache import CACHE_VARIABLE
-from model_release.spec import discover as module
-from model_release.spec.discover import SPECS_VARIABLE, Outline, find_specs, outlines
+from model_release.spec import summary as module
 from model_release.spec.load import load_spec
+from model_release.spec.summary import SPECS_VARIABLE, Summary, find_specs, summaries
 
 PACKAGE = Path(model_release.__file__).parent
 MODELS = PACKAGE.parent / "models"
@@ -28,23 +28,23 @@ SHIPPED = (MODELS / "heart_disease.yaml").read_text()
 TELL = """
 import json, sys
 from pathlib import Path
-from model_release.spec.discover import outlines
-told = [str(each) if isinstance(each, Exception) else each._asdict() for each in outlines(Path())]
+from model_release.spec.summary import summaries
+told = [str(each) if isinstance(each, Exception) else each._asdict() for each in summaries(Path())]
 print(json.dumps([told, [*sys.modules]], default=str))
 """
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where outlines are kept."""
+    """The folder where summaries are kept."""
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////srv/mlflow.db")
-    return tmp_path / "cache" / "outlines"
+    return tmp_path / "cache" / "summaries"
 
 
 @pytest.fixture
 def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one spec, which is the one that outlines are made of."""
+    """A folder of one spec, which is the one that summaries are made of."""
     folder = tmp_path / "specs"
     folder.mkdir()
     (folder / "heart_disease.yaml").write_text(SHIPPED)
@@ -52,9 +52,9 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def only() -> Outline:
-    (told,) = outlines(Path())
-    assert isinstance(told, Outline), told
+def only() -> Summary:
+    (told,) = summaries(Path())
+    assert isinstance(told, Summary), told
     return told
 
 
@@ -128,7 +128,7 @@ def test_another_environment_is_another_answer_and_its_values_are_kept_nowhere(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://ann:hunter2@mlflow.example.org")
     assert only().has_mlflow_pages
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "s3://bucket/mlruns")
-    (refused,) = outlines(Path())
+    (refused,) = summaries(Path())
     assert isinstance(refused, SpecError) and "not in a bucket" in str(refused)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert not only().has_mlflow_pages
@@ -198,12 +198,12 @@ def test_what_is_damaged_counts_as_not_there_and_is_made_good(
 
 def test_what_was_kept_for_one_spec_says_nothing_of_another(specs: Path, cache: Path) -> None:
     (specs / "other.yaml").write_text(SHIPPED.replace("name: heart-disease ", "name: other ", 1))
-    first = [*outlines(Path())]
+    first = [*summaries(Path())]
     one, two = cache.iterdir()
     ones = one.read_bytes()
     one.write_bytes(two.read_bytes())
     two.write_bytes(ones)
-    assert [*outlines(Path())] == first
+    assert [*summaries(Path())] == first
 
 
 def open_to_others(cache: Path) -> None:
@@ -274,8 +274,8 @@ def test_a_broken_spec_is_explained_each_time_and_hurts_no_other(specs: Path, ca
     broken.write_text(SHIPPED.replace("cross_validation:", "cross_validaton:", 1))
     line = SHIPPED[: SHIPPED.index("cross_validation: #")].count("\n") + 1
     for _ in range(2):
-        refused, told = outlines(Path())
-        assert isinstance(refused, SpecError) and isinstance(told, Outline)
+        refused, told = summaries(Path())
+        assert isinstance(refused, SpecError) and isinstance(told, Summary)
         assert refused.where == str(broken)
         assert f"line {line}: gate.cross_validaton: unknown key; did you mean 'cross_validation'?" in str(refused)
     assert len([*cache.iterdir()]) == 1
@@ -284,7 +284,7 @@ def test_a_broken_spec_is_explained_each_time_and_hurts_no_other(specs: Path, ca
 def test_what_nobody_asks_for_goes_and_what_is_asked_for_stays(specs: Path, cache: Path) -> None:
     gone, stays, new = (specs / f"{name}.yaml" for name in ("gone", "heart_disease", "new"))
     gone.write_text(SHIPPED.replace("name: heart-disease ", "name: gone ", 1))
-    assert len([*outlines(Path())]) == 2
+    assert len([*summaries(Path())]) == 2
     kept = {*cache.iterdir()}
     (cache / ".unfinished").write_bytes(b"")
     long_ago = time.time() - 8 * 24 * 60 * 60
@@ -294,5 +294,5 @@ def test_what_nobody_asks_for_goes_and_what_is_asked_for_stays(specs: Path, cach
     assert only().path == stays.resolve()
     assert len([*cache.iterdir()]) == 3, "nothing is removed at a parse that keeps nothing"
     new.write_text(SHIPPED.replace("name: heart-disease ", "name: new ", 1))
-    assert len([*outlines(Path())]) == 2
+    assert len([*summaries(Path())]) == 2
     assert len([*cache.iterdir()]) == 2 and len(kept & {*cache.iterdir()}) == 1

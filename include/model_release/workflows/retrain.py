@@ -188,7 +188,7 @@ class Nightly:
         evaluation = artifacts.evaluate(live.pointer if live else None)
         return {
             "fingerprint": first["fingerprint"],
-            "bench": artifacts.facts,
+            "artifacts": artifacts.facts,
             "evaluation": keep(self.home, self.run.staging, evaluation),
         }
 
@@ -201,7 +201,7 @@ class Nightly:
         from model_release.workflows import approval
         from model_release.workflows.judging import RunArtifacts, judge_run
 
-        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **evaluated["bench"])
+        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **evaluated["artifacts"])
         fingerprint, evaluation = evaluated["fingerprint"], evaluated["evaluation"]
         judged = judge_run(artifacts, self.run, fingerprint, evaluation, tracking_log=self.tracking_log)
         verdict = judged.words
@@ -357,5 +357,5 @@ class Nightly:
             return Promotion(live.pointer if live else None, "this run publishes only")
         if "approved" in order:
             return promote_approved(self.home, self.run, manifest, since=order["since"], approved=order["approved"])
-        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **order["bench"])
+        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **order["artifacts"])
         return promote_judged(artifacts, self.run, manifest)

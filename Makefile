@@ -57,7 +57,7 @@ debian:
 		echo "some tests will fail without PostgreSQL, Redis and wrk: apt-get install postgresql redis-server wrk" >&2; fi
 
 .PHONY: lint
-lint: $(READY) ## style, types, layers, dependencies
+lint: $(READY) ## style, types, imports between rooms, dependencies
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy

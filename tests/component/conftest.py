@@ -1,4 +1,4 @@
-"""Fixtures that several unit tests share."""
+"""Parts with what they really need: fits, programs, MLflow in a folder, whole nights without Airflow."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     """A real release of the reference model: its files and its manifest."""
     folder = tmp_path_factory.mktemp("trained")
     reference = spec(validation=Validation(folds=2, repeats=1))
-    frame, _ = rows()
+    patients, _ = rows()
     name = "logistic_regression"
-    made = training.train(reference, name, reference.candidates[name], frame, folder)
+    made = training.train(reference, name, reference.candidates[name], patients, folder)
     draft = make(folder, "trained").draft
     return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
 

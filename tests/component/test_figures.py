@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from model_release.documents.evaluation import Interval
 from model_release.documents.metric import Metric
 from model_release.modelling.training.figures import Classes, Floats, figures, intervals, slice_scores
+from model_release.spec.dataset import Column
 from model_release.spec.gate import SlicePolicy
-from model_release.spec.model import Column
 from support import reference_model
 
 COLUMNS = reference_model.spec().dataset.columns

@@ -247,7 +247,9 @@ def test_no_value_that_was_sent_is_logged_or_sent_back(
 
 def test_a_pickle_is_opened_only_when_that_is_asked_for(tmp_path: Path) -> None:
     folder, manifest = version_folder(tmp_path, 0.1, without=("model.onnx",))
-    with pytest.raises(Refused, match="v1.0.0 has no ONNX form, and a pickle is opened only on request\n  → --allow-pickle"):
+    with pytest.raises(
+        Refused, match="v1.0.0 has no ONNX form, and a pickle is opened only on request\n  → --allow-pickle"
+    ):
         open_release(folder, manifest, None, allow_pickle=False)
     served = open_release(folder, manifest, None, allow_pickle=True)
     with TestClient(application(Live(served), limit=LIMIT)) as asking:

@@ -65,7 +65,7 @@ class Team:
         wish = Intent(by="ann", reason="published from models", promote=promote, bump=bump)
         releases = ReleaseStore(home, [Follower(store) for store in followers])
         done = act(releases, self.collected, draft, wish)
-        after = reconcile(ReleaseStore(home, destinations))
+        after = reconcile(releases)
         return replace(done, pointer=after.pointer)
 
 

@@ -1,7 +1,7 @@
 """Doctor on all of a model's destinations, the registry included; and its repair, by the verbs that every run uses.
 
 Nothing is mended by code of its own: `restore` puts right bytes back, `Destinations.settle` makes good what follows
-from the pointer, `sweep` clears away what runs that died have left. Nothing is elected: what has no one right answer stays.
+from the pointer, `sweep` removes what dead runs have left. Nothing is elected: what has no one right answer stays.
 """
 
 from __future__ import annotations

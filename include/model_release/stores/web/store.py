@@ -50,10 +50,10 @@ class WebStore:
     Args:
         uri: `https://[user:password@]host[:port]/folder[?query]`; `http://` for a host on loopback.
         settings: time-outs and attempts.
-        cache: what this machine has fetched before.
+        cache: of files that this machine has fetched.
 
     Raises:
-        UsageError: not such a URI.
+        UsageError: the URI is malformed.
     """
 
     def __init__(self, uri: str, *, settings: TransferSettings | None = None, cache: WebCache | None = None) -> None:
@@ -63,7 +63,7 @@ class WebStore:
         self.uri = self._fetcher.uri
 
     def get(self, key: str) -> Stored | None:
-        """Return a listed file whole, or None where `SHA256SUMS` does not list it. The token is its digest."""
+        """Return a listed file whole, or None if `SHA256SUMS` does not list it. The token is its digest."""
         sums = self._ask_for_sums()
         if key not in sums.digests:
             return None
@@ -74,7 +74,7 @@ class WebStore:
         return Stored(body, sha256_of(body), sums.modified)
 
     def download(self, key: str, path: Path) -> None:
-        """Write a listed file to `path`, out of the cache where its bytes are there already.
+        """Write a listed file to `path`, from the cache if it has the bytes.
 
         Raises:
             NotFound: `SHA256SUMS` does not list it, or the source does not have it.
@@ -96,7 +96,7 @@ class WebStore:
             )
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Yield what `SHA256SUMS` lists below `prefix`, in the order of keys; sizes are `UNKNOWN_SIZE`.
+        """Yield the files that `SHA256SUMS` lists below `prefix`, in the order of keys; sizes are `UNKNOWN_SIZE`.
 
         Raises:
             NotFound: the source has no `SHA256SUMS`.
@@ -158,7 +158,7 @@ class WebStore:
                 answer = self._fetcher.get(SUMS, path, etag=kept.etag if kept else "", limit=_SUMS_LIMIT)
             except NotFound:
                 raise NotFound(
-                    f"this source has no {SUMS}, and without it nobody knows which files there are",
+                    f"this source has no {SUMS}, which lists its files",
                     where=where,
                     hint=f"publish it beside the partitions: sha256sum dt=*/* > {SUMS}",
                 ) from None

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from model_release.documents import layout
@@ -104,6 +104,8 @@ def rollback(home: Store, act: Act, *, to: Version | None = None, opens: Try | N
 def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, opens: Try | None = None) -> Acted:
     """Make a published version live by a person's word. Holds, quarantine and the order of data stand.
 
+    The order does not stand against a live version whose data is of a date that has not come yet.
+
     Args:
         home: the model's folder at home.
         version: a published one.
@@ -116,7 +118,7 @@ def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, 
         NotFound, Corrupt: the version is not there whole.
     """
 
-    def may_be(current: Pointer | None) -> Candidate:
+    def may_be(current: Pointer | None, now: datetime) -> Candidate:
         if current is None:
             manifest, since = whole(home, version, opens), None
         else:
@@ -130,19 +132,21 @@ def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, 
                 hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
             )
         candidate = candidate_of(manifest)
-        refusal = from_the_future(home, candidate) or (why_not(current, candidate) if current else None)
+        refusal = from_the_future(home, candidate) or (
+            why_not(current, candidate, today=now.astimezone(UTC).date()) if current else None
+        )
         if refusal is not None:
             raise Refused(refusal, where=f"{home.uri}/{layout.POINTER}")
         return candidate
 
     def begin(now: datetime) -> Pointer:
         check_beginning(home)
-        candidate = may_be(None)
+        candidate = may_be(None, now)
         change = change_of(act, Kind.FIRST, None, now, to=version)
         return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=new_write_id())
 
     def propose(current: Pointer, now: datetime) -> Pointer:
-        candidate = may_be(current)
+        candidate = may_be(current, now)
         change = change_of(act, Kind.PROMOTE, current, now, to=version)
         return promoted(current, candidate, change=change, write_id=new_write_id())
 

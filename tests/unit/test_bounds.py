@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from builders import Chain, act, begun, make
-from memory_store import MemoryStore
 from model_release import client
 from model_release.client.folder import Folder
 from model_release.client.promises import Promised, Resolved
@@ -35,6 +33,8 @@ from model_release.spec.load import MAX_DEPTH, parse_spec
 from model_release.spec.summary import summaries
 from model_release.stores.local import LocalStore
 from model_release.stores.reader.reader import Reader
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, act, begun, make
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 POINTER = (GOLDEN / "latest.json").read_bytes()

@@ -25,6 +25,12 @@ MAX_NODES = 50_000
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_WHAT_TO_WRITE = {
+    "dataset.partitions": ": write increments if each partition adds rows to those before it, snapshots if each one is "
+    "the whole table"
+}
+"""What the message says of a missing key beside its name."""
+
 
 def load_spec(path: Path) -> Spec:
     """Read a model's spec.
@@ -52,7 +58,7 @@ def parse_spec(content: bytes, path: Path) -> Spec:
         _check_aliases(tree)
         repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
         document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45; an anchor inside itself
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2026-13-45; a date as a key; a loop
         raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
     if not isinstance(tree, yaml.MappingNode):
         raise SpecError("is not a mapping of keys to values", where=str(path))
@@ -131,7 +137,7 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
         case "extra_forbidden":
             text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(location[:-1]))
         case "missing":
-            text = "is missing"
+            text = "is missing" + _WHAT_TO_WRITE.get(key, "")
         case "enum" | "literal_error":
             allowed = _choices(fault)
             text = (

@@ -28,6 +28,7 @@ from model_release.releases.decisions import Answer, DecisionRecord
 from model_release.releases.doctor.examine import examine
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.doctor.history import SETTLING
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.file import read_spec
 from model_release.spec.load import MAX_DEPTH, parse_spec
 from model_release.spec.summary import summaries
@@ -247,7 +248,7 @@ def test_doctor_tells_a_gap_of_the_log_as_one_range(tmp_path: Path) -> None:
     home = begun(tmp_path, home=long_ago())
     _set(home, epoch=limits.EPOCH)
     home.ahead = timedelta(0)
-    found = {each.what: each.kind for each in examine(home)}
+    found = {each.what: each.kind for each in examine(ReleaseStore(home))}
     assert found == {
         "the log lacks epochs 2 to 999,999": Damage.LOG_MISSING,
         "the log lacks the epoch of latest.json, 1000000": Damage.LOG_MISSING,
@@ -257,8 +258,8 @@ def test_doctor_tells_a_gap_of_the_log_as_one_range(tmp_path: Path) -> None:
 def test_doctor_tells_the_gaps_between_entries_and_mends_what_a_follower_has(tmp_path: Path) -> None:
     home = begun(tmp_path, home=long_ago())
     for number in range(9):
-        acts.hold(home, act(f"hold {number}"))
-        acts.unhold(home, act(f"unhold {number}"))
+        acts.hold(ReleaseStore(home), act(f"hold {number}"))
+        acts.unhold(ReleaseStore(home), act(f"unhold {number}"))
     follower = home.clone()
     follower.uri = "memory://follower"
     for epoch in (3, 4, 5, 9, 12):
@@ -266,7 +267,11 @@ def test_doctor_tells_the_gaps_between_entries_and_mends_what_a_follower_has(tmp
     for epoch in (3, 4, 5, 9):
         follower.delete(layout.log_entry(epoch))
     home.ahead = timedelta(0)
-    found = {each.what: each.repairable for each in examine(home, [follower]) if each.destination == home.uri}
+    found = {
+        each.what: each.repairable
+        for each in examine(ReleaseStore(home, [Follower(follower)]))
+        if each.destination == home.uri
+    }
     assert found == {
         "the log lacks epochs 3 to 5": False,
         "the log lacks epoch 9": False,
@@ -280,7 +285,7 @@ def test_doctor_finds_an_epoch_that_no_store_can_have(tmp_path: Path) -> None:
     assert stored is not None
     body = json.dumps({**json.loads(stored.body), "epoch": 10**9}).encode()
     home.replace(layout.POINTER, body, stored.token)
-    (found,) = examine(home)
+    (found,) = examine(ReleaseStore(home))
     assert found.kind is Damage.POINTER_UNREADABLE
     assert "epoch" in found.what
 
@@ -290,20 +295,20 @@ def test_data_from_the_future_is_found_and_a_promotion_is_the_way_out(tmp_path: 
     manifest = Chain(home).publish(make(tmp_path, "second"))
     _set(home, data_as_of=date(2099, 1, 1))
     home.delete(layout.log_entry(1))
-    (found,) = (each for each in examine(home) if each.kind is Damage.FUTURE_DATA)
+    (found,) = (each for each in examine(ReleaseStore(home)) if each.kind is Damage.FUTURE_DATA)
     assert "as of 2099-01-01, and the store's clock says" in found.what
     assert "promote" in found.choices[0]
-    done = acts.promote(home, manifest.version, act("op"), overrule=True)
+    done = acts.promote(ReleaseStore(home), manifest.version, act("op"), overrule=True)
     assert done.pointer.version == manifest.version
     assert not done.pointer.quarantined
-    assert not [each for each in examine(home) if each.kind is Damage.FUTURE_DATA]
+    assert not [each for each in examine(ReleaseStore(home)) if each.kind is Damage.FUTURE_DATA]
 
 
 def test_a_promotion_still_goes_back_for_no_date_that_has_come(tmp_path: Path) -> None:
     home = begun(tmp_path)
     manifest = Chain(home).publish(make(tmp_path, "older", as_of=date(2024, 3, 1)))
     with pytest.raises(Refused, match="latest only moves forward"):
-        acts.promote(home, manifest.version, act("op"), overrule=True)
+        acts.promote(ReleaseStore(home), manifest.version, act("op"), overrule=True)
 
 
 def _twice(body: bytes, key: str) -> bytes:

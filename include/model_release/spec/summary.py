@@ -42,6 +42,7 @@ _CODE = (
     "documents/version",
     "errors",
     "spec/__init__",
+    "spec/dataset",
     "spec/file",
     "spec/summary",
     "spec/gate",

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from builders import Chain, make
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.version import Version
@@ -17,10 +15,12 @@ from model_release.errors import Corrupt
 from model_release.releases.acts import Act
 from model_release.releases.catalog import live_pointer, published, read_version
 from model_release.releases.prune import files_by_version, retire
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.housekeeping import Housekeeping
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, make
 
 STRICT = Retention(live_versions=1, days=1, other_versions=0, grace_hours=1)
 OLD = Version(1, 0, 0)
@@ -88,7 +88,7 @@ def test_what_has_been_retired_long_enough_goes_everywhere_and_is_told(
 ) -> None:
     size = sum(each.size for each in files_by_version(stores.home)[OLD])
     stores.clock(hours=2)
-    retire(stores.home, [OLD], Act(by="ann", reason="r", operation="o"))
+    retire(ReleaseStore(stores.home), [OLD], Act(by="ann", reason="r", operation="o"))
     stores.clock(hours=0)
     caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().prune()

@@ -87,6 +87,7 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
     guesses.append(
         f"the positive class is {words[positive]!r}: {labels[positive]:,} of {table.rows:,} rows, {share:.1%}"
     )
+    guesses.append("each later partition adds rows; if each one is the whole table, write partitions: snapshots")
     marks = sorted({mark for what in kept.values() for mark in what.marks} - {*USUAL_MARKS})
     for mark in marks:
         where = [each for each, what in kept.items() if mark in what.marks]

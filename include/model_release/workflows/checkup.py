@@ -1,7 +1,7 @@
 """Doctor on all of a model's destinations, the registry included; and its repair, by the verbs that every run uses.
 
-Nothing is mended by code of its own: `restore` puts right bytes back, `Places.settle` makes good what follows from the
-pointer, `sweep` clears away what runs that died have left. Nothing is elected: what has no one right answer stays.
+No code of its own mends anything: `restore` puts right bytes back, `Destinations.reconcile` makes good what follows
+from the pointer, `sweep` removes what dead runs have left. Nothing is elected: damage without one right answer stays.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> li
     away = aside(found)
     followers = [each for each in destinations.followers if each.store.uri not in away]
     tracking = None if MLFLOW in away else destinations.tracking
-    attempt(Destinations(destinations.home, followers, tracking=tracking).settle)
+    attempt(Destinations(destinations.home, followers, tracking=tracking).reconcile)
     if any(each.cure is Cure.SWEEP for each in found):
         attempt(lambda: sweep(destinations.home, [each.store for each in followers], by=by, remove=True))
     return failures

@@ -53,14 +53,15 @@ def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Call
 def up_to_gate(night: RetrainRun) -> list[UploadOrder]:
     night.reconcile()
     _, work = night.ingest()
-    _, orders = night.gate(night.evaluate([night.train(each) for each in work]))
-    assert [each.destination for each in orders if isinstance(each, UploadOrder)] == [
+    _, gated = night.gate(night.evaluate([night.train(each) for each in work]))
+    orders = [each for each in gated if isinstance(each, UploadOrder)]
+    assert [each.destination for each in orders] == [
         "aws",
         "google",
         "azure",
         "folder",
     ]
-    return [each for each in orders if isinstance(each, UploadOrder)]
+    return orders
 
 
 def closed(_request: bytes, _answer: bytes) -> bytes | None:

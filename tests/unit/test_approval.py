@@ -59,8 +59,8 @@ def test_a_rejection_stands_until_the_data_or_the_baseline_changes(night: Nights
     assert versions(first.home) == []
     outcome, work = night(1, spec=ASKS, run_id="again").ingest()
     assert work == []
-    assert "rejected by bo" in outcome.reason
-    assert "the ward has moved already" in outcome.reason
+    assert "rejected by bo" in (outcome.reason or "")
+    assert "the ward has moved already" in (outcome.reason or "")
     _, work = night(1, spec=ASKS, run_id="forced", force=True).ingest()
     assert work != []
     assert len(proposed(night(8, spec=ASKS))) == 1
@@ -95,7 +95,7 @@ def test_what_becomes_live_between_the_answer_and_the_swap_is_noticed(night: Nig
     released(quick, quick.consent(proposed(quick), YES)[1])
     done = released(slow, orders)
     assert not done.promoted
-    assert "the next run judges and asks again" in done.reason
+    assert "the next run judges and asks again" in (done.reason or "")
     again = night(15, spec=ASKS, run_id="again")
     done = released(again, again.consent(proposed(again), YES)[1])
     assert (str(done.version), str(done.live)) == ("v1.1.0", "v1.1.0"), "the same bytes keep their number"

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
 from model_release.cli import output
+from model_release.documents.version import Version
 from model_release.stores.local import LocalStore
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.messages import ReconcileOutcome

@@ -112,7 +112,7 @@ def test_what_dead_runs_have_left_is_swept_up(stores: Stores, caplog: pytest.Log
     assert what == ["a number that nobody came back for", *["staging of a run that is over"] * 3]
     assert outcome.bytes == sum(each.bytes for each in outcome.found) > 0
     assert len(caplog.messages) == 5
-    assert caplog.messages[-1] == f"4 found, {outcome['bytes']:,} bytes"
+    assert caplog.messages[-1] == f"4 found, {outcome.bytes:,} bytes"
     assert not any(key.startswith(layout.STAGING) for key in stores.there())
     assert isinstance(read_version(stores.home, Version(1, 2, 0)), AbandonedManifest)
 

@@ -25,6 +25,7 @@ from model_release.stores.local import LocalStore
 from model_release.workflows import reproduce
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
+from nights import judged
 from shipped import quick_spec
 
 
@@ -32,8 +33,7 @@ def through(path: Path, day: int) -> None:
     """Train and release what had arrived by that day."""
     night = RetrainRun(load_spec(path), Run(run_id=f"night-{day}", as_of=date(2026, 10, day), by="ann"))
     night.reconcile()
-    _, work = night.ingest()
-    _, orders = night.gate(night.evaluate([night.train(each) for each in work]))
+    _, orders = judged(night)
     night.update_latest([night.upload(each) for each in orders])
 
 

@@ -22,7 +22,7 @@ from model_release.spec.model import Tracking
 from model_release.spec.tracking_uri import Access
 from model_release.workflows.checkup import MLFLOW, checkup
 from model_release.workflows.destinations import Destinations
-from model_release.workflows.messages import ApprovalResponse
+from model_release.workflows.messages import ApprovalResponse, UploadOrder
 from model_release.workflows.result import run_result
 from model_release.workflows.retrain import RetrainRun
 from nights import SIMPLE, Nights, judged, through
@@ -113,7 +113,7 @@ def test_a_release_can_be_followed_from_mlflow_to_the_store_and_back(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team.uri)
     champion = mlflow.sklearn.load_model(f"models:/{MODEL}@champion")
     assert manifest.dataset is not None and manifest.dataset.fingerprint is not None
-    frame = load(night.spec, read_snapshot(night._data, manifest.dataset.fingerprint), data=night._data)
+    frame = load(night.spec, read_snapshot(night._data, manifest.dataset.fingerprint), data=night._data).frame
     kept = [night.home.get(f"v1.0.0/{name}") for name in ("preprocessor.pkl", "best_model.pkl")]
     made = [pickle.loads(each.body) for each in kept if each is not None]  # noqa: S301
     assert (champion.predict_proba(frame) == made[1].predict_proba(made[0].transform(frame))).all()
@@ -163,7 +163,7 @@ def test_no_release_waits_for_mlflow_and_what_it_missed_is_made_good(
     team.up = down_at != "gate"
     verdict, orders = night.gate(evaluated)
     team.up = False
-    done = night.update_latest([night.upload(each) for each in orders])
+    done = night.update_latest([night.upload(each) for each in orders if isinstance(each, UploadOrder)])
 
     assert (str(first.live), str(done.live), done.promoted) == ("v1.0.0", "v1.1.0", True)
     assert "MLflow lags behind" in done.lagging[0]

@@ -136,7 +136,8 @@ def first(candidate: Candidate, *, lineage: str, home: str, change: Change, writ
 def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
     """Return why the candidate may not become live now, in words; None when it may.
 
-    The rules, in the order in which a person wants to hear them: quarantine (8), retirement (12), hold (8), order (5).
+    The checks, in the order in which a person wants to hear of them: quarantine (rule 8), retirement (rule 12), hold
+    (rule 8), order (rule 5).
     """
     barred = why_barred(pointer, candidate.version)
     if barred is not None:

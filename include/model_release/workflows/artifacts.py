@@ -1,6 +1,6 @@
 """The artifacts of one retrain run, read from the stores by the tasks that compare, judge and describe them.
 
-Data, models and frames are imported where they are needed: the task that moves the pointer reads none on most nights.
+Data and models are imported where they are needed: the task that moves the pointer reads none on most nights.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class RunArtifacts:
         return dataset.read_snapshot(self.data, self.where.snapshot)
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def rows(self) -> dataset.Rows:
         """The snapshot's rows."""
         from model_release.modelling import dataset
 
@@ -81,7 +81,7 @@ class RunArtifacts:
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
-            self.frame,
+            self.rows,
             snapshot_fingerprint=self.snapshot.fingerprint,
             champion=(live, pointer.since) if live and pointer else None,
             quarantined=why_barred(pointer, pointer.version) if pointer else None,
@@ -101,7 +101,7 @@ class RunArtifacts:
             before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
         except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
             return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
-        return drift.compare(live.version, before, self.frame, self.spec.dataset)
+        return drift.compare(live.version, before, self.rows, self.spec.dataset)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""

@@ -245,7 +245,7 @@ def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> 
         decision=verdict.decision,
         trained=chosen,
         predictions=artifacts.predictions(chosen),
-        frame=artifacts.frame,
+        rows=artifacts.rows,
         snapshot_fingerprint=artifacts.snapshot.fingerprint,
         as_of=verdict.as_of,
     )

@@ -20,9 +20,7 @@ from model_release.workflows.destinations import MLFLOW_LAGS
 from model_release.workflows.messages import Verdict
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from model_release.modelling.dataset import Snapshot
+    from model_release.modelling.dataset import Rows, Snapshot
     from model_release.workflows.run import Run
 
 log = logging.getLogger(__name__)
@@ -62,14 +60,14 @@ class TrackingLog:
         return tracking.page(self.spec.tracking, parent)
 
     def candidate(
-        self, trained: Trained, *, folder: Path, frame: pd.DataFrame, snapshot: Snapshot, fingerprint: str
+        self, trained: Trained, *, folder: Path, rows: Rows, snapshot: Snapshot, fingerprint: str
     ) -> tuple[Trained, str | None]:
         """Log a candidate that was just trained.
 
         Args:
             trained: what training gave.
             folder: the folder that training wrote into.
-            frame: the snapshot's rows.
+            rows: the snapshot's rows.
             snapshot: the snapshot's record.
             fingerprint: of the run.
 
@@ -83,7 +81,7 @@ class TrackingLog:
         from model_release import tracking
         from model_release.modelling import report
 
-        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), frame)
+        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
         tracked = tracking.log_candidate(
             self.spec.tracking,
             facts=self._facts,
@@ -91,7 +89,7 @@ class TrackingLog:
             trained=trained,
             folds=self.spec.validation.folds,
             folder=folder,
-            frame=frame,
+            frame=rows.frame.assign(**{self.spec.dataset.target.column: rows.target}),
             snapshot=snapshot,
             files=_figures(figures),
         )

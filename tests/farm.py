@@ -18,6 +18,7 @@ owner: garden
 dataset:
   title: Beetles
   source: beetles
+  partitions: increments
   columns:
     length: {kind: numeric, min: 0, max: 9, missing_values: [-1]}
     weight: {kind: numeric, nullable: true, missing_values: [0]}

@@ -130,7 +130,7 @@ def test_a_night_signs_with_the_key_of_a_connection(
         handed_on = "".join(str(value) for value in session.scalars(select(XComModel.value)))
     assert "logistic_regression" in handed_on
     said = "".join([caplog.text, *capfd.readouterr(), handed_on])
-    assert "holds no private key in PEM that opens with this passphrase" in said
+    assert "holds no private key in PEM that can be read with this passphrase" in said
     for secret in (*pem_of(key).splitlines()[1:-1], *extra["private_key"].encode().splitlines()[1:-1]):
         assert secret.decode() not in said
     assert "open sesame" not in said

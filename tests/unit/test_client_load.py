@@ -146,7 +146,7 @@ def test_who_also_recomputes_the_digests_is_found_out(store: LocalStore, tmp_pat
         check=False,
     )
     assert done.returncode == Corrupt.exit_code
-    assert "not what was signed: best_model.pkl, metadata.json" in done.stderr
+    assert "changed since it was signed: best_model.pkl, metadata.json" in done.stderr
     assert not (to / "current").exists()
     assert client.pull(store.uri, to=to).changed, "without a key nobody could tell"
     assert Promised.read(body, where="", version=FIRST).sha256 == sha256_of(body)

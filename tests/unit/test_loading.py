@@ -158,7 +158,7 @@ def test_a_graph_with_weights_in_other_files_is_refused(tmp_path: Path, trained:
     path = tmp_path / opening.ONNX_FILE
     onnx.save(graph, str(path), save_as_external_data=True, location="weights", size_threshold=0)
     manifest = trained[1].model_copy(update={"files": [promised(path)]})
-    with pytest.raises(Refused, match=r"model\.onnx: Refused: .*lies in another file"):
+    with pytest.raises(Refused, match=r"model\.onnx: Refused: .*is in another file"):
         sandbox.tries(tmp_path, manifest)
 
 

@@ -131,7 +131,7 @@ def test_who_recomputes_every_digest_is_found_out(
     Chain(home, key=KEY).release(make(tmp_path, "night"))
     altered(home)
     assert [each for each in check(home) if each.fault] == [], "digests alone do not tell"
-    assert faults(home, trust) == {SIGNATURE: "not what was signed: best_model.pkl, metadata.json"}
+    assert faults(home, trust) == {SIGNATURE: "changed since it was signed: best_model.pkl, metadata.json"}
     found = checkup(Destinations(home), read_data=True).found
     assert [(each.kind, each.where) for each in found] == [(Damage.SIGNATURE_WRONG, f"{home.uri}/{SIGNATURE}")]
 

@@ -1,7 +1,7 @@
-"""What is live in a store that is a folder, checked byte for byte by someone who did not write it.
+"""What is live in a store that is a folder, checked byte for byte.
 
-Used by `scripts.run` and by tests. It reads the files with the standard library alone and uses none of the
-code that wrote them: a fault there is not a fault here.
+For `try` and `make run`, which have just released something. This module reads the files with the standard library
+alone and uses none of the code that wrote them, so that a fault there is not a fault here.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise Corrupt("promised, and not there", where=str(path)) from None
+        raise Corrupt("the manifest or the pointer promises this file, and it is missing", where=str(path)) from None
 
 
 def _compare(what: str, found: object, promised: object, path: Path) -> None:

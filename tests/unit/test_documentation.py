@@ -111,7 +111,7 @@ def test_the_wheel_installed_alone_has_the_command_and_the_extras_that_the_pages
 ) -> None:
     venv = tmp_path / "venv"
     uv = Path(sys.executable).with_name("uv")
-    install = [uv, "pip", "install", "--offline", "--no-deps", "--python", venv / "bin/python", wheel]
+    install: list[str | Path] = [uv, "pip", "install", "--offline", "--no-deps", "--python", venv / "bin/python", wheel]
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     subprocess.run(install, check=True, capture_output=True)
     assert (venv / "bin/model-release").is_file()

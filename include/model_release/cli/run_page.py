@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as LiveDisplay
@@ -14,6 +12,7 @@ from rich.text import Text
 
 from model_release.cli.released import Live
 from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from model_release.workflows.messages import IngestOutcome, Verdict
 from model_release.workflows.task_state import TASK_ENDED, TaskState
 
 _STYLE = {
@@ -69,7 +68,7 @@ def task_table(tasks: list[TaskState]) -> Table:
 
 
 def cost_of_judging(tasks: list[TaskState]) -> str | None:
-    """Return how long judging took beside training, in words; None where nothing was judged."""
+    """Return how long judging took beside training, in words; None if nothing was judged."""
     seconds = {name: sum(each.seconds or 0.0 for each in tasks if each.task_id == name) for name in _COSTS}
     judged = [each for each in tasks if each.task_id == "gate" and each.state == "success"]
     if not judged or not seconds["train"]:
@@ -82,7 +81,7 @@ def result_panel(
     story: str,
     *,
     live: Live | None,
-    verdict: Mapping[str, Any] | None,
+    verdict: Verdict | None,
     cost: str | None,
     store: Path,
     good: bool,
@@ -92,7 +91,7 @@ def result_panel(
     Args:
         story: the result in one sentence.
         live: what is live now.
-        verdict: of the gate, where it was reached.
+        verdict: of the gate; None if nothing was judged.
         cost: of judging, in words.
         store: the folder of the store.
         good: whether the run did what a run is for.
@@ -101,11 +100,11 @@ def result_panel(
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     if verdict is not None:
-        grid.add_row("gate", Text(str(verdict.get("summary", ""))))
-        for check in verdict.get("checks") or []:
-            mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
-            mark = Text("! ", "yellow") if check.get("warning") else mark
-            grid.add_row("", mark + Text(str(check.get("words", check.get("name", "")))))
+        grid.add_row("gate", Text(verdict.summary))
+        for check in verdict.checks:
+            mark = Text("✓ ", "green") if check.passed else Text("✗ ", "red")
+            mark = Text("! ", "yellow") if check.warning else mark
+            grid.add_row("", mark + Text(check.words))
     if cost is not None:
         grid.add_row("cost", Text(cost))
     if live is not None:
@@ -123,20 +122,27 @@ def result_panel(
 
 
 def story(
-    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
+    state: str, outcome: IngestOutcome | None, verdict: Verdict | None, live: Live | None, run_id: str
 ) -> tuple[str, int]:
-    """Return the result in one sentence, and the exit status."""
-    if state != "success":
+    """Return the result in one sentence, and the exit status.
+
+    Args:
+        state: of the run.
+        outcome: of the task *Ingest*; None if it did not end.
+        verdict: of the task *Gate*; None if nothing was judged.
+        live: what is live now.
+        run_id: of the run.
+    """
+    if state != "success" or outcome is None:
         return "the run failed", EXIT_FAILED
     if verdict is None:
-        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
+        return f"nothing is new: {outcome.reason}", EXIT_DONE if live else EXIT_REFUSED
     if live is None:
-        became = "published" if verdict.get("accepted") else "rejected"
-        return f"{became}, and nothing is live", EXIT_REFUSED
-    if verdict.get("reproduced"):
-        return str(verdict["summary"]), EXIT_DONE
+        return f"{'published' if verdict.accepted else 'rejected'}, and nothing is live", EXIT_REFUSED
+    if verdict.reproduced:
+        return verdict.summary, EXIT_DONE
     if live.made_by(run_id):
         return f"released {live.version}", EXIT_DONE
-    if verdict.get("accepted"):
-        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
+    if verdict.accepted:
+        return f"published {verdict.version}; latest stays at {live.version}", EXIT_DONE
     return f"rejected; latest stays at {live.version}", EXIT_REFUSED

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from dag_runs import load, run, states, xcom
-from keys import pem_of, private_key, public_pem
 from model_release.documents.version import FIRST
 from model_release.errors import UsageError
 from model_release.signing import verify
+from support.dag_runs import load, run, states, xcom
+from support.signing_keys import pem_of, private_key, public_pem
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"

@@ -14,7 +14,6 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import model_release
-from farm import BEETLES, FIRST, HEADER, LATE, ROWS, SECOND, Farm
 from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
 from model_release.modelling import dataset
@@ -22,6 +21,7 @@ from model_release.modelling.dataset import Positions, Rows, Snapshot
 from model_release.spec.load import load_spec
 from model_release.spec.model import Split
 from model_release.stores.local import LocalStore
+from support.tiny_dataset import BEETLES, FIRST, HEADER, LATE, ROWS, SECOND, Farm
 
 MODELS = Path(model_release.__file__).parent.parent / "models"
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from builders import make
-from keys import certificate, pem_of, private_key, public_pem
 from model_release import signing
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
@@ -21,6 +19,8 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused, UsageError
 from model_release.signing import SigningKey, sign, verify
+from support.release_builder import make
+from support.signing_keys import certificate, pem_of, private_key, public_pem
 
 MODEL = "heart-disease-models"
 KEY = private_key()

@@ -22,6 +22,7 @@ from model_release.releases import acts
 from model_release.releases.catalog import live_pointer, published, read_pointer, versions
 from model_release.releases.decisions import DecisionRecord
 from model_release.releases.pointer_cas import move
+from model_release.releases.store import ReleaseStore
 from model_release.spec.load import load_spec
 from model_release.workflows.messages import (
     ApprovalResponse,
@@ -107,12 +108,12 @@ def test_a_hold_stops_promotion_until_it_is_lifted(night: Nights) -> None:
 
         return decide
 
-    move(home, holds([hold]))
+    move(ReleaseStore(home), holds([hold]))
     done = through(night(8))
     assert (str(done.version), done.promoted) == ("v1.1.0", False)
     assert "held at v1.0.0 by bob" in (done.reason or "")
     assert night(9).ingest()[1] == []
-    move(home, holds([]))
+    move(ReleaseStore(home), holds([]))
     assert str(through(night(10)).live) == "v1.1.0"
 
 
@@ -240,7 +241,7 @@ def test_nothing_is_released_against_a_live_version_in_quarantine(night: Nights)
         changes = {"quarantined": {"v1.0.0": entry}, "epoch": current.epoch + 1, "write_id": "bar"}
         return current.model_copy(update=changes)
 
-    move(night(1).home, bar)
+    move(ReleaseStore(night(1).home), bar)
     verdict, orders = judged(night(8))
 
     assert orders == []
@@ -287,7 +288,7 @@ def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
             first.upload(order)
 
     assert len(seen) == 2
-    for store in first.destinations.stores:
+    for store in first.destinations.releases.stores:
         assert store.get("v1.0.0/best_model.pkl") is not None
         assert store.get("v1.0.0/metadata.json") is None
         assert read_pointer(store) is None
@@ -347,7 +348,7 @@ def test_what_any_task_found_to_lag_behind_is_in_the_result_once() -> None:
 
 def test_the_result_of_a_run_that_releases_nothing_names_what_is_live_and_what_holds_it(night: Nights) -> None:
     through(night(1))
-    acts.hold(night(1).home, acts.Act(by="bob", reason="audit", operation="h"))
+    acts.hold(night(1).releases, acts.Act(by="bob", reason="audit", operation="h"))
     idle = night(2)
     outcome, _ = idle.ingest()
     result = idle.report([outcome])

@@ -13,12 +13,12 @@ from model_release.modelling.gate import corrected_interval
 from model_release.modelling.trained import CARD_FILE
 from model_release.releases.decisions import Answer, DecisionRecord, answered, decided
 from model_release.releases.publish import recall
-from model_release.stores import Store
+from model_release.releases.store import ReleaseStore
 from model_release.workflows.messages import ApprovalResponse, Proposal
 from model_release.workflows.run import Run
 
 
-def answer(home: Store, run: Run, proposal: Proposal, response: ApprovalResponse) -> tuple[Answer, Manifest]:
+def answer(releases: ReleaseStore, run: Run, proposal: Proposal, response: ApprovalResponse) -> tuple[Answer, Manifest]:
     """Keep a person's answer to a proposal; the first one of a run stands.
 
     Returns:
@@ -27,9 +27,9 @@ def answer(home: Store, run: Run, proposal: Proposal, response: ApprovalResponse
     Raises:
         NotFound: the draft or the decision record is gone.
     """
-    where = f"{home.uri}/{layout.STAGING}/{run.staging}"
-    draft = Manifest.read(recall(home, run.staging, proposal.draft), where=where)
-    record = decided(home, proposal.decision)
+    where = f"{releases.uri}/{layout.STAGING}/{run.staging}"
+    draft = Manifest.read(recall(releases, run.staging, proposal.draft), where=where)
+    record = decided(releases, proposal.decision)
     given = Answer(
         fingerprint=record.fingerprint,
         since=record.since,
@@ -40,7 +40,7 @@ def answer(home: Store, run: Run, proposal: Proposal, response: ApprovalResponse
         comment=response.comment,
         at=datetime.now(UTC),
     )
-    return answered(home, given), draft
+    return answered(releases, given), draft
 
 
 def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, *, home: str) -> tuple[str, str]:

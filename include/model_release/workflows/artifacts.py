@@ -17,7 +17,7 @@ from model_release.documents.pointer import Pointer, why_barred
 from model_release.errors import Corrupt, NotFound
 from model_release.model_files import sandbox
 from model_release.modelling.trained import Trained
-from model_release.releases.catalog import fetch, live_manifest
+from model_release.releases.catalog import fetch
 from model_release.releases.publish import recall
 from model_release.spec.model import Spec
 from model_release.workflows.messages import ArtifactsOfRun
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from model_release.modelling import dataset
+    from model_release.releases.store import ReleaseStore
     from model_release.stores import Store
 
 
@@ -34,15 +35,15 @@ class RunArtifacts:
 
     Args:
         spec: the model, as the run was asked to train it.
-        home: the model's folder at home.
+        releases: of the model.
         data: the dataset's folder at home.
         where: where they are.
     """
 
-    def __init__(self, spec: Spec, where: ArtifactsOfRun, *, home: Store, data: Store) -> None:
+    def __init__(self, spec: Spec, where: ArtifactsOfRun, *, releases: ReleaseStore, data: Store) -> None:
         self.spec = spec
         self.where = where
-        self.home = home
+        self.releases = releases
         self.data = data
 
     @property
@@ -69,7 +70,7 @@ class RunArtifacts:
         """What the training of each candidate left, in the spec's order."""
         digests = self.where.trained
         return {
-            name: Trained.read(recall(self.home, self.staging, digests[name]), where=f"staging of {name}")
+            name: Trained.read(recall(self.releases, self.staging, digests[name]), where=f"staging of {name}")
             for name in self.spec.candidates
         }
 
@@ -77,7 +78,7 @@ class RunArtifacts:
         """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
         from model_release.modelling import evaluation
 
-        live = live_manifest(self.home, pointer) if pointer else None
+        live = self.releases.live_manifest(pointer) if pointer else None
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
@@ -111,7 +112,7 @@ class RunArtifacts:
 
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "predictions.parquet"
-            fetch(self.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
+            fetch(self.releases.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
             return pd.read_parquet(path)
 
     def check(self, draft: Manifest) -> None:
@@ -123,5 +124,5 @@ class RunArtifacts:
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
             for entry in draft.files:
-                fetch(self.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
+                fetch(self.releases.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
             sandbox.check(folder, draft)

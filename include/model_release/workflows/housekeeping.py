@@ -14,7 +14,6 @@ from mlruns_mirror.unchanged import unchanged
 from model_release.documents.base import Strict
 from model_release.errors import Corrupt, NotFound, StoreUnavailable
 from model_release.releases.acts import Act
-from model_release.releases.catalog import read_pointer
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.prune import Fate, Plan, plan, prune
 from model_release.releases.sweep import sweep
@@ -140,16 +139,16 @@ class Housekeeping:
             StoreUnavailable: a destination does not answer, so what it names is unknown; nothing is pruned.
             Refused: this is not home, or a clock is wrong.
         """
-        home, followers = self.destinations.home, self.destinations.others
-        if read_pointer(home) is None:
+        releases = self.destinations.releases
+        if releases.pointer() is None:
             summary = self._say("nothing was ever released here, so there is nothing to prune")
             return PruneOutcome(summary=summary, dry_run=self.dry_run)
         if self.dry_run:
-            made = plan(home, followers, self.destinations.retention)
+            made = plan(releases, self.destinations.retention)
         else:
             act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
-            made = prune(home, followers, self.destinations.retention, act)
-        summary = f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {home.uri}"
+            made = prune(releases, self.destinations.retention, act)
+        summary = f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {releases.uri}"
         return PruneOutcome(
             summary=self._say(summary, *_lines(made)),
             dry_run=self.dry_run,
@@ -166,7 +165,7 @@ class Housekeeping:
         Raises:
             Refused: a clock is wrong.
         """
-        found = sweep(self.destinations.home, self.destinations.others, by=self.by, remove=not self.dry_run)
+        found = sweep(self.destinations.releases, by=self.by, remove=not self.dry_run)
         freed = sum(each.size for each in found)
         lines = [f"{each.where}: {each.what}, {_size(each.files, each.size)}" for each in found]
         return SweepOutcome(

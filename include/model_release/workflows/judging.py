@@ -33,7 +33,7 @@ from model_release.errors import BaselineMoved, Contended, Corrupt
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.releases.catalog import candidate_of, read_pointer, read_version
+from model_release.releases.catalog import candidate_of
 from model_release.releases.claims import became
 from model_release.releases.decisions import DecisionRecord, judged, record
 from model_release.releases.promote import Promotion, is_live, promote
@@ -41,7 +41,7 @@ from model_release.releases.publish import recall, stage
 from model_release.workflows.messages import Verdict
 
 if TYPE_CHECKING:
-    from model_release.stores import Store
+    from model_release.releases.store import ReleaseStore
     from model_release.workflows.artifacts import RunArtifacts
     from model_release.workflows.run import Run
 
@@ -81,15 +81,15 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         Corrupt: this fingerprint was released before, and made other bytes then.
         Refused: what is accepted does not open in a clean process, or answers otherwise there.
     """
-    live = read_pointer(artifacts.home)
+    live = artifacts.releases.pointer()
     pointer = live.pointer if live else None
-    version = became(artifacts.home, fingerprint)
-    earlier = read_version(artifacts.home, version) if version else None
+    version = became(artifacts.releases, fingerprint)
+    earlier = artifacts.releases.decided(version) if version else None
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
             return Judged(_reproduced(earlier))
-    first = Evaluation.read(recall(artifacts.home, artifacts.staging, evaluated), where="the run's evaluation")
+    first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
     decided = _reach_verdict(artifacts, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not decided.decision.accepted else None
     if not decided.decision.accepted and overruled is None:
@@ -106,20 +106,22 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
     return Judged(_verdict(decided, overruled=overruled), decided, draft)
 
 
-def promote_approved(home: Store, run: Run, manifest: Manifest, *, since: int | None, approved: str) -> Promotion:
+def promote_approved(
+    releases: ReleaseStore, run: Run, manifest: Manifest, *, since: int | None, approved: str
+) -> Promotion:
     """Make a version live that a person approved. The approval holds against the baseline that they were asked about.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         run: the facts of the run.
         manifest: of the version.
         since: the epoch at which that baseline became live.
         approved: by whom and when, for the log.
     """
     try:
-        return promote(home, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
+        return promote(releases, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
     except BaselineMoved as error:
-        live = read_pointer(home)
+        live = releases.pointer()
         words = f"{error.what}; it was {approved}, and the next run judges and asks again"
         return Promotion(live.pointer if live else None, words)
 
@@ -131,10 +133,10 @@ def promote_judged(artifacts: RunArtifacts, run: Run, manifest: Manifest) -> Pro
     for _ in range(JUDGEMENTS):
         try:
             return promote(
-                artifacts.home, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging
+                artifacts.releases, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging
             )
         except BaselineMoved:
-            live = read_pointer(artifacts.home)
+            live = artifacts.releases.pointer()
             pointer = live.pointer if live else None
             verdict = _reach_verdict(artifacts, run, manifest.fingerprint, pointer, None)
             if not verdict.decision.accepted and run.promote != "force":
@@ -142,7 +144,7 @@ def promote_judged(artifacts: RunArtifacts, run: Run, manifest: Manifest) -> Pro
             since = verdict.since
     raise Contended(
         f"{JUDGEMENTS} other versions became live while this one was judged",
-        where=artifacts.home.uri,
+        where=artifacts.releases.uri,
         hint="try again later",
     )
 
@@ -151,14 +153,14 @@ def _reach_verdict(
     artifacts: RunArtifacts, run: Run, fingerprint: str, pointer: Pointer | None, evaluated: Evaluation | None
 ) -> DecisionRecord:
     since = pointer.since if pointer else None
-    known = judged(artifacts.home, fingerprint, since)
+    known = judged(artifacts.releases, fingerprint, since)
     if known is not None and (not run.force or known.run == run.run_id):
         return known
     current = evaluated is not None and since == (evaluated.champion.since if evaluated.champion else None)
     measured = evaluated if evaluated is not None and current else artifacts.evaluate(pointer)
     decision = judge(measured, artifacts.spec.gate, chosen=choose(measured, artifacts.spec.choose))
     return record(
-        artifacts.home,
+        artifacts.releases,
         DecisionRecord(
             fingerprint=fingerprint,
             baseline=pointer.version if pointer else None,
@@ -182,7 +184,7 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
         if made.get(path) != sha256:
             raise Corrupt(
                 f"the same data, code, packages and parameters made {earlier.version} before, and {path} differs now",
-                where=artifacts.home.uri,
+                where=artifacts.releases.uri,
                 hint="look for a source of chance that no seed controls, or a package that the lock does not name",
             )
 
@@ -255,7 +257,7 @@ def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
     entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(card)
-        stage(artifacts.home, artifacts.staging, Path(scratch), [entry])
+        stage(artifacts.releases, artifacts.staging, Path(scratch), [entry])
     return entry
 
 

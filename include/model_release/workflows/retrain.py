@@ -19,12 +19,11 @@ from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused
 from model_release.model_files import sandbox
 from model_release.modelling import provenance
-from model_release.releases.catalog import read_claim, read_pointer
 from model_release.releases.claims import take_number
 from model_release.releases.decisions import nothing_new
 from model_release.releases.promote import Promotion
 from model_release.releases.publish import keep, place, seal, stage
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec.model import Spec
 from model_release.stores import Store, open_store
@@ -84,9 +83,14 @@ class RetrainRun:
         return Destinations.of(self.spec, self._open)
 
     @property
+    def releases(self) -> ReleaseStore:
+        """The model's releases."""
+        return self.destinations.releases
+
+    @property
     def home(self) -> Store:
         """The model's folder at home, whose pointer decides."""
-        return self.destinations.home
+        return self.releases.home
 
     def reconcile(self) -> ReconcileOutcome:
         """Check that every destination keeps to conditions, and make good whatever an earlier run left undone.
@@ -95,7 +99,7 @@ class RetrainRun:
         """
         if self._key is not None:
             log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
-        for each in [Follower(self.home), *self.destinations.followers]:
+        for each in [Follower(self.home), *self.releases.followers]:
             try:
                 check_conditions(each.store)
             except ModelReleaseError as error:
@@ -122,9 +126,9 @@ class RetrainRun:
         fingerprint = provenance.fingerprint(
             snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
         )
-        live = read_pointer(self.home)
+        live = self.releases.pointer()
         repeats = nothing_new(
-            self.home,
+            self.releases,
             live.pointer if live else None,
             fingerprint,
             may_promote=self.run.promote != "never",
@@ -160,11 +164,11 @@ class RetrainRun:
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
             trained = training.train(self.spec, name, self.spec.candidates[name], rows, folder)
-            stage(self.home, self.run.staging, folder, trained.made)
+            stage(self.releases, self.run.staging, folder, trained.made)
             trained, page = self.tracking_log.candidate(
                 trained, folder=folder, rows=rows, snapshot=snapshot, fingerprint=work.fingerprint
             )
-        return TrainedCandidate(**work.facts(), trained=keep(self.home, self.run.staging, trained), mlflow=page)
+        return TrainedCandidate(**work.facts(), trained=keep(self.releases, self.run.staging, trained), mlflow=page)
 
     def evaluate(self, trained: Sequence[TrainedCandidate]) -> Evaluated:
         """Measure the candidates and the live champion on the same rows and folds."""
@@ -177,14 +181,14 @@ class RetrainRun:
             snapshot=first.snapshot,
             trained={each.candidate: each.trained for each in trained},
         )
-        live = read_pointer(self.home)
-        artifacts = RunArtifacts(self.spec, where, home=self.home, data=self._data)
+        live = self.releases.pointer()
+        artifacts = RunArtifacts(self.spec, where, releases=self.releases, data=self._data)
         evaluation = artifacts.evaluate(live.pointer if live else None)
         return Evaluated(
             spec=self._spec_digest,
             fingerprint=first.fingerprint,
             artifacts=where,
-            evaluation=keep(self.home, self.run.staging, evaluation),
+            evaluation=keep(self.releases, self.run.staging, evaluation),
         )
 
     def gate(self, evaluated: Evaluated) -> tuple[Verdict, list[UploadOrder] | list[Proposal]]:
@@ -198,7 +202,7 @@ class RetrainRun:
         from model_release.workflows.judging import judge_run
 
         self._check_spec(evaluated)
-        artifacts = RunArtifacts(self.spec, evaluated.artifacts, home=self.home, data=self._data)
+        artifacts = RunArtifacts(self.spec, evaluated.artifacts, releases=self.releases, data=self._data)
         judged = judge_run(
             artifacts, self.run, evaluated.fingerprint, evaluated.evaluation, register=self.tracking_log.challenger
         )
@@ -213,16 +217,16 @@ class RetrainRun:
         if judged.draft is None or judged.record is None:
             return judged.verdict.model_copy(update=facts), []
         if not self._asks:
-            claim = take_number(self.home, judged.draft, run=self.run.staging, bump=self.run.bump)
+            claim = take_number(self.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
             verdict = judged.verdict.model_copy(update={**facts, "version": claim.metadata.version})
             return verdict, self._orders(claim, evaluated.artifacts)
-        live = read_pointer(self.home)
+        live = self.releases.pointer()
         subject, body = approval.question(
             judged.record, judged.draft, live.pointer if live else None, home=self.home.uri
         )
         proposal = Proposal(
             spec=self._spec_digest,
-            draft=keep(self.home, self.run.staging, judged.draft),
+            draft=keep(self.releases, self.run.staging, judged.draft),
             decision=judged.record.key,
             subject=subject,
             body=body,
@@ -251,7 +255,7 @@ class RetrainRun:
             orders = [each for each in gated if isinstance(each, UploadOrder)]
             return ConsentOutcome(asked=False, summary="nobody was to be asked"), orders
         [proposal] = proposals
-        answer, draft = approval.answer(self.home, self.run, proposal, response)
+        answer, draft = approval.answer(self.releases, self.run, proposal, response)
         log.info("%s", answer.words)
         self.tracking_log.answer(draft, answer.words, approved=answer.approved)
         outcome = ConsentOutcome(
@@ -261,7 +265,7 @@ class RetrainRun:
             summary=answer.words,
             lagging=[*self.tracking_log.lagging],
         )
-        live = read_pointer(self.home)
+        live = self.releases.pointer()
         if answer.approved and (live.pointer.since if live else None) != answer.since:
             words = f"{answer.words}; another version became live meanwhile: a new run asks again"
             log.warning("%s", words)
@@ -270,7 +274,7 @@ class RetrainRun:
             return outcome, []
         gate = draft.gate.model_copy(update={"approved": answer.words})
         draft = draft.model_copy(update={"gate": gate})
-        claim = take_number(self.home, draft, run=self.run.staging, bump=self.run.bump)
+        claim = take_number(self.releases, draft, run=self.run.staging, bump=self.run.bump)
         orders = self._orders(claim, Approval(words=answer.words, since=answer.since))
         return outcome.model_copy(update={"version": claim.metadata.version}), orders
 
@@ -282,9 +286,9 @@ class RetrainRun:
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
             sent = place(
+                self.releases,
                 claim,
-                home=self.home,
-                target=target,
+                target,
                 inspect=partial(sandbox.check, manifest=claim.metadata),
                 key=self._key,
             )
@@ -304,13 +308,13 @@ class RetrainRun:
         """Publish the version, and make it live if the rules allow it."""
         self._check_spec(*uploaded)
         order = uploaded[0].order
-        manifest = seal(self.home, self._claim(order.version))
+        manifest = seal(self.releases, self._claim(order.version))
         log.info("%s is published", manifest.version)
         promotion = self._promote(manifest, order.basis)
         reconciled = self.destinations.reconcile()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
-        folders = [each.uri for each in self.destinations.stores]
+        folders = [each.uri for each in self.releases.stores]
         self.tracking_log.reconciled(reconciled.lagging)
         self.tracking_log.released(manifest, folders=folders, refusal=promotion.refusal)
         return ReleaseOutcome(
@@ -330,7 +334,7 @@ class RetrainRun:
 
     def report(self, outcomes: Sequence[RetrainOutcome]) -> RunResult:
         """Say what became of the run, from what its tasks have reported and what is live now."""
-        live = read_pointer(self.home)
+        live = self.releases.pointer()
         result = run_result(outcomes, live.pointer if live else None)
         for line in [*result.reasons, *(f"latest is held {each}" for each in result.held), result.summary]:
             log.info("%s", line)
@@ -364,7 +368,7 @@ class RetrainRun:
             )
 
     def _claim(self, version: Version) -> Claim:
-        claim = read_claim(self.home, version)
+        claim = self.releases.claim(version)
         if claim is None:
             raise Corrupt("the claim of this run's version is missing", where=f"{self.home.uri}/{version}/claim.json")
         return claim
@@ -386,9 +390,9 @@ class RetrainRun:
         from model_release.workflows.judging import promote_approved, promote_judged
 
         if self.run.promote == "never":
-            live = read_pointer(self.home)
+            live = self.releases.pointer()
             return Promotion(live.pointer if live else None, "this run publishes only")
         if isinstance(basis, Approval):
-            return promote_approved(self.home, self.run, manifest, since=basis.since, approved=basis.words)
-        artifacts = RunArtifacts(self.spec, basis, home=self.home, data=self._data)
+            return promote_approved(self.releases, self.run, manifest, since=basis.since, approved=basis.words)
+        artifacts = RunArtifacts(self.spec, basis, releases=self.releases, data=self._data)
         return promote_judged(artifacts, self.run, manifest)

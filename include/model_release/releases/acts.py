@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from model_release.documents import layout
@@ -106,6 +106,8 @@ def promote(
 ) -> Acted:
     """Make a published version live by a person's word. Holds, quarantine and the order of data stand.
 
+    The order does not stand against a live version whose data is of a date that has not come yet.
+
     Args:
         releases: of the model.
         version: a published one.
@@ -118,7 +120,7 @@ def promote(
         NotFound, Corrupt: the version is not there whole.
     """
 
-    def may_be(current: Pointer | None) -> Candidate:
+    def may_be(current: Pointer | None, now: datetime) -> Candidate:
         if current is None:
             manifest, since = whole(releases, version, opens), None
         else:
@@ -132,19 +134,21 @@ def promote(
                 hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
             )
         candidate = candidate_of(manifest)
-        refusal = from_the_future(releases, candidate) or (why_not(current, candidate) if current else None)
+        refusal = from_the_future(releases, candidate) or (
+            why_not(current, candidate, today=now.astimezone(UTC).date()) if current else None
+        )
         if refusal is not None:
             raise Refused(refusal, where=f"{releases.uri}/{layout.POINTER}")
         return candidate
 
     def begin(now: datetime) -> Pointer:
         check_beginning(releases)
-        candidate = may_be(None)
+        candidate = may_be(None, now)
         change = change_of(act, Kind.FIRST, None, now, to=version)
         return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
 
     def propose(current: Pointer, now: datetime) -> Pointer:
-        candidate = may_be(current)
+        candidate = may_be(current, now)
         change = change_of(act, Kind.PROMOTE, current, now, to=version)
         return promoted(current, candidate, change=change, write_id=new_write_id())
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, ModelReleaseError, NotFound
+from model_release.cli.released import read_live
+from model_release.cli.run_page import Tasks, result_page, story
+from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, NotFound
+from model_release.workflows.messages import IngestOutcome, Verdict, parse
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
 from scripts.airflow_rest import AirflowRest
-from scripts.display import Tasks, cost_of_judging, log_tail, plain_console, progress, result_panel, task_table
+from scripts.display import log_tail, plain_console, progress
 from scripts.local_airflow import LocalAirflow
-from scripts.released import Live, read_live
 from scripts.tenant import standing_url
 
 DAG_ID = "retrain_heart_disease"
@@ -35,6 +37,7 @@ app = typer.Typer(add_completion=False)
 def run(
     *,
     force: Annotated[bool, typer.Option(help="Train although nothing is new.")] = False,
+    full: Annotated[bool, typer.Option(help="Show each task and each check of the gate.")] = False,
     var: Annotated[Path, typer.Option(help="The folder for all that a run leaves.")] = OF_CHECKOUT.var,
     dags: Annotated[Path, typer.Option(help="The folder of DAG files.")] = OF_CHECKOUT.dags,
 ) -> None:
@@ -43,7 +46,7 @@ def run(
     console = plain_console()
     home = AirflowHome(var=var.resolve(), dags=dags.resolve())
     try:
-        raise SystemExit(_night(home, console, force=force))
+        raise SystemExit(_night(home, console, force=force, full=full))
     except ModelReleaseError as error:
         console.print(Text(str(error), "red"))
         raise SystemExit(error.exit_code) from None
@@ -52,7 +55,7 @@ def run(
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
-def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
+def _night(home: AirflowHome, console: Console, *, force: bool, full: bool) -> int:
     with ExitStack() as until_the_end:
         rest, check = _airflow(home, console, until_the_end)
         rest.unpause(DAG_ID)
@@ -65,10 +68,10 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
             with suppress(ModelReleaseError):
                 rest.fail_run(DAG_ID, run_id, note="interrupted")
             raise
-        outcome = rest.xcom(DAG_ID, run_id, "ingest", key="outcome") or {}
-        verdict = rest.xcom(DAG_ID, run_id, "gate", key="verdict")
-    console.print(task_table(tasks.last))
-    console.print()
+        shown = [rest.xcom(DAG_ID, run_id, "ingest", key="outcome"), rest.xcom(DAG_ID, run_id, "gate", key="verdict")]
+    reported = [parse(each) for each in shown if each is not None]
+    outcome = next((each for each in reported if isinstance(each, IngestOutcome)), None)
+    verdict = next((each for each in reported if isinstance(each, Verdict)), None)
     for task in tasks.last:
         if task.state == "failed":
             log = home.task_log(DAG_ID, run_id, task)
@@ -78,10 +81,11 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
         live = read_live(home.store / f"{MODEL}-models")
     except NotFound:
         live = None
-    story, status = _story(state, outcome, verdict, live, run_id)
-    cost = cost_of_judging(tasks.last)
+    words, status = story(state, outcome, verdict, live, run_id)
     good = status == EXIT_DONE
-    console.print(result_panel(story, live=live, verdict=verdict, cost=cost, store=home.store, good=good))
+    page = result_page(words, tasks=tasks.last, live=live, verdict=verdict, store=home.store, good=good, full=full)
+    for each in page:
+        console.print(each)
     return status
 
 
@@ -100,25 +104,6 @@ def _airflow(home: AirflowHome, console: Console, until_the_end: ExitStack) -> t
     for left in airflow.rest.open_runs(DAG_ID):
         airflow.rest.fail_run(DAG_ID, left, note="given up: the Airflow that ran it was stopped")
     return airflow.rest, airflow.check
-
-
-def _story(
-    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
-) -> tuple[str, int]:
-    """Return the result in one sentence, and the exit status."""
-    if state != "success":
-        return "the run failed", EXIT_FAILED
-    if verdict is None:
-        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
-    if live is None:
-        return "nothing was released, and nothing is live", EXIT_REFUSED
-    if verdict.get("reproduced"):
-        return str(verdict["summary"]), EXIT_DONE
-    if live.made_by(run_id):
-        return f"released {live.version}", EXIT_DONE
-    if verdict.get("accepted"):
-        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
-    return f"rejected; latest stays at {live.version}", EXIT_REFUSED
 
 
 if __name__ == "__main__":

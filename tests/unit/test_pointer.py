@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model_release.documents import limits
 from model_release.documents.pointer import (
     Candidate,
     Change,
@@ -21,7 +22,7 @@ from model_release.documents.pointer import (
     why_not,
 )
 from model_release.documents.version import Version
-from strategies import pointers, version
+from support.strategies import pointers, version
 
 LAWS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2024, 5, 1, 2, 0, tzinfo=UTC)
@@ -39,7 +40,7 @@ candidates = st.builds(
     version=version,
     metadata_sha256=st.just("0" * 64),
     schema_revision=st.integers(1, 5),
-    data_as_of=st.none() | st.dates(),
+    data_as_of=st.none() | st.dates(limits.FIRST_DAY, limits.LAST_DAY),
 )
 
 

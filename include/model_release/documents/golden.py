@@ -1,6 +1,6 @@
-"""`golden.json`: made-up rows and the model's answers when it was trained, so that whoever loads it can tell it works.
+"""`golden.json`: made-up rows and the model's answers in training, by which a loader can tell that the model works.
 
-The rows come from the input schema and not from the data, so that no release carries a person's findings.
+The rows come from the input schema and not from the data, so that no release carries a person's data.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from model_release.documents import limits
 from model_release.documents.base import Document
 from model_release.documents.manifest import InputColumn
 
@@ -40,6 +41,8 @@ class Golden(Document):
         tolerance: largest difference in probability that is allowed.
     """
 
+    most_bytes: ClassVar[int] = limits.GOLDEN
+
     format: Literal[1] = 1
     rows: dict[str, list[Cell]]
     probabilities: list[float]
@@ -47,9 +50,9 @@ class Golden(Document):
     tolerance: float = Field(default=TOLERANCE, gt=0)
 
     def disagreement(self, classes: Sequence[int], probabilities: Sequence[float]) -> str | None:
-        """Return how other answers differ from these, in words; None where they agree.
+        """Return how other answers differ from these, in words; None if they agree.
 
-        A class counts only where the probability is not within the tolerance of one half.
+        A class counts only if the probability is not within the tolerance of one half.
         """
         if not len(classes) == len(probabilities) == len(self.classes):
             return f"{len(self.classes)} golden rows were asked about, and not as many answers came"
@@ -64,8 +67,8 @@ class Golden(Document):
 def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
-    A number lies on a grid between its bounds. Where a value may be missing, it is in one row of four, and in
-    another one in the next column.
+    A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
+    column in another row.
     """
     chance = Random(0)  # noqa: S311 - made-up rows, no secret
     return {
@@ -78,7 +81,7 @@ def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
 
 
 def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
-    """Return columns as models take them: float64 or str objects, NaN for what is missing."""
+    """Return columns in the form that models take: float64 or str objects, NaN for a missing value."""
     import pandas as pd
 
     return pd.DataFrame(

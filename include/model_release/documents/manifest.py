@@ -1,18 +1,19 @@
-"""The release manifest, `metadata.json`: what a version is, what it was made of, and why it was accepted.
+"""The release manifest, `metadata.json`: the files and facts of a version, its origin, and why it was accepted.
 
-The first ten fields are the ones that hand-made releases of this model always had, with the same names and meanings.
+The first ten fields are those of hand-made releases, with the same names and meanings.
 The manifest is written once, last, and decides its version for ever: a release, or an abandoned number.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Final, Literal
+from datetime import date
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from model_release.documents.base import Document, Sha256, Value, VersionText
-from model_release.documents.layout import check_key
+from model_release.documents import limits
+from model_release.documents.base import Day, Document, Epoch, Instant, Rows, Sha256, Size, Value, VersionText
+from model_release.documents.layout import check_key, check_paths
 from model_release.errors import Corrupt
 
 FORMAT: Final = 1
@@ -22,7 +23,7 @@ class FileEntry(Value):
     """One file of a release: path inside the version's folder, size in bytes, SHA-256 in hexadecimal."""
 
     path: str
-    size: int = Field(ge=0)
+    size: Size
     sha256: Sha256
 
     @field_validator("path")
@@ -34,7 +35,7 @@ class FileEntry(Value):
 class Measured(Value):
     """A figure with its interval and what it was measured on.
 
-    `low` and `high` bound a 95 % confidence interval; None where none can be given.
+    `low` and `high` bound a 95 % confidence interval; None if it cannot be computed.
     """
 
     value: float
@@ -50,9 +51,9 @@ class GateVerdict(Value):
     reasons: list[str]
     decision: str | None = Field(description="key of the decision record")
     baseline: VersionText | None = Field(description="the champion it was compared with")
-    since: int | None = Field(description="the epoch at which that champion became live")
+    since: Epoch | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
-    approved: str | None = Field(default=None, description="who approved it and when, where the spec asks a person")
+    approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
 
 
 class DatasetFacts(Value):
@@ -60,8 +61,8 @@ class DatasetFacts(Value):
 
     uri: str | None
     fingerprint: str | None = Field(description="SHA-256 over the snapshot's rows and columns")
-    rows: int | None = None
-    as_of: date | None = None
+    rows: Rows | None = None
+    as_of: Day | None = None
 
 
 class InputColumn(Value):
@@ -81,12 +82,12 @@ class CodeFacts(Value):
 
     package: str
     digest: str | None = Field(default=None, description="SHA-256 over the package's source files")
-    revision: str | None = Field(default=None, description="revision of the checkout or bundle, where known")
+    revision: str | None = Field(default=None, description="revision of the checkout or bundle, if known")
     bundle_version: str | None = None
 
 
 class MachineFacts(Value):
-    """On what a model was fitted: processors and their arithmetic libraries round sums differently."""
+    """The machine that fitted a model: processors and their arithmetic libraries round sums differently."""
 
     system: str
     processor: str | None = None
@@ -111,11 +112,13 @@ class TrackedRun(Value):
 
 
 class Manifest(Document):
-    """`metadata.json` of a published version. Null means: nobody told, and nothing was invented."""
+    """`metadata.json` of a published version. Null means that the fact is not known; no value is made up for it."""
+
+    most_bytes: ClassVar[int] = limits.MANIFEST
 
     model_name: str
     version: VersionText
-    trained_date: datetime | None
+    trained_date: Instant | None
     accuracy: float | None
     model_file: str | None
     preprocessor_file: str | None
@@ -147,6 +150,11 @@ class Manifest(Document):
         default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
     )
 
+    @model_validator(mode="after")
+    def _files_that_fit_on_any_disk(self) -> Self:
+        check_paths(entry.path for entry in self.files)
+        return self
+
     @property
     def data_as_of(self) -> date | None:
         """The date that orders this version among others."""
@@ -169,11 +177,13 @@ class Abandoned(Value):
 
     by: str
     reason: str
-    at: datetime
+    at: Instant
 
 
 class AbandonedManifest(Document):
     """`metadata.json` of a number that was given up: it is never used again."""
+
+    most_bytes: ClassVar[int] = limits.MANIFEST
 
     format: Literal[1] = FORMAT
     version: VersionText
@@ -183,8 +193,10 @@ class AbandonedManifest(Document):
 class Claim(Document):
     """`claim.json`: which run took this number, and the manifest that its number is to get.
 
-    The manifest stands here whole, so that whoever continues this version, at once or later, writes the same bytes.
+    The whole manifest is here, so that each process that continues this version writes the same bytes.
     """
+
+    most_bytes: ClassVar[int] = limits.CLAIM
 
     format: Literal[1] = FORMAT
     run: str = Field(description="the staging folder that holds the files")
@@ -203,7 +215,7 @@ def model_bytes(manifest: Manifest) -> dict[str, str]:
 
 
 def read_manifest(body: bytes, *, where: str) -> Manifest | AbandonedManifest:
-    """Read `metadata.json`, whichever of the two it is.
+    """Read `metadata.json`, of a published version or of an abandoned number.
 
     Raises:
         Corrupt: it is neither.

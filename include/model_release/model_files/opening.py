@@ -1,8 +1,8 @@
-"""Opens a release's model: the one place where its bytes become something that answers.
+"""Opens the model of a release: the one place that turns its bytes into a model that answers.
 
-For whoever loads a release: the clean process that tries it before it goes live, the client, the service. The bytes
-that are opened are the ones that were checked against the manifest. A form is opened as itself or not at all; nothing
-falls back to the other. ONNX is read from bytes alone: a graph any of whose weights lie in other files is refused.
+The clean process that tries a release before it goes live, the client and the service all use it. The bytes that are
+opened are those that were checked against the manifest. A form is opened as itself or not at all; no other form takes
+its place. ONNX is read from bytes alone: a graph with weights in other files is refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from model_release.documents import limits
 from model_release.documents.base import sha256_of
 from model_release.documents.golden import GOLDEN_FILE, Cell, Golden, table
 from model_release.documents.manifest import InputColumn, Manifest
@@ -30,11 +31,11 @@ Form = Literal["onnx", "pickle"]
 
 
 class Answers(NamedTuple):
-    """What a model says, by row.
+    """The answers of a model, by row.
 
     Attributes:
-        classes: 1 for the positive class, else 0; a model that was made by hand may have other ones.
-        probabilities: of the positive class; None where the model tells none.
+        classes: 1 for the positive class, else 0; a model that was made by hand may have others.
+        probabilities: of the positive class; None if the model gives none.
     """
 
     classes: Sequence[Any]
@@ -45,22 +46,22 @@ class Model(Protocol):
     """An opened model. It answers from several threads at once.
 
     Attributes:
-        form: what it was opened from.
-        columns: the names of its inputs, in the order of a matrix's columns; empty where nobody told.
+        form: the form that was opened.
+        columns: the names of its inputs, in the order of a matrix's columns; empty if they are not known.
     """
 
     form: Form
     columns: tuple[str, ...]
 
     def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
-        """Return the answers to rows by column, whatever the order of the columns.
+        """Return the answers to rows by column, in any order of the columns.
 
         Raises:
             UsageError: a column is missing, or is not one of the model's.
         """
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
-        """Return the answers to `float64[rows, columns]`, NaN for what is missing; for models without text columns."""
+        """Return the answers to `float64[rows, columns]`, NaN for a missing value; for models without text columns."""
 
 
 def forms(manifest: Manifest) -> dict[Form, list[str]]:
@@ -72,7 +73,7 @@ def forms(manifest: Manifest) -> dict[Form, list[str]]:
 
 
 def open_model(folder: Path, manifest: Manifest, form: Form) -> Model:
-    """Return the model that a release holds in one form. The pickled form runs what its bytes say.
+    """Return the model that a release holds in one form. The pickled form runs any code that its bytes hold.
 
     Args:
         folder: holds the release's files.
@@ -81,8 +82,8 @@ def open_model(folder: Path, manifest: Manifest, form: Form) -> Model:
 
     Raises:
         Refused: the release does not have that form.
-        Corrupt: a file is not what the manifest promises.
-        Exception: whatever a library says to a file that it cannot load.
+        Corrupt: a file differs from its digest in the manifest.
+        Exception: raised by a library for a file that it cannot load.
     """
     if form not in forms(manifest):
         others = " and ".join(forms(manifest)) or "none that is known"
@@ -94,8 +95,8 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
     """Check that a model gives the golden rows the answers that it gave in training; without them, that it answers.
 
     Raises:
-        ValueError: it does not; the message says where.
-        Corrupt: the golden rows are not what the manifest promises.
+        ValueError: it does not; the message names the row.
+        Corrupt: the golden rows differ from their digest in the manifest.
     """
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
         golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
@@ -119,7 +120,8 @@ def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
-    body, promised = (folder / name).read_bytes(), manifest.file(name)
+    promised = manifest.file(name)
+    body = limits.read_bounded(folder / name, promised.size)
     if len(body) != promised.size or sha256_of(body) != promised.sha256:
         raise Corrupt(f"not the bytes that the manifest of {manifest.version} promises", where=str(folder / name))
     return body

@@ -22,13 +22,15 @@ from model_release.documents.base import JSON_TYPE, canonical_json, sha256_of
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import DataInvalid
 from model_release.modelling.dataset.arrivals import Delivery
-from model_release.spec.model import Column, Dataset, Target
+from model_release.spec.dataset import Column, Dataset, Target
 from model_release.stores.base import Store
 
 REPORTED = 10_000
 """Findings that a report lists; it says how many there are."""
 
 _SHOWN = 5
+
+_MEND = "mend the data at its source, or the rules in the spec"
 
 _CHUNK = 50_000
 """Rows that are held as Python lists at a time; the rest of a file lies in pandas' compact strings."""
@@ -67,8 +69,10 @@ def number(text: str) -> float | None:
 
 
 def is_coded(column: Column | Target) -> bool:
-    """Whether the column's cells are numbers: numeric, or a category whose values are all numbers."""
-    values = column.values if isinstance(column, Column) else None
+    """Whether the column's values are numbers: numeric, a category of numbers, or a target without `classes`."""
+    if isinstance(column, Target):
+        return column.classes is None
+    values = column.values
     return values is None or not any(isinstance(value, str) for value in values)
 
 
@@ -136,19 +140,29 @@ def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Find
     return []
 
 
+def label_of(text: str, labels: Sequence[str]) -> str | None:
+    """Return the label that a cell spells, else None: the same text, number, or `true` or `false` in any case."""
+    if text in labels:
+        return text
+    if text.lower() in ("true", "false"):
+        return text.lower() if text.lower() in labels else None
+    value = number(text)
+    return None if value is None else next((each for each in labels if number(each) == value), None)
+
+
 def to_values(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Turn rows that passed into values: float64 with NaN, or str objects with NaN where values are words."""
     return pd.DataFrame(
         {
             name: _mapped(texts[name], number).astype(np.float64)
             if is_coded(column)
-            else texts[name].astype(object).where(texts[name].notna(), np.nan)
+            else _words(texts[name], column).astype(object).where(texts[name].notna(), np.nan)
             for name, column in fields(dataset).items()
         }
     )
 
 
-def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store) -> DataInvalid:
+def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store, *, hint: str = _MEND) -> DataInvalid:
     """Keep the report by its content, and return the error that names it."""
     report = [asdict(finding) for finding in findings[:REPORTED]]
     files = [{"path": each.path, "sha256": each.sha256} for each in deliveries]
@@ -160,7 +174,7 @@ def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store) -
     return DataInvalid(
         f"the data breaks the spec's rules, {count}:{shown}" + ("\n  - …" if len(findings) > _SHOWN else ""),
         where=data.uri,
-        hint=f"all of them: {data.uri}/{key}; mend the data at its source, or the rules in the spec",
+        hint=f"all of them: {data.uri}/{key}; {hint}",
         report=report,
     )
 
@@ -211,6 +225,12 @@ def _mapped(texts: pd.Series[str], function: Callable[[str], object]) -> pd.Seri
     return texts.map({text: function(text) for text in texts.dropna().unique()})
 
 
+def _words(texts: pd.Series[str], column: Column | Target) -> pd.Series[Any]:
+    if isinstance(column, Column):
+        return texts
+    return _mapped(texts, lambda text: label_of(text, column.labels))
+
+
 def _without_marks(texts: pd.Series[str], marks: Sequence[str]) -> pd.Series[str]:
     """Replace by NA whatever equals a mark, as text or, where both are numbers, as a number."""
     numbers = {number(mark) for mark in marks} - {None}
@@ -218,6 +238,9 @@ def _without_marks(texts: pd.Series[str], marks: Sequence[str]) -> pd.Series[str
 
 
 def _checks(column: Column | Target) -> list[pa.Check]:
+    if isinstance(column, Target) and column.classes is not None:
+        labels = column.labels
+        return [_check(lambda text: label_of(text, labels) is not None, f"is none of {', '.join(column.classes)}")]
     if isinstance(column, Column) and column.values is not None:
         allowed: set[object] = set(column.values) if is_coded(column) else {str(value) for value in column.values}
         words = ", ".join(map(str, column.values))

@@ -166,7 +166,7 @@ def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> N
     pointer = done.pointer
     output.say(f"{pointer.change.kind}: {pointer.version} is live at home, epoch {pointer.epoch}; the others follow …")
     try:
-        settled = destinations.settle()
+        reconciled = destinations.reconcile()
     except ModelReleaseError:
         output.say("home has moved; the others follow with the next run, or by `reconcile`", style=out.BAD)
         raise
@@ -174,9 +174,9 @@ def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> N
         "uri": destinations.home.uri,
         "repeated": done.repeated,
         "pointer": pointer.model_dump(mode="json", by_alias=True),
-        **settled,
+        **reconciled.facts(),
     }
-    output.data(document, _page(done, settled["mended"], settled["lagging"]))
+    output.data(document, _page(done, reconciled.mended, reconciled.lagging))
 
 
 def _perform(

@@ -123,19 +123,19 @@ def _tell(
     asked: bool,
 ) -> None:
     """Let every destination follow what was done at home, and show it all."""
-    version = str(done.manifest.version)
+    version = done.manifest.version
     try:
-        settled = destinations.settle()
+        reconciled = destinations.reconcile()
     except ModelReleaseError:
         output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
         raise
-    live, lagging = settled["live"], [*done.lagging, *settled["lagging"]]
+    live, lagging = reconciled.live, [*done.lagging, *reconciled.lagging]
     document: dict[str, object] = {
         "uri": destinations.home.uri,
-        "version": version,
+        "version": str(version),
         "published_before": done.before,
         "refusal": done.refusal,
-        **settled,
+        **reconciled.facts(),
         "lagging": lagging,
         "files": [entry.path for entry in done.manifest.files],
         "size": _bytes(done.manifest),
@@ -144,7 +144,7 @@ def _tell(
     stays = f"stays at {live}" if live else "names nothing yet"
     latest: RenderableType
     if live == version:
-        latest = Text(f"{live}, epoch {settled['epoch']}", style=out.GOOD)
+        latest = Text(f"{live}, epoch {reconciled.epoch}", style=out.GOOD)
     elif done.refusal is not None:
         latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
     elif asked:

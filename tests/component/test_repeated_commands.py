@@ -174,9 +174,9 @@ def test_a_follower_that_is_not_required_lags_behind_and_nothing_is_wrong(stage:
         raise StoreUnavailable("the endpoint is down", where=request.key)
 
     follower = Follower(Interposed(stage.one, down), required=False)
-    settled = Destinations(stage.home, [follower]).settle(waits=False)
-    assert settled["complete"] is True
-    assert len(settled["lagging"]) == 1
+    settled = Destinations(stage.home, [follower]).reconcile(waits=False)
+    assert settled.complete is True
+    assert len(settled.lagging) == 1
 
 
 def test_a_person_who_names_what_they_see_goes_back_once_more(stage: Stage) -> None:

@@ -7,7 +7,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from farm import BEETLES, FIRST, HEADER, ROWS, SECOND, Farm
 from hypothesis import given
 from hypothesis import strategies as st
 

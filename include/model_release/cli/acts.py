@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import RenderableType
@@ -21,6 +21,7 @@ from model_release.releases.acts import Act, Acted
 from model_release.releases.eligibility import Try
 from model_release.releases.store import ReleaseStore
 from model_release.workflows.destinations import Destinations
+from model_release.workflows.messages import ReconcileOutcome
 
 LAGS = "The other destinations lag behind; they follow with the next run, or by `model-release reconcile`"
 
@@ -167,34 +168,34 @@ def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> N
     """
     pointer = done.pointer
     output.say(f"{pointer.change.kind}: {pointer.version} is live at home, epoch {pointer.epoch}; the others follow …")
-    settled = settle(destinations)
+    reconciled = reconcile_after(destinations)
     document = {
         "uri": destinations.home.uri,
         "repeated": done.repeated,
         "pointer": pointer.model_dump(mode="json", by_alias=True),
-        **settled,
+        **reconciled.facts(),
     }
-    output.data(document, _page(done, settled["mended"], settled["lagging"]))
-    end(settled, f"{pointer.change.kind} is done at home: {pointer.version} is live, epoch {pointer.epoch}", output)
+    output.data(document, _page(done, reconciled.mended, reconciled.lagging))
+    end(reconciled, f"{pointer.change.kind} is done at home: {pointer.version} is live, epoch {pointer.epoch}", output)
 
 
-def settle(destinations: Destinations) -> dict[str, Any]:
+def reconcile_after(destinations: Destinations) -> ReconcileOutcome:
     """Let everything follow what was done at home; a failure is reported, since the act is done."""
     try:
-        return destinations.settle(waits=False)
+        return destinations.reconcile(waits=False)
     except ModelReleaseError as error:  # home's pointer or log cannot be read any more
-        return {"live": None, "epoch": None, "mended": [], "lagging": [str(error)], "complete": False}
+        return ReconcileOutcome(live=None, epoch=None, mended=[], lagging=[str(error)], complete=False)
 
 
-def end(settled: dict[str, Any], done: str, output: out.Output) -> None:
+def end(reconciled: ReconcileOutcome, done: str, output: out.Output) -> None:
     """End with a status of its own if home has moved and a required destination could not follow.
 
     Args:
-        settled: how far everything follows.
+        reconciled: how far everything follows.
         done: what has happened at home, in words.
         output: of the command; the one sentence is told even if it is quiet.
     """
-    if not settled["complete"]:
+    if not reconciled.complete:
         output.tell(f"{done}; do not repeat it. {LAGS}")
         raise typer.Exit(EXIT_LAGGING)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
@@ -132,6 +132,8 @@ def promote(
 ) -> Acted:
     """Make a published version live by a person's word. Holds, quarantine and the order of data stand.
 
+    The order does not stand against a live version whose data is of a date that has not come yet.
+
     Args:
         releases: of the model.
         version: a published one.
@@ -144,7 +146,7 @@ def promote(
         NotFound, Corrupt: the version is not there whole.
     """
 
-    def may_be(current: Pointer | None) -> Candidate:
+    def may_be(current: Pointer | None, now: datetime) -> Candidate:
         if current is None:
             manifest, since = whole(releases, version, opens), None
         else:
@@ -158,19 +160,21 @@ def promote(
                 hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
             )
         candidate = candidate_of(manifest)
-        refusal = from_the_future(releases, candidate) or (why_not(current, candidate) if current else None)
+        refusal = from_the_future(releases, candidate) or (
+            why_not(current, candidate, today=now.astimezone(UTC).date()) if current else None
+        )
         if refusal is not None:
             raise Refused(refusal, where=f"{releases.uri}/{layout.POINTER}")
         return candidate
 
     def begin(attempt: Attempt) -> Pointer:
         check_beginning(releases)
-        candidate = may_be(None)
+        candidate = may_be(None, attempt.now)
         change = attempt.change(None, to=version)
         return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
 
     def propose(current: Pointer, attempt: Attempt) -> Pointer:
-        candidate = may_be(current)
+        candidate = may_be(current, attempt.now)
         change = attempt.change(current, to=version)
         return promoted(current, candidate, change=change, write_id=new_write_id())
 

@@ -171,7 +171,7 @@ def copy_missing(source: Store, target: Store) -> int:
                 raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
             with tempfile.TemporaryDirectory(prefix="model-release-") as name:
                 path = Path(name) / "object"
-                source.download(entry.key, path)
+                source.download(entry.key, path, limit=entry.size)
                 target.upload(entry.key, path, content_type=content_type(entry.key), new=not settles)
             count += 1
     return count

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model_release.documents.pointer import Pointer
 from model_release.errors import ModelReleaseError
-from model_release.releases.catalog import read_pointer
 from model_release.releases.pointer_cas import heal_log
 from model_release.releases.promote import check_home, follow, refresh_latest
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """A destination that is not home.
-
-    Attributes:
-        required: whether its failure is the run's; otherwise it lags behind, loudly, until it can be mended.
-    """
-
-    store: Store
-    required: bool = True
 
 
 @dataclass(slots=True)
@@ -30,47 +17,54 @@ class Reconciled:
     """What was found and done.
 
     Attributes:
-        pointer: home's, which everything now follows; None where nothing was released yet.
+        pointer: home's, which every destination now follows; None if nothing was released yet.
         mended: what was made good, in words.
-        lagging: the destinations that could not be brought up to date and are not required, in words.
+        lagging: the destinations that could not be brought up to date, in words.
+        complete: whether home and every required follower are up to date.
     """
 
     pointer: Pointer | None
     mended: list[str] = field(default_factory=list)
     lagging: list[str] = field(default_factory=list)
+    complete: bool = True
 
 
-def reconcile(home: Store, followers: Sequence[Follower] = ()) -> Reconciled:
+def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
     """Make good the log, the followers' pointers and every `latest/`.
 
-    A look-up that fails is never taken for "missing": what cannot be read is not repaired. One destination that fails
-    does not keep the others from being moved.
+    A look-up that fails is never taken for "missing": an object that cannot be read is not repaired. One destination
+    that fails does not keep the others from being moved.
+
+    Args:
+        releases: of the model.
+        waits: whether a failure of home or of a required follower is raised. After a person's act, which is done once
+            home's pointer has moved, it is reported instead, like that of any other follower.
 
     Raises:
-        ModelReleaseError: the first failure of home or of a required follower, after all others had their turn.
+        ModelReleaseError: the first failure of home or of a required follower, after all others had their turn; or the
+            log has another history.
     """
-    live = read_pointer(home)
+    live = releases.pointer()
     if live is None:
         return Reconciled(None)
-    check_home(home, live.pointer)
-    heal_log(home, live)
+    check_home(releases, live.pointer)
+    heal_log(releases.home, live)
     done = Reconciled(live.pointer)
     failures: list[ModelReleaseError] = []
-    for each in [Follower(home), *followers]:
+    for each in [Follower(releases.home), *releases.followers]:
         try:
-            _catch_up(home, each.store, done.mended)
+            _catch_up(releases, each.store, done.mended)
         except ModelReleaseError as error:
-            if each.required:
-                failures.append(error)
-            else:
-                done.lagging.append(f"{each.store.uri} lags behind: {error}")
-    if failures:
+            failures += [error] if each.required else []
+            done.lagging.append(f"{each.store.uri} lags behind: {error}")
+    if failures and waits:
         raise failures[0]
+    done.complete = not failures
     return done
 
 
-def _catch_up(home: Store, store: Store, mended: list[str]) -> None:
-    given = follow(home, store) if store is not home else None
+def _catch_up(releases: ReleaseStore, store: Store, mended: list[str]) -> None:
+    given = follow(releases, store) if store is not releases.home else None
     if given is not None:
         mended.append(f"{store.uri}: latest.json moved to epoch {given.epoch} ({given.version})")
     paths = refresh_latest(store)

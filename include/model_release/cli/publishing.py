@@ -11,9 +11,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, whoever
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations, signing_key
+from model_release.cli.acts import By, author
+from model_release.cli.app import app
+from model_release.cli.destinations import Model, signing_key
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
@@ -39,16 +39,15 @@ Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the
 
 @app.command()
 def publish(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Publish a folder of hand-made files as the next version, and move latest to it by the rules.
 
@@ -63,10 +62,9 @@ def publish(
     The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
     rejected until a person starts one that overrules the gate.
     """
-    output = out.Output(json, quiet)
     why = reason or f"published from {folder.resolve().name}"
-    intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
-    destinations = open_destinations(model, also)
+    intent = delivery.Intent(by=author(by), reason=why, promote=not no_promote, bump=bump)
+    destinations = model.destinations()
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
@@ -80,14 +78,13 @@ def publish(
 
 @app.command()
 def adopt(
+    *,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Make the files of a hand-made layout the first release, v1.0.0.
 
@@ -96,10 +93,9 @@ def adopt(
     SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
     from then on it holds copies of what is live. Facts are told as for publish.
     """
-    output = out.Output(json, quiet)
     origin = open_store(source)
-    intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
-    destinations = open_destinations(model, also)
+    intent = delivery.Intent(by=author(by), reason=reason or f"adopted from {origin.uri}")
+    destinations = model.destinations()
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")

@@ -73,6 +73,7 @@ def test_what_a_program_reads(models: Path, store: LocalStore) -> None:
         "epoch": 1,
         "mended": [f"{store.uri}: latest/ renewed: best_model.pkl, preprocessor.pkl, metadata.json"],
         "lagging": [],
+        "complete": True,
         "files": ["best_model.pkl", "preprocessor.pkl"],
         "size": 17,
         "left_out": [],
@@ -113,8 +114,8 @@ def test_a_spec_names_every_destination(models: Path, tmp_path: Path, monkeypatc
 def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     reconcile = Destinations.reconcile
 
-    def overtaken(self: Destinations) -> ReconcileOutcome:
-        return reconcile(self).model_copy(update={"live": Version(1, 1, 0)})
+    def overtaken(self: Destinations, *, waits: bool) -> ReconcileOutcome:
+        return reconcile(self, waits=waits).model_copy(update={"live": Version(1, 1, 0)})
 
     monkeypatch.setattr(Destinations, "reconcile", overtaken)
     result = call("publish", models, store.uri)

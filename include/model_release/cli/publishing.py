@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, author
+from model_release.cli.acts import By, author, end, reconcile_after
 from model_release.cli.app import app
 from model_release.cli.destinations import Model, signing_key
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
-from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
+from model_release.errors import EXIT_REFUSED, UsageError
 from model_release.releases.catalog import candidate_of
 from model_release.releases.manual import collect, describe
 from model_release.releases.manual import publish as delivery
@@ -120,11 +120,7 @@ def _tell(
 ) -> None:
     """Let every destination follow what was done at home, and show it all."""
     version = done.manifest.version
-    try:
-        reconciled = destinations.reconcile()
-    except ModelReleaseError:
-        output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
-        raise
+    reconciled = reconcile_after(destinations)
     live, lagging = reconciled.live, [*done.lagging, *reconciled.lagging]
     document: dict[str, object] = {
         "uri": destinations.home.uri,
@@ -158,6 +154,7 @@ def _tell(
     output.data(document, [out.facts(rows)])
     if done.refusal is not None:
         raise typer.Exit(EXIT_REFUSED)
+    end(reconciled, f"{version} is published at home", output)
 
 
 def _remedy(done: delivery.Delivered) -> str:

@@ -36,7 +36,7 @@ class Request:
         action: what to do.
         reason: why, for the log.
         by: who asks.
-        operation: id of the request; a retry has the same one.
+        operation: id of the request; a retry has the same one. None: it follows from the request.
         asked: when; None: now.
         version: which one it is about; a rollback finds one itself.
         epoch: of the pointer that they looked at; None for the one that stood when they asked.
@@ -50,7 +50,7 @@ class Request:
     action: Action
     reason: str
     by: str
-    operation: str
+    operation: str | None = None
     asked: datetime | None = None
     version: Version | None = None
     epoch: int | None = None

@@ -68,13 +68,16 @@ class Destinations:
         """The model's folder at home."""
         return self.releases.home
 
-    def reconcile(self) -> ReconcileOutcome:
+    def reconcile(self, *, waits: bool = True) -> ReconcileOutcome:
         """Bring every destination, and the registry, to home's current pointer; say what was done.
+
+        Args:
+            waits: whether a failure of home or of a required follower is raised, or reported like any other.
 
         Raises:
             ModelReleaseError: the first failure of home or of a required follower.
         """
-        done = reconcile(self.releases)
+        done = reconcile(self.releases, waits=waits)
         self._follow_in_registry(done)
         for each in done.mended:
             log.info("made good: %s", each)
@@ -87,6 +90,7 @@ class Destinations:
             epoch=pointer.epoch if pointer else None,
             mended=done.mended,
             lagging=done.lagging,
+            complete=done.complete,
         )
 
     def live(self) -> tuple[int, Manifest]:

@@ -170,13 +170,15 @@ class AtDestinations(Message):
         live: the version that home's pointer names; None if nothing was released yet.
         epoch: of home's pointer; None if there is none.
         mended: what was made good, in words.
-        lagging: what could not be brought up to date and is not required, in words.
+        lagging: the destinations that could not be brought up to date, in words.
+        complete: whether home and every required destination are up to date.
     """
 
     live: VersionText | None
     epoch: int | None
     mended: list[str]
     lagging: list[str]
+    complete: bool = True
 
 
 class ReconcileOutcome(AtDestinations):

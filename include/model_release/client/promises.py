@@ -1,6 +1,6 @@
-"""What a consumer goes by of `latest.json` and `metadata.json`, each field checked, and nothing else read.
+"""The fields of `latest.json` and `metadata.json` that a consumer uses, each one checked, and no others.
 
-The documents whole are `Pulled.pointer` and `Pulled.manifest`. Their classes are pydantic's, which takes longer to
+The whole documents are `Pulled.pointer` and `Pulled.manifest`. Their classes are pydantic's, which takes longer to
 import than a release takes to arrive, and most pulls end without them.
 """
 
@@ -26,14 +26,14 @@ _SHA256 = re.compile("[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The pointer, as far as a consumer goes by it.
+    """The pointer, as far as a consumer uses it.
 
     Attributes:
         body: all of its bytes.
         lineage: id of its history.
         ancestors: of the histories that it continues.
         epoch: grows with each change.
-        version: what is live.
+        version: the live one.
         metadata_sha256: of that version's manifest.
         barred: why some versions may not be used, by version.
     """
@@ -51,8 +51,8 @@ class Resolved:
         """Read `latest.json`.
 
         Raises:
-            UnknownFormat: a newer version wrote it, in a format of its own.
-            Corrupt: not a pointer.
+            UnknownFormat: a newer version of the package wrote it, in another format.
+            Corrupt: it is no valid pointer.
         """
         told = _Fields.of(body, where)
         barred = {name: f"{name} is retired: its files are removed, or soon will be" for name in told.texts("retired")}
@@ -99,12 +99,12 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """A manifest, as far as a consumer goes by it.
+    """A manifest, as far as a consumer uses it.
 
     Attributes:
         body: all of its bytes.
         version: of the release.
-        files: that it has.
+        files: of the release.
         made_with: versions of Python and packages that pickles of it need, by name; empty if it has no pickles.
     """
 
@@ -129,14 +129,14 @@ class Promised:
 
         Args:
             body: its bytes.
-            where: it lies.
-            version: that it should be of.
-            sha256: that its bytes should have.
+            where: its URI, for errors.
+            version: the one that it must be of; None for any.
+            sha256: the digest that its bytes must have; None for any.
 
         Raises:
             NotFound: it says that this number was given up.
-            UnknownFormat: a newer version wrote it, in a format of its own.
-            Corrupt: not a manifest, or not the one that is named.
+            UnknownFormat: a newer version of the package wrote it, in another format.
+            Corrupt: it is no valid manifest, or not the one that is named.
         """
         found = hashlib.sha256(body).hexdigest()
         if sha256 is not None and found != sha256:
@@ -170,7 +170,7 @@ def _file(told: _Fields) -> File:
 
 
 class _Fields:
-    """A JSON object from which fields are taken that must be of a type."""
+    """A JSON object whose fields are taken with a check of their type."""
 
     def __init__(self, document: object, where: str) -> None:
         if not isinstance(document, dict):

@@ -9,7 +9,7 @@ from model_release.serving.served import Prediction, Served
 
 
 class Predictions(msgspec.Struct, frozen=True):
-    """The answer: which model and version said what, by row."""
+    """The response: model, version, and one prediction for each row."""
 
     model: str
     version: str
@@ -17,6 +17,6 @@ class Predictions(msgspec.Struct, frozen=True):
 
 
 def predict(served: Served, request: Request) -> Answer:
-    """Answer rows with probability, class and the class in words."""
+    """Predict probability, class and the class in words for each row."""
     found = served.predict(served.schema.read(request.body))
     return Answer(msgspec.json.encode(Predictions(served.name, served.version, found)), len(found))

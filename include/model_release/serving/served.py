@@ -21,12 +21,12 @@ from model_release.serving.schema import InputSchema, Row
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """What the model says of a row.
+    """The prediction for a row.
 
     Attributes:
-        probability: of the positive class; None where the model tells none.
+        probability: of the positive class; None if the model gives none.
         of_class: 1 for the positive class, else 0.
-        label: the class in words; None where the release tells none.
+        label: the class in words; None if the release has none.
     """
 
     probability: float | None
@@ -42,10 +42,10 @@ class Served:
         model: opened.
         manifest: of the release.
         digest: SHA-256 of the manifest.
-        pointer: what made it the live one; None for a folder that names none.
-        schema: what its rows must be.
-        words: the classes in words, as the release's spec tells them.
-        golden: made-up rows with their answers; None where the release has none.
+        pointer: the one that names it; None for a folder without a pointer.
+        schema: of its rows.
+        words: the classes in words, from the release's spec.
+        golden: made-up rows with their answers; None if the release has none.
     """
 
     model: Model
@@ -63,11 +63,11 @@ class Served:
 
     @property
     def version(self) -> str:
-        """Such as v1.4.0."""
+        """Its number, such as v1.4.0."""
         return str(self.manifest.version)
 
     def answer(self, rows: Sequence[Row]) -> Answers:
-        """Return what the model says of rows that the schema let through: plain lists, by row."""
+        """Return the answers to rows that the schema has checked: plain lists, by row."""
         if self.schema.has_text:
             answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
         else:
@@ -76,7 +76,7 @@ class Served:
         return Answers(_plain(answers.classes), None if told is None else _plain(told))
 
     def predict(self, rows: Sequence[Row]) -> list[Prediction]:
-        """Return the predictions for rows that the schema let through."""
+        """Return the predictions for rows that the schema has checked."""
         classes, probabilities = self.answer(rows)
         told = probabilities if probabilities is not None else [None] * len(classes)
         return [
@@ -91,8 +91,8 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     Args:
         folder: holds its files.
         manifest: verified.
-        pointer: the one that names it; None where none does.
-        allow_pickle: whether the pickled form may be opened where there is no other; it runs what its bytes say.
+        pointer: the one that names it; None if there is none.
+        allow_pickle: whether the pickled form may be opened if there is no other; it runs any code that its bytes hold.
 
     Raises:
         Refused: no form may be opened, what is here does not fit the pickles, or there is no input schema.
@@ -101,14 +101,14 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     version = manifest.version
     if not manifest.input_schema:
         raise Refused(
-            f"{version} tells no input schema, so that no request could be checked",
+            f"{version} has no input schema, so that no request could be checked",
             where=str(folder),
-            hint="publish it with one, or serve a version that the nightly chain has made",
+            hint="publish it with one, or serve a version of the nightly run",
         )
     form = _form(folder, manifest, allow_pickle=allow_pickle)
     wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
     if wrong:
-        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with")
+        raise Refused("; ".join(wrong), where=str(folder), hint="install those versions")
     try:
         model = open_model(folder, manifest, form)
         check_answers(model, folder, manifest)
@@ -136,7 +136,7 @@ def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
     if "pickle" in found and allow_pickle:
         return "pickle"
     raise Refused(
-        f"{manifest.version} has no ONNX form" + ("" if allow_pickle else ", and no pickle is opened unasked"),
+        f"{manifest.version} has no ONNX form" + ("" if allow_pickle else ", and a pickle is opened only on request"),
         where=str(folder),
         hint="--allow-pickle opens the pickled pipeline, which runs code of the release's makers: trust them first"
         if "pickle" in found
@@ -145,7 +145,7 @@ def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
 
 
 def _words(manifest: Manifest) -> dict[int, str]:
-    """Return what the classes mean, where the spec that the release was made from tells it."""
+    """Return the meaning of the classes, if the spec of the release has it."""
     dataset: Any = (manifest.spec or {}).get("dataset")
     target = dataset.get("target") if isinstance(dataset, dict) else None
     if not isinstance(target, dict):

@@ -14,6 +14,7 @@ from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
 from model_release.releases.doctor.listing import Listing, Unread
 from model_release.releases.doctor.versions import RESTORES
 from model_release.releases.promote import check_beginning, check_history
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Stored
 
 SETTLING = timedelta(minutes=15)
@@ -105,7 +106,7 @@ def _past(evidence: Evidence) -> str | None:
         if listing.pointer is not None:
             return f"there is no latest.json, and {listing.uri} has one"
     try:
-        check_beginning(evidence.home.store)
+        check_beginning(ReleaseStore(evidence.home.store))
     except (Refused, Corrupt) as error:
         return error.what
     return None

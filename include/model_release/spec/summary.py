@@ -42,6 +42,7 @@ _CODE = (
     "spec/summary",
     "spec/gate",
     "spec/load",
+    "spec/dataset",
     "spec/model",
     "spec/retention",
     "spec/tracking_uri",

@@ -344,6 +344,7 @@ def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> 
         predictions=artifacts.predictions(chosen),
         rows=artifacts.rows,
         snapshot_fingerprint=artifacts.snapshot.fingerprint,
+        news=artifacts.snapshot.news,
         as_of=verdict.as_of,
     )
 

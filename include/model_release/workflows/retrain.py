@@ -49,6 +49,7 @@ def report(found: Json | None, verdict: Json | None, answer: Json | None, done: 
     """
     lagging = [each for told in (verdict, answer, done) if told for each in told.get("lagging", [])]
     facts: Json = {"version": None, "live": None, "reasons": (verdict or {}).get("reasons", []), "lagging": lagging}
+    facts["data"] = (found or {}).get("data", [])
     if done is not None:
         facts |= {"version": done["version"], "live": done["live"]}
         why = f" and not live: {done['reason']}" if not done["promoted"] else " and live"
@@ -126,6 +127,8 @@ class Nightly:
             as_of=self.run.as_of,
         )
         log.info("%d rows as of %s, snapshot %s", snapshot.rows, self.run.as_of, snapshot.fingerprint)
+        for words in snapshot.news:
+            log.warning("%s", words)
         fingerprint = provenance.fingerprint(
             snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
         )
@@ -147,6 +150,7 @@ class Nightly:
             "as_of": self.run.as_of.isoformat(),
             "snapshot": snapshot.fingerprint,
             "fingerprint": fingerprint,
+            "data": snapshot.news,
         }
         idle = repeats is not None and not self.run.force
         work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}

@@ -62,7 +62,7 @@ def label_of(text: str, labels: Sequence[str]) -> str | None:
     if text.lower() in ("true", "false"):
         return text.lower() if text.lower() in labels else None
     value = number(text)
-    if value is None or abs(value) > EXACT:
+    if value is None or abs(value) >= EXACT:
         return None
     return next((each for each in labels if number(each) == value), None)
 
@@ -113,7 +113,7 @@ def _number(low: float | None, high: float | None, read: Number, *, trained_on: 
         )
     rules.append(
         (
-            lambda text: abs(read(text) or 0) <= EXACT or _is_exact(text),
+            lambda text: abs(read(text) or 0) < EXACT or _is_exact(text),
             "is beyond 2^53, where two neighbours are one number; use kind: integer, or text if it is a name",
         )
     )

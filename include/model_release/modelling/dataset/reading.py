@@ -109,7 +109,7 @@ def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> 
         columns = {name: _texts(table[name]) for name in names}
     except arrow.ArrowException as error:
         return Texts(nothing, [], [Finding(file, None, f"holds more than plain values: {error}")])
-    return Texts(pd.DataFrame(columns, index=pd.RangeIndex(1, len(table) + 1)), [], [])
+    return Texts(pd.DataFrame(columns).set_axis(pd.RangeIndex(1, len(table) + 1)), [], [])
 
 
 def _texts(column: arrow.ChunkedArray) -> pd.Series[str]:

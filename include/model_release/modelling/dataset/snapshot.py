@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
 
 import pandas as pd
-from pydantic import Field
 
-from model_release.documents.base import JSON_TYPE, Document, Sha256, Value
+from model_release.documents.base import JSON_TYPE
 from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
@@ -32,6 +30,7 @@ from model_release.modelling.dataset.encoding import fingerprint_of, read_parque
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
 from model_release.modelling.dataset.reading import read_texts
+from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
 from model_release.modelling.dataset.validation import check_rows, fields, set_aside, to_values, without_marks
@@ -39,60 +38,12 @@ from model_release.spec.dataset import Column, Dataset, RowRules, Target
 from model_release.spec.model import Spec
 from model_release.stores.base import Lost, Store
 
-FORMAT: Final = 1
 _OVERLAP = (
     "if each partition is the whole table, write dataset.partitions: snapshots; if a new row replaces an older one, "
     "name its columns in dataset.rows.key; if both are to count, write dataset.rows.overlap: allow"
 )
 _HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
-
-
-class Partition(Value):
-    """One file that rows were taken from: path below the source, digest, rows with duplicates."""
-
-    path: str
-    sha256: Sha256
-    rows: int = Field(ge=0)
-
-
-class Snapshot(Document):
-    """`processed/<fingerprint>/snapshot.json`: what the rows are, and where they lie.
-
-    Attributes:
-        fingerprint: SHA-256 over the columns' names and the rows' values in order, whatever file holds them.
-        key: where the Parquet file lies below the dataset's folder.
-        content_sha256: of that file; `size` is in bytes.
-        as_of: the day up to which partitions were taken; in the store, that of the first run that met them.
-        positives: rows of the positive class of two; None with more classes, or a number.
-        duplicates_dropped: rows left out because an earlier one has the same values in every column.
-        missing: by column, cells without a value.
-        classes: rows by class, in words, in the order of the class codes; empty if the target is a number.
-        rows_read: rows of the files that were read, those that were left out again included.
-        superseded: rows left out because a later one has the same key.
-        left_out: due files that were not read, by path below the source, with the reason.
-        set_aside: rows left out because they break a rule; `set_aside_report` is the key of the report that lists them.
-        without_data: the due partitions that gave no row.
-    """
-
-    format: Literal[1] = FORMAT
-    fingerprint: str
-    key: str
-    content_sha256: Sha256
-    size: int = Field(ge=0)
-    rows: int = Field(ge=0)
-    as_of: date
-    positives: int | None = Field(ge=0)
-    duplicates_dropped: int = Field(ge=0)
-    missing: dict[str, int]
-    partitions: list[Partition]
-    classes: dict[str, int] | None = None
-    rows_read: int | None = None
-    superseded: int = 0
-    left_out: dict[str, str] = {}
-    set_aside: int = 0
-    set_aside_report: str | None = None
-    without_data: list[str] = []
 
 
 def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:

@@ -6,6 +6,7 @@ arguments alone: no run, no clock. Its sections have the names of Hugging Face's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import version
@@ -47,6 +48,7 @@ def model_card(
     predictions: pd.DataFrame,
     rows: Rows,
     snapshot_fingerprint: str,
+    news: Sequence[str],
     as_of: date,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
@@ -59,6 +61,7 @@ def model_card(
         predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
         rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
+        news: what became of rows and files that arrived and are not in it, in words.
         as_of: the day up to which data was taken.
     """
     target = rows.target[predictions.index].astype(np.float64)
@@ -78,6 +81,7 @@ def model_card(
         candidates=table,
         as_of=as_of,
         snapshot_fingerprint=snapshot_fingerprint,
+        news=news,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
         rows=len(rows),
         negative=spec.dataset.target.words[0],

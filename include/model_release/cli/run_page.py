@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as LiveDisplay
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from model_release.cli.released import Live
 from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from model_release.workflows.messages import IngestOutcome, Verdict
 from model_release.workflows.task_state import TASK_ENDED, TaskState
 
 _STYLE = {
@@ -69,7 +69,7 @@ def task_table(tasks: list[TaskState]) -> Table:
 
 
 def cost_of_judging(tasks: list[TaskState]) -> str | None:
-    """Return how long judging took beside training, in words; None where nothing was judged."""
+    """Return how long judging took beside training, in words; None if nothing was judged."""
     seconds = {name: sum(each.seconds or 0.0 for each in tasks if each.task_id == name) for name in _COSTS}
     judged = [each for each in tasks if each.task_id == "gate" and each.state == "success"]
     if not judged or not seconds["train"]:
@@ -78,65 +78,87 @@ def cost_of_judging(tasks: list[TaskState]) -> str | None:
     return f"evaluate and gate took {judging:.1f} s, {judging / training:.0%} of the {training:.1f} s of training"
 
 
-def result_panel(
-    story: str,
+def result_page(
+    words: str,
     *,
+    tasks: list[TaskState],
     live: Live | None,
-    verdict: Mapping[str, Any] | None,
-    cost: str | None,
+    verdict: Verdict | None,
     store: Path,
     good: bool,
-) -> RenderableType:
-    """Return the result of a run.
+    full: bool,
+) -> list[RenderableType]:
+    """Return the result of a run, in a few lines or in full.
 
     Args:
-        story: the result in one sentence.
+        words: the result in one sentence.
+        tasks: of the run.
         live: what is live now.
-        verdict: of the gate, where it was reached.
-        cost: of judging, in words.
+        verdict: of the gate; None if it was not reached.
         store: the folder of the store.
         good: whether the run did what a run is for.
+        full: show each task with its seconds, the cost of judging, and each check of the gate, not only those that
+            failed or warn. The model card has all checks too.
     """
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
+    for name, value in _rows(tasks, live, verdict, store, full=full):
+        grid.add_row(name, value)
+    colour = "green" if good else "red"
+    panel = Panel(Group(Text(words, f"bold {colour}"), grid), border_style=colour)
+    return [task_table(tasks), "", panel] if full else [panel]
+
+
+def _rows(
+    tasks: list[TaskState], live: Live | None, verdict: Verdict | None, store: Path, *, full: bool
+) -> Iterator[tuple[str, Text]]:
     if verdict is not None:
-        grid.add_row("gate", Text(str(verdict.get("summary", ""))))
-        for check in verdict.get("checks") or []:
-            mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
-            mark = Text("! ", "yellow") if check.get("warning") else mark
-            grid.add_row("", mark + Text(str(check.get("words", check.get("name", "")))))
+        passed = sum(check.passed for check in verdict.checks)
+        counted = f"; {passed} of {len(verdict.checks)} checks passed" if verdict.checks else ""
+        yield "gate", Text(f"{verdict.summary}{counted}")
+        for check in verdict.checks:
+            if full or check.warning or not check.passed:
+                mark = Text("✓ ", "green") if check.passed else Text("✗ ", "red")
+                mark = Text("! ", "yellow") if check.warning else mark
+                yield "", mark + Text(check.words)
+    cost = cost_of_judging(tasks) if full else None
     if cost is not None:
-        grid.add_row("cost", Text(cost))
+        yield "cost", Text(cost)
     if live is not None:
         accuracy, measured_on = live.manifest.get("accuracy"), live.manifest.get("accuracy_measured_on")
         if accuracy is not None:
-            grid.add_row("accuracy", Text(f"{accuracy:.4f}" + (f" ({measured_on})" if measured_on else "")))
+            yield "accuracy", Text(f"{accuracy:.4f}" + (f" ({measured_on})" if measured_on else ""))
         sizes = [int(entry["size"]) for entry in live.manifest["files"]]
         checked = f"{len(sizes)} files, {sum(sizes):,} bytes, all verified"
-        grid.add_row("latest", Text(f"{live.version}, epoch {live.pointer['epoch']}; {checked}"))
+        yield "latest", Text(f"{live.version}, epoch {live.pointer['epoch']}; {checked}")
         if live.card is not None:
-            grid.add_row("model card", Text(str(live.card)))
-    grid.add_row("store", Text(str(store)))
-    colour = "green" if good else "red"
-    return Panel(Group(Text(story, f"bold {colour}"), grid), border_style=colour)
+            yield "model card", Text(str(live.card))
+    yield "store", Text(str(store))
 
 
 def story(
-    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
+    state: str, outcome: IngestOutcome | None, verdict: Verdict | None, live: Live | None, run_id: str
 ) -> tuple[str, int]:
-    """Return the result in one sentence, and the exit status."""
-    if state != "success":
+    """Return the result in one sentence, and the exit status.
+
+    Args:
+        state: of the run.
+        outcome: of the task *Ingest*; None if it did not end.
+        verdict: of the task *Gate*; None if nothing was judged.
+        live: what is live now.
+        run_id: of the run.
+    """
+    if state != "success" or outcome is None:
         return "the run failed", EXIT_FAILED
     if verdict is None:
-        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
+        return f"nothing is new: {outcome.reason}", EXIT_DONE if live else EXIT_REFUSED
     if live is None:
-        became = "published" if verdict.get("accepted") else "rejected"
-        return f"{became}, and nothing is live", EXIT_REFUSED
-    if verdict.get("reproduced"):
-        return str(verdict["summary"]), EXIT_DONE
+        return f"{'published' if verdict.accepted else 'rejected'}, and nothing is live", EXIT_REFUSED
+    if verdict.reproduced:
+        return verdict.summary, EXIT_DONE
     if live.made_by(run_id):
         return f"released {live.version}", EXIT_DONE
-    if verdict.get("accepted"):
-        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
+    if verdict.accepted:
+        return f"published {verdict.version}; latest stays at {live.version}", EXIT_DONE
     return f"rejected; latest stays at {live.version}", EXIT_REFUSED

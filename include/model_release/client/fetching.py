@@ -64,6 +64,8 @@ def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress
 def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable[[int], None]) -> None:
     """Complete one part; begin it again, once, if its earlier bytes turn out to be others."""
     part = folder.parts / file.sha256
+    if part.exists() and part.stat().st_size > file.size:
+        part.unlink()
     digest, size = _hashed(part)
     had = size
     moved(size)

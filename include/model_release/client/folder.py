@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_release.client.promises import File, Promised, Resolved
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Stop
 
@@ -66,7 +66,7 @@ class Folder:
             Corrupt: the file is damaged.
         """
         try:
-            body = self.memory.read_bytes()
+            body = limits.read_bounded(self.memory, limits.POINTER)
         except FileNotFoundError:
             return None
         return Resolved.read(body, where=str(self.memory))
@@ -108,7 +108,8 @@ class Folder:
         """Return a file of a copy that should have these bytes; None if no copy lists them."""
         for path in self._copies():
             with contextlib.suppress(OSError, ModelReleaseError):
-                for other in Promised.read((path / layout.MANIFEST).read_bytes(), where=str(path)).files:
+                body = limits.read_bounded(path / layout.MANIFEST, limits.MANIFEST)
+                for other in Promised.read(body, where=str(path)).files:
                     if other.sha256 == file.sha256:
                         return path / other.path
         return None
@@ -175,7 +176,7 @@ def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
     """
     path = folder / layout.MANIFEST
     try:
-        manifest = Promised.read(path.read_bytes(), where=str(path), sha256=sha256)
+        manifest = Promised.read(limits.read_bounded(path, limits.MANIFEST), where=str(path), sha256=sha256)
     except FileNotFoundError:
         raise Corrupt("is missing", where=str(path), hint="pull the release again") from None
     for file in manifest.files:

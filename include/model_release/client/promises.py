@@ -7,14 +7,17 @@ import than a release takes to arrive, and most pulls end without them.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_release.documents.layout import check_key
+from model_release.documents import limits
+from model_release.documents.layout import check_key, check_paths
+from model_release.documents.strict_json import read_json
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, UnknownFormat, UnsafeKey, UsageError
 
@@ -54,7 +57,11 @@ class Resolved:
             UnknownFormat: a newer version of the package wrote it, in another format.
             Corrupt: it is no valid pointer.
         """
+        limits.check_size(len(body), limits.POINTER, where)
         told = _Fields.of(body, where)
+        epoch = told.number("epoch", 1, limits.EPOCH)
+        told.number("since", 1, epoch, default=epoch)
+        told.day("data_as_of")
         barred = {name: f"{name} is retired: its files are removed, or soon will be" for name in told.texts("retired")}
         for name, entry in told.take("quarantined", dict, {}).items():
             by, reason = (_Fields(entry, where).take(each, str) for each in ("by", "reason"))
@@ -63,7 +70,7 @@ class Resolved:
             body=body,
             lineage=told.take("lineage", str),
             ancestors=frozenset(told.texts("ancestors")),
-            epoch=told.take("epoch", int),
+            epoch=epoch,
             version=told.version(),
             metadata_sha256=told.sha256("metadata_sha256"),
             barred=barred,
@@ -86,15 +93,14 @@ class File:
         """
         try:
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
+                size = os.fstat(file.fileno()).st_size
+                found = hashlib.file_digest(file, "sha256").hexdigest() if size == self.size else ""
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise Corrupt("is missing", where=str(path)) from None
-        if (size, found) != (self.size, self.sha256):
-            raise Corrupt(
-                f"has {size:,} bytes and SHA-256 {found[:12]}…, and not {self.size:,} and {self.sha256[:12]}…",
-                where=str(path),
-            )
+        if size != self.size:
+            raise Corrupt(f"has {size:,} bytes and not {self.size:,}", where=str(path))
+        if found != self.sha256:
+            raise Corrupt(f"has SHA-256 {found[:12]}… and not {self.sha256[:12]}…", where=str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,7 @@ class Promised:
             UnknownFormat: a newer version of the package wrote it, in another format.
             Corrupt: it is no valid manifest, or not the one that is named.
         """
+        limits.check_size(len(body), limits.MANIFEST, where)
         found = hashlib.sha256(body).hexdigest()
         if sha256 is not None and found != sha256:
             raise Corrupt(f"the manifest has SHA-256 {found}, and {sha256} is promised", where=where)
@@ -150,23 +157,29 @@ class Promised:
             raise NotFound(f"the number {number} was given up: {reason}", where=where)
         packages = told.take("dependencies", dict, {})
         python = told.document.get("python_version")
+        dataset = _Fields(told.document.get("dataset") or {}, where)
+        dataset.number("rows", 0, limits.ROWS, default=0)
+        dataset.day("as_of")
+        files = tuple(_file(_Fields(each, where)) for each in told.take("files", list))
+        try:
+            check_paths(file.path for file in files)
+        except UnsafeKey as error:
+            raise Corrupt(f"not what it should be: {error.what}", where=where) from None
         made_with = {"Python": python, **packages} if told.document.get("model_file") else {}
         return cls(
             body=body,
             version=number,
-            files=tuple(_file(_Fields(each, where)) for each in told.take("files", list)),
+            files=files,
             made_with={name: number for name, number in made_with.items() if isinstance(number, str)},
         )
 
 
 def _file(told: _Fields) -> File:
-    size = told.take("size", int)
-    if size < 0:
-        raise told.wrong("size")
     try:
-        return File(check_key(told.take("path", str)), size, told.sha256("sha256"))
+        path = check_key(told.take("path", str))
     except UnsafeKey:
         raise told.wrong("path") from None
+    return File(path, told.number("size", 0, limits.SIZE), told.sha256("sha256"))
 
 
 class _Fields:
@@ -181,9 +194,9 @@ class _Fields:
     @classmethod
     def of(cls, body: bytes, where: str) -> _Fields:
         try:
-            fields = cls(json.loads(body), where)
-        except (ValueError, RecursionError):
-            raise Corrupt("not what it should be: no JSON", where=where) from None
+            fields = cls(read_json(body), where)
+        except ValueError as error:
+            raise Corrupt(f"not what it should be: {error}", where=where) from None
         if fields.document.get("format", FORMAT) != FORMAT:
             raise UnknownFormat(
                 "this has a format that this version of model-release does not know",
@@ -203,6 +216,31 @@ class _Fields:
         if not all(isinstance(each, str) for each in found):
             raise self.wrong(name)
         return found
+
+    def number(self, name: str, least: int, most: int, default: int | None = None) -> int:
+        """Return a whole number in a range; the default if the field is null or missing."""
+        if default is not None and self.document.get(name) is None:
+            return default
+        number = self.take(name, int)
+        if not least <= number <= most:
+            raise Corrupt(f"not what it should be: {name} is {number}, and not {least} to {most}", where=self._where)
+        return number
+
+    def day(self, name: str) -> date | None:
+        """Return a date in the range of plausible ones; None if the field is null or missing."""
+        text = self.document.get(name)
+        if text is None:
+            return None
+        try:
+            day = date.fromisoformat(text)
+        except (TypeError, ValueError):
+            raise self.wrong(name) from None
+        if day.isoformat() != text:  # the other spellings of ISO 8601 are no document's
+            raise self.wrong(name)
+        if not limits.FIRST_DAY <= day <= limits.LAST_DAY:
+            what = f"not what it should be: {name} is {day}, and not {limits.FIRST_DAY} to {limits.LAST_DAY}"
+            raise Corrupt(what, where=self._where)
+        return day
 
     def version(self) -> Version:
         try:

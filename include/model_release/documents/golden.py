@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from model_release.documents import limits
 from model_release.documents.base import Document
 from model_release.documents.manifest import InputColumn
 
@@ -39,6 +40,8 @@ class Golden(Document):
         classes: 1 for the positive class, else 0, by row.
         tolerance: largest difference in probability that is allowed.
     """
+
+    most_bytes: ClassVar[int] = limits.GOLDEN
 
     format: Literal[1] = 1
     rows: dict[str, list[Cell]]

@@ -179,7 +179,7 @@ def fetch(store: Store, key: str, entry: FileEntry, target: Path | None) -> None
     """
     with tempfile.TemporaryDirectory(prefix="model-release-", dir=target.parent if target else None) as folder:
         path = Path(folder) / "download"
-        store.download(key, path)
+        store.download(key, path, limit=entry.size)
         check_file(path, entry, where=f"{store.uri}/{key}")
         if target is not None:
             path.replace(target)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from typing import ClassVar
 
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.base import JSON_TYPE, Document, VersionText
 from model_release.documents.manifest import Abandoned, AbandonedManifest, Claim, Manifest
 from model_release.documents.pointer import Pointer
@@ -24,11 +25,15 @@ NEAR = 8
 class Became(Document):
     """`decisions/<fingerprint>/version.json`: the one version that a fingerprint became."""
 
+    most_bytes: ClassVar[int] = limits.ANSWER
+
     version: VersionText
 
 
 class Noted(Document):
     """`latest_number.json`: a number that is taken, near the last one."""
+
+    most_bytes: ClassVar[int] = limits.ANSWER
 
     version: VersionText
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import JsonValue
 
-from model_release.documents import layout
-from model_release.documents.base import Document, Sha256, VersionText
+from model_release.documents import layout, limits
+from model_release.documents.base import Day, Document, Epoch, Instant, Sha256, VersionText
 from model_release.documents.evaluation import Evaluation
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer, why_not
@@ -29,14 +28,16 @@ class DecisionRecord(Document):
         policy: the spec's `gate` with every threshold, and its `choose`, as they were.
     """
 
+    most_bytes: ClassVar[int] = limits.VERDICT
+
     format: Literal[1] = 1
     fingerprint: str
     baseline: VersionText | None
-    since: int | None
+    since: Epoch | None
     run: str
     staging: str
-    as_of: date
-    judged_at: datetime
+    as_of: Day
+    judged_at: Instant
     decision: Decision
     evaluation: Evaluation
     policy: dict[str, JsonValue] | None = None
@@ -55,15 +56,17 @@ class Answer(Document):
         by: who answered; None where nobody did in time, which is a rejection of that run alone.
     """
 
+    most_bytes: ClassVar[int] = limits.ANSWER
+
     format: Literal[1] = 1
     fingerprint: str
-    since: int | None
+    since: Epoch | None
     run: str
     draft_sha256: Sha256
     approved: bool
     by: str | None
     comment: str
-    at: datetime
+    at: Instant
 
     @property
     def key(self) -> str:

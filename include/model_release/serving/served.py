@@ -12,6 +12,7 @@ import numpy as np
 
 from model_release.client.fitness import misfits
 from model_release.client.promises import Promised
+from model_release.documents import limits
 from model_release.documents.golden import GOLDEN_FILE, Golden
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
@@ -125,8 +126,12 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
         pointer=pointer,
         schema=InputSchema(manifest.input_schema),
         words=_words(manifest),
-        golden=Golden.read((folder / GOLDEN_FILE).read_bytes(), where=GOLDEN_FILE) if GOLDEN_FILE in listed else None,
+        golden=_golden(folder) if GOLDEN_FILE in listed else None,
     )
+
+
+def _golden(folder: Path) -> Golden:
+    return Golden.read(limits.read_bounded(folder / GOLDEN_FILE, limits.GOLDEN), where=GOLDEN_FILE)
 
 
 def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:

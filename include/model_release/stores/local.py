@@ -1,4 +1,4 @@
-"""The folder store: `file:///…`, with the same promises as a cloud's, held by the kernel.
+"""The folder store: `file:///…`, with the same promises as a cloud's, kept by the kernel.
 
 Create-only is a hard link, which fails where the name exists. Compare-and-swap is a lock that the kernel releases when
 its owner dies, and a rename. Everything is written to a hidden folder first and flushed before it gets its name, so a
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key, check_name
 from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -71,12 +72,12 @@ class LocalStore:
             )
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         path = self._path(key)
         with self._errors(key):
             try:
                 with path.open("rb") as file:
-                    body = file.read()
+                    body = limits.read_open(file, limits.largest(key), f"{self.uri}/{key}")
                     written = os.fstat(file.fileno()).st_mtime
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
@@ -109,7 +110,7 @@ class LocalStore:
         path = self._path(key)
         with self._errors(key), self._locked(), self._new_file(BytesIO(body)) as new:
             try:
-                current = _token(path.read_bytes())
+                current = _token(limits.read_bounded(path, limits.largest(key)))
             except FileNotFoundError:
                 return Lost()
             if current != token:
@@ -125,14 +126,16 @@ class LocalStore:
         with path.open("rb") as file:
             self._put(key, file, new=new)
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file.
 
         Raises:
             NotFound: there is no such object.
+            Corrupt: it has more than `limit` bytes.
         """
         source = self._path(key)
         with self._errors(key):
+            limits.check_size(source.stat().st_size, limit, f"{self.uri}/{key}")
             shutil.copyfile(source, path)
 
     def read(self, key: str, start: int) -> Iterator[bytes]:
@@ -169,7 +172,7 @@ class LocalStore:
                 yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _keys(self, start: Path, prefix: str) -> Iterator[str]:
-        """Yield the keys below a folder in any order. A file whose name no key can have is none of its own."""
+        """Yield the keys below a folder in any order. A file whose name is no valid key is not the store's."""
 
         def unreadable(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -190,14 +193,14 @@ class LocalStore:
             yield from (key for key in keys if key.startswith(prefix) and (others or _is_key(key)))
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         path = self._path(key)
         with self._errors(key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
             _flush_folder(path.parent)
 
     def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
-        """Yield the files in the making whose writer died."""
+        """Yield the unfinished files whose writer died."""
         for path in sorted((self.root / HIDDEN).glob("new-*")):
             with self._errors(HIDDEN), contextlib.suppress(FileNotFoundError):  # its writer lives and has ended
                 if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
@@ -216,7 +219,7 @@ class LocalStore:
         return path
 
     def _has_link(self, key: str) -> bool:
-        """Whether anything on the way from the root to a key is a link. Without one, it leads nowhere else."""
+        """Whether a part of the path from the root to a key is a link. Without one, the path stays below the root."""
         at = str(self.root)
         for name in key.split("/"):
             at = f"{at}/{name}"
@@ -237,7 +240,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _new_file(self, content: BinaryIO) -> Iterator[Path]:
-        """A flushed file under no key yet, with the content; removed if it was not given a key."""
+        """A flushed file with the content and no key yet; removed if it gets none."""
         hidden = self.root / HIDDEN
         _make_folder(hidden)
         handle, name = tempfile.mkstemp(dir=hidden, prefix="new-")
@@ -265,7 +268,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:
-        """Map what the disk says into the error tree, by code."""
+        """Map the disk's errors into the error tree, by code."""
         where = f"{self.uri}/{key}"
         try:
             yield
@@ -285,7 +288,7 @@ class LocalStore:
 
 
 def filesystem_of(path: Path) -> str:
-    """Return the type of the file system that holds `path` (or its nearest parent), `unknown` where nobody tells."""
+    """Return the type of the file system that holds `path` (or its nearest parent), or `unknown`."""
     mounts = Path("/proc/self/mountinfo")
     if not mounts.exists():
         return "unknown"

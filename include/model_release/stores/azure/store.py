@@ -1,4 +1,4 @@
-"""Azure Blob Storage: `wasb://container@account[/prefix]`. With `azure_*` alone it imports its SDK.
+"""Azure Blob Storage: `wasb://container@account[/prefix]`. This folder is the only importer of Azure's SDK.
 
 Conditions are ETags, which the service never gives twice. The SDK's retries are off: a client that a hook
 made waits 15 seconds before the first and has no deadline, so the attempts are made here. What is larger than
@@ -29,6 +29,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSettings, StandardBlobTier
 
+from model_release.documents import limits
 from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.spec.transfer import TransferSettings
@@ -78,7 +79,7 @@ _MISSING: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
 
 
 def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
-    """Take "it is there" for an answer, where only what is not there was to be written."""
+    """Take "it exists" for success if the write was to happen only for a missing object."""
     return contextlib.suppress(ResourceExistsError, ResourceModifiedError) if new else contextlib.nullcontext()
 
 
@@ -87,7 +88,7 @@ class AzureStore:
 
     Args:
         container: makes the requests; its credential decides who asks.
-        prefix: what every key begins with, without slashes at its ends.
+        prefix: of every key, without slashes at its ends.
         settings: time-outs, retries, encryption scope, tags (blob index tags), `storage_class` (access tier).
 
     Raises:
@@ -107,14 +108,15 @@ class AzureStore:
 
     @property
     def quick(self) -> ObjectStore | None:
-        """Give obstore's client of the container, with this store's credentials; None where there is none."""
+        """Give obstore's client of the container, with this store's credentials; None if it cannot be made."""
         return self._fast.client
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
+        limit = limits.largest(key)
 
         def read(**bounds: Any) -> tuple[Any, bytes]:
-            answer = self._blob(key).download_blob(**bounds)
+            answer = self._blob(key).download_blob(0, limit + 1, **bounds)
             return answer.properties, answer.readall()
 
         try:
@@ -122,6 +124,7 @@ class AzureStore:
                 found, body = tries(read)
         except _NoSuchBlob:
             return None
+        limits.check_size(len(body), limit, f"{self.uri}/{key}")
         promised = found.content_settings.content_md5
         if promised is not None and bytes(promised) != _md5(body):
             raise self._corrupt(key, "its bytes do not have the checksum that the store has for them")
@@ -169,19 +172,20 @@ class AzureStore:
                 **self._written,
             )
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file, removed again if that fails; one state of it, whole.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file, removed again if that fails; one state of it, whole.
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or the bytes that arrived differ from those of the store.
         """
         name = self._name(key)
         with new_file(path) as file:
             body = self._fast.get(name, PART)
             if body is None:
-                self._receive(key, file)
+                self._receive(key, file, limit)
             else:
+                limits.check_size(len(body), limit, f"{self.uri}/{key}")
                 file.write(body)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
@@ -233,7 +237,7 @@ class AzureStore:
                     yield Entry(blob.name.removeprefix(self._prefix), blob.size, blob.last_modified)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         with contextlib.suppress(_NoSuchBlob), self._errors(key, _DELETE) as tries:
             tries(self._blob(key).delete_blob)
 
@@ -253,7 +257,7 @@ class AzureStore:
         return clock(dates[-1], self.uri)
 
     def _writing(self) -> dict[str, Any]:
-        """What the settings add to every write."""
+        """Return the arguments that the settings add to every write."""
         settings = self._settings
         for name in ("sse", "kms_key"):
             if getattr(settings, name) is not None:
@@ -278,12 +282,13 @@ class AzureStore:
             written["standard_blob_tier"] = tiers[settings.storage_class.lower()]
         return written
 
-    def _receive(self, key: str, file: BufferedRandom) -> None:
+    def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         try:
             first, body = self._read_part(key, 0)
         except _Empty:
             return
         size = int(first.content_range.rpartition("/")[2])
+        limits.check_size(size, limit, f"{self.uri}/{key}")
 
         def read(start: int) -> bytes:
             part = body if start == 0 else self._read_more(key, start, min(PART, size - start), first.etag)
@@ -401,7 +406,7 @@ class AzureStore:
 
     @contextlib.contextmanager
     def _errors(self, key: str, permission: str, *, conditional: bool = False) -> Iterator[_Tries]:
-        """Map what the SDK raises into the error tree, by code; a condition that did not hold is no failure.
+        """Map the SDK's errors into the error tree, by code; a condition that did not hold is no failure.
 
         The SDK's own errors are not kept as causes: their texts hold URLs, and a URL may hold a SAS.
         """

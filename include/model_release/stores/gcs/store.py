@@ -1,4 +1,4 @@
-"""Google Cloud Storage: `gs://bucket[/prefix]`. With its neighbours `gcs_…` the only importer of Google's SDK.
+"""Google Cloud Storage: `gs://bucket[/prefix]`. This folder is the only importer of Google's SDK.
 
 Conditions are generations: every write makes a new one, so a token never comes back. A conditional write is
 one request. No ACL is ever sent, so buckets with uniform bucket-level access work. The SDK's downloads do not
@@ -28,6 +28,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
+from model_release.documents import limits
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -68,7 +69,7 @@ class _Tries:
 
 
 def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
-    """Take "it is there" for an answer, where only what is not there was to be written."""
+    """Take "it exists" for success if the write was to happen only for a missing object."""
     return contextlib.suppress(api.PreconditionFailed) if new else contextlib.nullcontext()
 
 
@@ -78,7 +79,7 @@ class GcsStore:
     Args:
         client: makes the requests; its credentials decide who asks.
         bucket: the bucket's name.
-        prefix: what every key begins with, without slashes at its ends.
+        prefix: of every key, without slashes at its ends.
         settings: time-outs, retries, encryption key, tags (custom metadata), storage class.
 
     Raises:
@@ -105,10 +106,10 @@ class GcsStore:
         self._fast = FastReads(client._http, client.api_endpoint, self._timeout, workers=self._settings.workers)
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         with self._errors(key, _READ) as tries:
             try:
-                answer = self._read(key, tries)
+                answer = self._read(key, tries, limit=limits.largest(key))
             except api.NotFound:
                 self._require_bucket(key)
                 return None
@@ -150,15 +151,15 @@ class GcsStore:
                     str(path), content_type=content_type, checksum="crc32c", **condition, **self._bounds(tries)
                 )
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file, removed again if that fails; one generation, whole.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file, removed again if that fails; one generation, whole.
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or the bytes that arrived differ from those of the store.
         """
         with new_file(path) as file:
-            self._receive(key, file)
+            self._receive(key, file, limit)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store, on its side.
@@ -197,7 +198,7 @@ class GcsStore:
                     yield Entry(blob.name.removeprefix(self._prefix), blob.size, blob.updated)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         with self._errors(key, _DELETE) as tries:
             try:
                 self._bucket.blob(self._name(key)).delete(**self._bounds(tries))
@@ -209,7 +210,7 @@ class GcsStore:
         return iter(())
 
     def now(self) -> datetime:
-        """Return the store's own clock, from the date of whatever it answers."""
+        """Return the store's own clock, from the date of any answer."""
         url = f"{self._client.api_endpoint}/storage/v1/b/{self._bucket.name}"
 
         def ask() -> requests.Response:
@@ -222,13 +223,14 @@ class GcsStore:
             answer = self._retry(tries)(ask)()
         return clock(answer.headers.get("Date"), self.uri)
 
-    def _receive(self, key: str, file: BufferedRandom) -> None:
+    def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         with self._errors(key, _READ) as tries:
             try:
                 first = self._read(key, tries, start=0)
             except api.RequestRangeNotSatisfiable:
                 return  # nothing is the only thing without a first byte
         size = int(first.headers.get("Content-Range", f"/{len(first.body)}").rpartition("/")[2])
+        limits.check_size(size, limit, f"{self.uri}/{key}")
         os.pwrite(file.fileno(), first.body, 0)
 
         def read(start: int) -> None:
@@ -276,8 +278,14 @@ class GcsStore:
                 return Lost()
         return Won(str(blob.generation))
 
-    def _read(self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None) -> Answer:
-        """Read the object, or one part of one generation of it."""
+    def _read(
+        self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None, limit: int = PART
+    ) -> Answer:
+        """Read the object, or one part of one generation of it.
+
+        Raises:
+            Corrupt: the answer has more than `limit` bytes.
+        """
         name = quote(self._name(key), safe="")
         url = f"{self._client.api_endpoint}/download/storage/v1/b/{self._bucket.name}/o/{name}?alt=media"
         if generation is not None:
@@ -285,13 +293,14 @@ class GcsStore:
         headers = {} if start is None else {"Range": f"bytes={start}-{start + PART - 1}"}
 
         def ask() -> Answer:
-            answer = self._fast.get(url, headers)
-            if answer is not None:
-                return answer
-            told: requests.Response = self._session.get(url, headers=headers, timeout=self._timeout)
-            if told.status_code >= 400:
-                raise api.from_http_response(told)  # type: ignore[no-untyped-call]
-            return Answer(told.headers, told.content)
+            answer = self._fast.get(url, headers, limit)
+            if answer is None:
+                with self._session.get(url, headers=headers, timeout=self._timeout, stream=True) as told:
+                    if told.status_code >= 400:
+                        raise api.from_http_response(told)  # type: ignore[no-untyped-call]
+                    answer = Answer(told.headers, told.raw.read(limit + 1, decode_content=True))
+            limits.check_size(len(answer.body), limit, f"{self.uri}/{key}")
+            return answer
 
         answer: Answer = self._retry(tries)(ask)()
         return answer
@@ -352,7 +361,7 @@ class GcsStore:
     def _errors(
         self, key: str, permission: str, *, conditional: bool = False, attempts: float | None = None
     ) -> Iterator[_Tries]:
-        """Map what the SDK raises into the error tree, by code.
+        """Map the SDK's errors into the error tree, by code.
 
         The SDK's own errors are not kept as causes: their texts hold URLs, and some URLs are credentials.
         """

@@ -1,8 +1,8 @@
-"""A store opened only to read: what a consumer needs of it, at a cost that a consumer can bear.
+"""A store opened only to read, with the operations of a consumer, at a low cost.
 
-Requests go through obstore, which takes .01 s to import: by what the environment alone says of the cloud (`light`) or,
-where that is too little, as the SDK's client would send them. What goes wrong there is asked again of the SDK, where
-errors get their words. So a store is read as `stores.open_store` would, and most processes never import an SDK.
+Requests go through obstore, which takes .01 s to import: with the credentials of the environment alone (`environment`)
+or, if those are not enough, as the SDK's client would send them. A request that fails there is sent again by the SDK,
+where errors get their words. So a store is read as `stores.open_store` would, and most processes never import an SDK.
 Only obstore's synchronous calls are used: its asynchronous ones were seen to abort the process.
 """
 
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
-from model_release.errors import Corrupt, NotFound, UsageError
+from model_release.errors import NotFound, UsageError
 from model_release.stores import folder_of, open_store
 from model_release.stores.base import Stored
 from model_release.stores.forks import forked
@@ -33,34 +34,31 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 PART = 8 * 1024 * 1024
-"""Bytes. What is larger is read in ranges of this size, several at once."""
-
-SMALL = 64 * 1024 * 1024
-"""Bytes that an object may have which is read whole into memory."""
+"""Bytes. A larger object is read in ranges of this size, several at once."""
 
 WORKERS = 8
 
 _CHUNK = 256 * 1024
 _MISSES = 3
-"""How often the SDK may have an answer where obstore had none, before it alone is asked."""
+"""How often the SDK may succeed after obstore failed, before the SDK alone is used."""
 
 _CLOUDS = {"s3": ("s3", environment.s3), "gs": ("gcs", environment.gcs), "wasb": ("azure", environment.azure)}
 
 
 class Careful(Protocol):
-    """What reads whole objects, and says in the project's words why it cannot. Every `Store` does."""
+    """Reads whole objects, and raises the project's errors. Every `Store` does."""
 
     uri: str
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file."""
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object of up to `limit` bytes into a new file."""
 
 
 def open_reader(uri: str) -> Reader:
-    """Open the folder at `uri` for reading, with the credentials of this process. Nothing is asked yet.
+    """Open the folder at `uri` for reading, with the credentials of this process. No request is sent yet.
 
     Args:
         uri: as `open_store` takes it; `https://host/folder` may have a query, such as a signature, for every request.
@@ -81,7 +79,7 @@ def open_reader(uri: str) -> Reader:
             plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
             return Reader(plain, "web", partial(_Web, uri), partial(environment.web, uri))
         case "file" | "":
-            store = LocalStore(folder_of(uri), allow_network=True)  # nothing is locked or linked there
+            store = LocalStore(folder_of(uri), allow_network=True)  # reading needs neither locks nor links
             return Reader(store.uri, "", lambda: store)
         case _:
             open_store(uri)
@@ -93,10 +91,10 @@ class Reader:
 
     Args:
         uri: where it is, without query or credentials.
-        extra: of this package, that brings what `careful` needs.
-        careful: opens what has an answer to everything.
+        extra: of this package, with the dependencies of `careful`.
+        careful: opens the SDK's store, which explains each failure.
         quick: opens obstore's client; None where there is none.
-        root: what the names of objects begin with in that client.
+        root: prefix of the names of objects in that client.
     """
 
     def __init__(
@@ -116,11 +114,15 @@ class Reader:
         self._misses = 0
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist.
+
+        Raises:
+            Corrupt: it is larger than `limits.largest` of its key; no more of it was read.
+        """
         return self._get(key, None)
 
     def changed(self, key: str, since: Stored) -> Stored | None:
-        """Return a small object if it has changed, by one request that is conditional where the store knows such.
+        """Return a small object if it has changed, by one request, conditional if the store knows that.
 
         Raises:
             NotFound: it is gone.
@@ -131,21 +133,22 @@ class Reader:
         return None if found.body == since.body else found
 
     def read(self, key: str, start: int, size: int, scratch: Path) -> Iterator[bytes | memoryview]:
-        """Yield the bytes of an object from `start` on.
+        """Yield the bytes of an object from `start` on. A caller that stops asking stops the reading.
 
         Args:
             key: of the object.
             start: how many bytes the caller has.
-            size: what the object should have, in bytes.
+            size: of the whole object, in bytes.
             scratch: a folder on the disk that has room for it.
 
         Raises:
             NotFound: there is no such object.
+            Corrupt: it has more than `size` bytes, and the store said so.
         """
         if self._quick is not None:
             import obstore
 
-            with suppress(obstore.exceptions.BaseError, OSError):  # the SDK goes on from here, or says why not
+            with suppress(obstore.exceptions.BaseError, OSError):  # the SDK continues, or explains the failure
                 for chunk in _stream(self._quick, self._root + check_key(key), start, size):
                     start += len(chunk)
                     yield chunk
@@ -155,7 +158,7 @@ class Reader:
             return
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             path = Path(folder) / "whole"
-            self._careful.download(key, path)
+            self._careful.download(key, path, limit=size)
             with path.open("rb") as file:
                 file.seek(start)
                 while rest := file.read(_CHUNK):
@@ -169,8 +172,7 @@ class Reader:
             try:
                 options: Any = {"if_none_match": since.token} if since and since.token else {}
                 answer = obstore.get(self._quick, name, options=options)
-                if answer.meta["size"] > SMALL:
-                    raise Corrupt(f"is larger than {SMALL:,} bytes", where=f"{self.uri}/{key}")
+                limits.check_size(answer.meta["size"], limits.largest(key), f"{self.uri}/{key}")
                 body = bytes(answer.bytes())
                 return Stored(body, answer.meta["e_tag"] or "", answer.meta["last_modified"])
             except obstore.exceptions.NotModifiedError:
@@ -203,12 +205,12 @@ class Reader:
             raise UsageError(
                 f"a package that reads this is not installed: {error.name}",
                 where=self.uri,
-                hint=f"pip install 'model-release[{self._extra}]'",
+                hint=f"install model-release with its extra {self._extra!r}",
             ) from error
 
 
 class _Web:
-    """A folder on the web, file by file, by a client that says what went wrong."""
+    """A folder on the web, file by file, by a client that explains each failure."""
 
     def __init__(self, uri: str) -> None:
         from model_release.spec.transfer import TransferSettings
@@ -218,22 +220,22 @@ class _Web:
         self.uri = self._fetcher.uri
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
             path = Path(folder) / "object"
             try:
-                answer = self._fetcher.get(key, path)
+                answer = self._fetcher.get(key, path, limit=limits.largest(key))
             except NotFound:
                 return None
             return Stored(path.read_bytes(), answer.etag, answer.modified or answer.date or datetime.now(UTC))
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file."""
-        self._fetcher.get(key, path)
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object of up to `limit` bytes into a new file."""
+        self._fetcher.get(key, path, limit=limit)
 
 
 def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[memoryview]:
-    """Yield the bytes from `start` on: as they come where they are few, else range by range."""
+    """Yield the bytes from `start` on: as they come if they are few, else range by range."""
     import obstore
 
     if size - start <= PART:

@@ -1,6 +1,6 @@
 """Files that are too large for one request to S3: parts side by side, checked part by part and as a whole.
 
-Used by `s3` alone. The part size is kept in the object's metadata, so that a reader can check the one checksum that S3
+For `s3.store`. The part size is kept in the object's metadata, so that a reader can check the one checksum that S3
 keeps of such an object: the SHA-256 of its parts' SHA-256.
 """
 
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError, IncompleteReadError
 
+from model_release.documents.limits import check_size
 from model_release.errors import Corrupt, Refused
 from model_release.stores.fast import Fast
 from model_release.stores.parts import side_by_side
@@ -37,7 +38,7 @@ READ = "s3:GetObject, s3:ListBucket"
 WRITE = "s3:PutObject"
 
 NEW: Json = {"IfNoneMatch": "*"}
-"""The condition that nothing lies there yet."""
+"""The condition that the object does not exist."""
 
 _COPY_PART = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -65,7 +66,7 @@ class Bodies:
     fast: Fast
 
     def send(self, key: str, name: str, file: BinaryIO, size: int, kept: Json, *, new: bool) -> None:
-        """Write an object from a file of `size` bytes; with `new`, only where there is none."""
+        """Write an object from a file of `size` bytes; with `new`, only if it does not exist."""
         part_size = _part_size(size)
 
         def send(upload: Json, number: int) -> Json:
@@ -101,10 +102,15 @@ class Bodies:
         kept |= {"Metadata": kept["Metadata"] | {_PART_SIZE: str(part_size)}}
         self._in_parts(key, name, kept, -(-size // part_size), send, new=new)
 
-    def receive_whole(self, name: str, file: BufferedRandom) -> Json | None:
-        """Read an object in one request, checked by the SDK; return its headers instead if parts are the better way."""
+    def receive_whole(self, key: str, name: str, file: BufferedRandom, limit: int | None) -> Json | None:
+        """Read an object in one request, checked by the SDK; return its headers instead if parts are the better way.
+
+        Raises:
+            Corrupt: it has more than `limit` bytes.
+        """
         found = self.client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
         with closing(found["Body"]) as body:
+            check_size(found["ContentLength"], limit, f"{self.uri}/{key}")
             part_size = int(found.get("Metadata", {}).get(_PART_SIZE, 0))
             if found.get("ChecksumSHA256") and 0 < part_size < found["ContentLength"]:
                 return cast(Json, found)

@@ -48,6 +48,7 @@ _CODE = (
     "spec/gate",
     "spec/load",
     "spec/dataset",
+    "spec/misread",
     "spec/model",
     "spec/retention",
     "spec/tracking_uri",

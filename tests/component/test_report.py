@@ -94,6 +94,7 @@ def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.D
         rows=rows,
         snapshot_fingerprint=snapshot.fingerprint,
         as_of=date(2026, 11, 21),
+        opened_in="a process of its own",
     ).decode()
 
 

@@ -48,6 +48,7 @@ def model_card(
     rows: Rows,
     snapshot_fingerprint: str,
     as_of: date,
+    opened_in: str,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
 
@@ -60,6 +61,7 @@ def model_card(
         rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
         as_of: the day up to which data was taken.
+        opened_in: in what its files were opened before it was released, in words.
     """
     target = rows.target[predictions.index].astype(np.float64)
     curves = plots.curves(target, predictions)
@@ -77,6 +79,7 @@ def model_card(
         metrics=list(Metric),
         candidates=table,
         as_of=as_of,
+        opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
         rows=len(rows),

@@ -95,6 +95,7 @@ def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.D
         snapshot_fingerprint=snapshot.fingerprint,
         news=news,
         as_of=date(2026, 11, 21),
+        opened_in="a process of its own",
     ).decode()
 
 

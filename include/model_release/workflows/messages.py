@@ -228,6 +228,7 @@ class Verdict(Message):
         overruled: who has overruled a rejection.
         mlflow: address of the page of the candidate's MLflow run.
         lagging: what MLflow missed, in words.
+        opened_in: in what process the candidate's files were opened, in words; None if they were not.
     """
 
     kind: Literal["verdict"] = "verdict"
@@ -243,6 +244,7 @@ class Verdict(Message):
     overruled: str | None = None
     mlflow: str | None = None
     lagging: list[str] = []
+    opened_in: str | None = None
 
 
 class ConsentOutcome(Message):

@@ -50,6 +50,7 @@ def model_card(
     snapshot_fingerprint: str,
     news: Sequence[str],
     as_of: date,
+    opened_in: str,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
 
@@ -63,6 +64,7 @@ def model_card(
         snapshot_fingerprint: the snapshot's fingerprint.
         news: what became of rows and files that arrived and are not in it, in words.
         as_of: the day up to which data was taken.
+        opened_in: in what its files were opened before it was released, in words.
     """
     target = rows.target[predictions.index].astype(np.float64)
     curves = plots.curves(target, predictions)
@@ -80,6 +82,7 @@ def model_card(
         metrics=list(Metric),
         candidates=table,
         as_of=as_of,
+        opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
         news=news,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],

@@ -30,7 +30,7 @@ def compare(champion: Version, before: Rows, now: Rows, dataset: Dataset) -> Dri
         dataset: the spec's.
     """
     found = [
-        _column(name, before.frame[name], now.frame[name], numeric=column.kind == "numeric")
+        _column(name, before.frame[name], now.frame[name], numeric=column.role == "numeric")
         for name, column in dataset.inputs.items()
     ]
     found.append(_column(dataset.target.column, *(pd.Series(side.target) for side in (before, now)), numeric=False))

@@ -47,6 +47,7 @@ _CODE = (
     "spec/summary",
     "spec/gate",
     "spec/load",
+    "spec/dataset",
     "spec/misread",
     "spec/model",
     "spec/retention",

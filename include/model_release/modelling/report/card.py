@@ -6,6 +6,7 @@ arguments alone: no run, no clock. Its sections have the names of Hugging Face's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import version
@@ -47,7 +48,9 @@ def model_card(
     predictions: pd.DataFrame,
     rows: Rows,
     snapshot_fingerprint: str,
+    news: Sequence[str],
     as_of: date,
+    opened_in: str,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
 
@@ -59,7 +62,9 @@ def model_card(
         predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
         rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
+        news: what became of rows and files that arrived and are not in it, in words.
         as_of: the day up to which data was taken.
+        opened_in: in what its files were opened before it was released, in words.
     """
     target = rows.target[predictions.index].astype(np.float64)
     curves = plots.curves(target, predictions)
@@ -77,7 +82,9 @@ def model_card(
         metrics=list(Metric),
         candidates=table,
         as_of=as_of,
+        opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
+        news=news,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
         rows=len(rows),
         negative=spec.dataset.target.words[0],

@@ -74,7 +74,7 @@ def build(candidate: Candidate, dataset: Dataset, *, name: str | None = None) ->
         SpecError: the estimator has no such parameter.
     """
     columns = {
-        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.kind == kind]
+        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.role == kind]
         for kind in ("numeric", "categorical")
     }
     pipelines = {

@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from model_release.documents.base import Document, Sha256, Value, VersionText
 from model_release.documents.layout import check_key
+from model_release.documents.output import POSITIVE, Output
 from model_release.errors import Corrupt
 
 FORMAT: Final = 1
@@ -146,6 +147,13 @@ class Manifest(Document):
     spec: dict[str, JsonValue] | None = Field(
         default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
     )
+
+    output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
+
+    @property
+    def answers(self) -> Output:
+        """What the model answers."""
+        return self.output or POSITIVE
 
     @property
     def data_as_of(self) -> date | None:

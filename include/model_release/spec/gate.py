@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from model_release.documents.base import Strict
 from model_release.documents.metric import Metric
@@ -21,19 +21,18 @@ class Choice(StrEnum):
     BEST_HOLDOUT_ACCURACY = "best_holdout_accuracy"
 
 
-class Floors(Strict):
-    """Least acceptable figures; for `brier`, the highest acceptable one."""
+def _without_nulls(floors: object) -> object:
+    """Take the floors that are set: specs that earlier releases hold have a null for each that is not."""
+    return {name: floor for name, floor in floors.items() if floor is not None} if isinstance(floors, dict) else floors
 
-    accuracy: Fraction | None = None
-    precision: Fraction | None = None
-    recall: Fraction | None = None
-    f1: Fraction | None = None
-    roc_auc: Fraction | None = None
-    brier: Fraction | None = None
 
-    def configured(self) -> dict[Metric, float]:
-        """Return the floors that are set."""
-        return {Metric(name): value for name, value in self if value is not None}
+Floors = dict[Metric, float]
+"""Least acceptable figures by name; of an error, such as `brier` or `rmse`, the highest acceptable one."""
+
+_Floors = Annotated[Floors, BeforeValidator(_without_nulls)]
+
+Margin = Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?%$")]
+"""How much worse than the champion counts as not worse: in the loss's unit, or as a share of the champion's loss."""
 
 
 class SlicePolicy(Strict):
@@ -42,13 +41,13 @@ class SlicePolicy(Strict):
     Attributes:
         column: of the data; it need not be an input of the model.
         bins: borders between the groups of a numeric column, ascending; a border belongs to the group above it.
-        floors: for every group of the column; none where the groups are only to be shown.
+        floors: for every group of the column; none if the groups are only to be shown.
         min_rows: a group with fewer rows is reported and not judged.
     """
 
     column: str
     bins: list[float] | None = Field(None, min_length=1)
-    floors: Floors = Floors()
+    floors: _Floors = {}
     min_rows: int = Field(30, ge=2)
 
     @model_validator(mode="after")
@@ -97,22 +96,24 @@ class GatePolicy(Strict):
     """What a candidate must show before it may be released.
 
     Attributes:
+        loss: the figure by which candidates are chosen and compared; None: the task's own.
         cross_validation: floors on the means over all folds.
         holdout: floors on the rows that were set apart.
         slices: floors on groups of the rows outside the holdout.
         ceilings: on what the model costs.
-        margin: how much worse in Brier score than the champion still counts as not worse.
+        margin: how much worse than the champion still counts as not worse; None: what the task takes for it.
         confidence: of the one-sided comparison with the champion.
         compare: whether the champion is compared at all; `never` is for specs that repeat a published procedure.
-        beat_dummy: the candidate's Brier score must be below that of always answering the class's share.
+        beat_dummy: the candidate's loss must be below that of the best constant answer.
         drift: of the data against the champion's.
     """
 
-    cross_validation: Floors = Floors()
-    holdout: Floors = Floors()
+    loss: Metric | None = None
+    cross_validation: _Floors = {}
+    holdout: _Floors = {}
     slices: list[SlicePolicy] = []
     ceilings: Ceilings = Ceilings()
-    margin: float = Field(0.005, ge=0, le=0.1)
+    margin: Margin | None = None
     confidence: Fraction = 0.95
     compare: Literal["always", "never"] = "always"
     beat_dummy: bool = True

@@ -22,8 +22,8 @@ from model_release.documents.verdict import Decision
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import TARGET
 from model_release.modelling.gate import corrected_interval
+from model_release.modelling.plots.svg import figures
 from model_release.modelling.report import effect_plots, plots, sections, slice_plots
-from model_release.modelling.report.svg import figures
 from model_release.modelling.trained import (
     MODEL_FILE,
     ONNX_INPUT,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from model_release.modelling.report.svg import ACCENT, LINE, MUTED, WIDE, Plot, lying, shortened, style, whisker
+from model_release.modelling.plots.svg import ACCENT, LINE, MUTED, WIDE, Plot, lying, shortened, style, whisker
 from model_release.modelling.trained import Effect
 from model_release.spec.model import Column
 

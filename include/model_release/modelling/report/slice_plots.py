@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from model_release.documents.evaluation import Interval
 from model_release.documents.metric import Metric
+from model_release.modelling.plots.svg import ACCENT, BAD, INK, MUTED, WIDE, Plot, lying, shortened, style, whisker
 from model_release.modelling.report.sections import Group, called
-from model_release.modelling.report.svg import ACCENT, BAD, INK, MUTED, WIDE, Plot, lying, shortened, style, whisker
 
 _GROUPS = 24
 """How many groups a plot has at most; the table has them all."""

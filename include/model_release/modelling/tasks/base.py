@@ -1,0 +1,203 @@
+"""What a task must know. Everything in `modelling` that differs from task to task asks its task."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.exceptions import UndefinedMetricWarning
+
+from model_release.documents.evaluation import Interval
+from model_release.documents.golden import Golden
+from model_release.documents.metric import Metric
+from model_release.documents.output import Output
+from model_release.spec.model import Validation
+from model_release.spec.tasks import TaskKind
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+Target = NDArray[Any]
+"""`int64[rows]` class codes 0, 1, …, or `float64[rows]` numbers in the target's unit."""
+
+Predictions = NDArray[np.float64]
+"""`float64[rows]`: the positive class's probability, or a number. `float64[rows, classes]`: a probability for each."""
+
+_GROUPS = 20
+_Z = float(stats.norm.ppf(0.975))
+
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Positions of the rows that a fold's model is fitted to, and of those that it is measured on."""
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A task as one spec sets it.
+
+    Attributes:
+        kind: its name and its figures.
+        loss: the figure that recipes are compared by.
+        asked: figures that the spec names.
+        classes: in words, in the order of their codes; none if numbers are predicted.
+        unit: of the numbers, in words.
+    """
+
+    estimators: ClassVar[Literal["classifier", "regressor"]]
+    """What fits it: a classifier or a regressor, as scikit-learn's tags tell them apart."""
+
+    row_loss: ClassVar[str]
+    """What `row_losses` returns, in words."""
+
+    kind: TaskKind
+    loss: Metric
+    asked: tuple[Metric, ...] = ()
+    classes: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The figures that every candidate is measured by."""
+        found: list[Metric] = []
+        for each in self.kind.measures:
+            if each.of == "class":
+                found += [f"{each.name}/{words}" for words in self.classes]
+            elif each.asked or each.of:
+                found += [metric for metric in self.asked if metric.partition("/")[0] == each.name]
+            else:
+                found.append(each.name)
+        return found
+
+    def figures(self, target: Target, predictions: Predictions) -> dict[Metric, float | None]:
+        """Return each figure of these predictions; None if it is not a finite number."""
+        if not np.isfinite(predictions).all():
+            return dict.fromkeys(self.metrics)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)  # such a figure is None
+            warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+            measures = self._measures(target, predictions)
+            values = {metric: self._measured(measures[metric]) for metric in self.metrics}
+        return {metric: value if math.isfinite(value) else None for metric, value in values.items()}
+
+    @staticmethod
+    def _measured(measure: Callable[[], float]) -> float:
+        try:
+            return float(measure())
+        except ValueError:  # undefined on these rows, such as an AUC of one class
+            return math.nan
+
+    @abstractmethod
+    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+        """Return how each of `metrics` is measured on finite predictions."""
+
+    def intervals(
+        self, target: Target, predictions: Predictions, asked: Iterable[Metric] = ()
+    ) -> dict[Metric, Interval]:
+        """Return figures of predictions of independent rows with their 95 % intervals; none that does not exist.
+
+        Args:
+            target: of the rows.
+            predictions: for them.
+            asked: figures that are needed even if their interval takes a jackknife.
+        """
+        if not np.isfinite(predictions).all():
+            return {}
+        found = dict(self._intervals(target, predictions))
+        for metric in asked:
+            if metric not in found:
+                found[metric] = self._jackknife(metric, target, predictions)
+        return {metric: interval for metric, interval in found.items() if interval is not None}
+
+    @abstractmethod
+    def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
+        """Return the figures whose interval has a formula, of finite predictions."""
+
+    def _jackknife(self, metric: Metric, target: Target, predictions: Predictions) -> Interval | None:
+        """Return a figure with the normal interval of the delete-a-group jackknife.
+
+        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows (Shao & Tu,
+        *The jackknife and bootstrap*, 1995, 2.3).
+        """
+        whole = self.figures(target, predictions).get(metric)
+        groups = np.arange(len(target)) % _GROUPS
+        parts = [
+            self.figures(target[groups != each], predictions[groups != each]).get(metric) for each in range(_GROUPS)
+        ]
+        known = [each for each in parts if each is not None]
+        if whole is None or len(known) < _GROUPS or len(target) < 2 * _GROUPS:
+            return None
+        reach = _Z * math.sqrt((_GROUPS - 1) * float(np.var(known)))
+        return Interval(mean=whole, low=whole - reach, high=whole + reach)
+
+    @abstractmethod
+    def row_losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64]:
+        """Return the loss of each row, of which a column's importance is the rise."""
+
+    @abstractmethod
+    def dummy(self, target: Target) -> float:
+        """Return the loss of the constant answer that is best on these rows."""
+
+    @abstractmethod
+    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
+        """Yield the folds, `repeats x folds` of them, which depend on the rows and on `validation` alone.
+
+        Raises:
+            DataInvalid: the rows are too few.
+        """
+
+    @abstractmethod
+    def predict(self, estimator: Any, features: Any) -> Predictions:
+        """Return what a fitted estimator predicts for prepared rows."""
+
+    @abstractmethod
+    def output(self) -> Output:
+        """Return what a released model answers."""
+
+    @abstractmethod
+    def golden(self, rows: dict[str, list[Any]], predictions: Predictions, target: Target) -> Golden:
+        """Return made-up rows with a model's answers.
+
+        Args:
+            rows: by column.
+            predictions: for them.
+            target: of the rows that the model was fitted to, which tell how large a difference is small.
+        """
+
+    @abstractmethod
+    def made_up(self) -> tuple[NDArray[np.float64], Target]:
+        """Return rows with targets that any estimator for this task must be able to fit."""
+
+    @abstractmethod
+    def curves(self, target: Target, predictions: Predictions) -> dict[str, Markup]:
+        """Draw out-of-fold predictions, all repeats one after the other, by the plots' titles."""
+
+    def response(self, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return the one number per row whose mean shows a column's effect; None if there are several."""
+        return predictions if predictions.ndim == 1 else None
+
+    def summary(self, target: Target) -> float | None:
+        """Return the one number that says what the target is like, for drift; None if there is none."""
+        return None
+
+
+def mean_interval(values: NDArray[np.float64]) -> Interval | None:
+    """Return the mean over rows with Student's 95 % interval; None for fewer than two rows."""
+    if len(values) < 2:
+        return None
+    mean = float(values.mean())
+    reach = float(stats.t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Interval(mean=mean, low=max(0.0, mean - reach), high=mean + reach)
+
+
+def share_interval(part: int, rows: int) -> Interval | None:
+    """Return a share with its 95 % interval (Wilson, JASA 22, 1927); None if there are no rows."""
+    if not rows:
+        return None
+    bounds = stats.binomtest(part, rows).proportion_ci(method="wilson")
+    return Interval(mean=part / rows, low=float(bounds.low), high=float(bounds.high))

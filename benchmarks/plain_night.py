@@ -47,7 +47,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
         spec = load_spec(spec_file)
         data = open_store((target / "data").as_uri())
         snapshot = dataset.ingest(spec, source=open_store(spec.source_uri()), data=data, as_of=today)
-        frame = dataset.load(spec, snapshot, data=data)
+        rows = dataset.load(spec, snapshot, data=data)
     tracking_log = TrackingLog(spec, Run(run_id=target.name, as_of=today, by="the script"))
     with timed(MLFLOW):
         tracking_log.begin(snapshot=snapshot.fingerprint, fingerprint=target.name)
@@ -57,15 +57,15 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
         for name, candidate in spec.candidates.items():
             folders[name].mkdir()
             with timed(f"train [{name}]"):
-                made = training.train(spec, name, candidate, frame, folders[name])
+                made = training.train(spec, name, candidate, rows, folders[name])
             with timed(MLFLOW):
                 made, _ = tracking_log.candidate(
-                    made, folder=folders[name], frame=frame, snapshot=snapshot, fingerprint=target.name
+                    made, folder=folders[name], rows=rows, snapshot=snapshot, fingerprint=target.name
                 )
             trained.append(made)
         with timed("evaluate"):
             measured = evaluation.evaluate(
-                spec, trained, frame, snapshot_fingerprint=snapshot.fingerprint, champion=None
+                spec, trained, rows, snapshot_fingerprint=snapshot.fingerprint, champion=None
             )
         with timed("gate"):
             decision = judge(measured, spec.gate, chosen=choose(measured, spec.choose))
@@ -77,7 +77,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
                 decision=decision,
                 trained=best,
                 predictions=pd.read_parquet(folder / PREDICTIONS_FILE),
-                frame=frame,
+                rows=rows,
                 snapshot_fingerprint=snapshot.fingerprint,
                 as_of=today,
             )

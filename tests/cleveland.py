@@ -8,10 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
-
 from model_release.modelling import dataset
-from model_release.modelling.dataset import Snapshot
+from model_release.modelling.dataset import Rows, Snapshot
 from model_release.spec.load import load_spec
 from model_release.spec.model import Candidate, Spec, Split, Validation
 from model_release.stores.local import LocalStore
@@ -33,7 +31,7 @@ def candidate(estimator: str, *, seed: int = 42, **parameters: Any) -> Candidate
 
 
 @cache
-def rows() -> tuple[pd.DataFrame, Snapshot]:
+def rows() -> tuple[Rows, Snapshot]:
     """Return the Cleveland rows, ingested once for all tests; they must not be changed."""
     reference = load_spec(MODELS / "heart_disease.yaml")
     source = LocalStore(Path(reference.source_uri().removeprefix("file://")))

@@ -27,7 +27,7 @@ ROW = {
 def trained(which: float | str) -> Made:
     """Train a logistic regression of some strength of regularisation, or a candidate of the reference by its name."""
     reference = spec(validation=Validation(folds=2, repeats=1))
-    frame, _ = rows()
+    patients, _ = rows()
     name = which if isinstance(which, str) else "logistic_regression"
     strong = candidate("LogisticRegression", C=which, max_iter=1000)
     recipe = reference.candidates[name] if isinstance(which, str) else strong
@@ -36,7 +36,7 @@ def trained(which: float | str) -> Made:
     made = make(Path(folder), f"model-{which}", card=False)
     for file in made.folder.iterdir():
         file.unlink()
-    result = training.train(reference, name, recipe, frame, made.folder)
+    result = training.train(reference, name, recipe, patients, made.folder)
     told = {
         "files": result.files,
         "input_schema": dataset.input_schema(reference),

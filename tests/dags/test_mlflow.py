@@ -81,9 +81,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `log_candidate` takes of a candidate."""
     folder = tmp_path_factory.mktemp("trained")
     spec = cleveland.spec(validation=Validation(folds=2, repeats=1))
-    frame, snapshot = cleveland.rows()
-    done = training.train(spec, "simple", cleveland.candidate("LogisticRegression"), frame, folder)
-    return {"trained": done, "folds": 2, "folder": folder, "frame": frame, "snapshot": snapshot}
+    rows, snapshot = cleveland.rows()
+    done = training.train(spec, "simple", cleveland.candidate("LogisticRegression"), rows, folder)
+    return {"trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "snapshot": snapshot}
 
 
 def log_night(where: Tracking, name: str, trained: dict[str, Any]) -> tuple[str, TrackedRun]:
@@ -143,7 +143,7 @@ def test_a_night_on_a_tracking_server(
 
     champion = mlflow.sklearn.load_model("models:/heart-disease@champion")
     live = [_pickled(tmp_path / "store/heart-disease-models/v1.0.0" / name) for name in ("preprocessor", "best_model")]
-    frame, _ = cleveland.rows()
+    frame = cleveland.rows()[0].frame
     assert (champion.predict_proba(frame) == live[1].predict_proba(live[0].transform(frame))).all()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from builders import make
 from cleveland import rows, spec
+from farm import Farm
 from model_release.documents.manifest import Manifest
 from model_release.model_files import sandbox
 from model_release.modelling import dataset, training
@@ -26,9 +27,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     """A real release of the reference model: its files and its manifest."""
     folder = tmp_path_factory.mktemp("trained")
     reference = spec(validation=Validation(folds=2, repeats=1))
-    frame, _ = rows()
+    patients, _ = rows()
     name = "logistic_regression"
-    made = training.train(reference, name, reference.candidates[name], frame, folder)
+    made = training.train(reference, name, reference.candidates[name], patients, folder)
     draft = make(folder, "trained").draft
     return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
 
@@ -49,3 +50,9 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
         return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
 
     return one
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Farm:
+    """A source without files, an empty store, and the spec of the beetles."""
+    return Farm(tmp_path)

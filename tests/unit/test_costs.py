@@ -19,7 +19,7 @@ SPEC, ROWS = cleveland.spec(), cleveland.rows()[0]
 def test_every_form_of_a_release_is_timed_in_the_order_of_loaders(with_graph: bool) -> None:
     columns = list(SPEC.dataset.inputs)
     preprocessor, classifier = build(cleveland.candidate("LogisticRegression"), SPEC.dataset)
-    classifier.fit(preprocessor.fit_transform(ROWS[columns]), ROWS["target"])
+    classifier.fit(preprocessor.fit_transform(ROWS.frame[columns]), ROWS.target)
     graph = onnx_export.export(preprocessor, classifier, columns) if with_graph else None
 
     found = costs.latencies(preprocessor, classifier, graph, table(made_up_rows(input_schema(SPEC))))

@@ -13,76 +13,16 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import model_release
+from farm import BEETLES, FIRST, HEADER, LATE, ROWS, SECOND, Farm
 from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
 from model_release.modelling import dataset
-from model_release.modelling.dataset import Snapshot
+from model_release.modelling.dataset import Positions, Rows, Snapshot
 from model_release.spec.load import load_spec
-from model_release.spec.model import Spec, Split
+from model_release.spec.model import Split
 from model_release.stores.local import LocalStore
 
 MODELS = Path(model_release.__file__).parent.parent / "models"
-
-BEETLES = """\
-name: beetles
-title: Beetles
-owner: garden
-dataset:
-  title: Beetles
-  source: beetles
-  columns:
-    length: {kind: numeric, min: 0, max: 9, missing_values: [-1]}
-    weight: {kind: numeric, nullable: true, missing_values: [0]}
-    colour: {kind: categorical, input: false, values: [red, blue], nullable: true}
-    spots: {kind: categorical, values: [1, 2, 7]}
-    garden: {kind: categorical, values: [north, south], input: false}
-  target: {column: pest, positive_above: 0, positive: pest, negative: guest, min: 0, max: 4}
-candidates:
-  simple: {estimator: LogisticRegression}
-gate:
-  cross_validation: {accuracy: 0.8}
-destinations:
-  - {name: local, uri: "${STORE}"}
-"""
-HEADER = "length,weight,colour,spots,garden,pest\n"
-ROWS = "1.0,2,red,1,north,0\n2,3,blue,2,south,1\n3,?,red,7,north,2\n"
-FIRST, SECOND = "dt=2026-10-01/beetles.csv", "dt=2026-10-08/beetles.csv"
-LATE = date(2026, 12, 31)
-
-
-class Farm:
-    """A source and a dataset folder on a disk, and the spec that joins them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.source = LocalStore(folder / "beetles")
-        self.data = LocalStore(folder / "datasets")
-        self.spec = self.with_spec(BEETLES)
-
-    def with_spec(self, text: str) -> Spec:
-        path = self.folder / "beetles.yaml"
-        path.write_text(text)
-        self.spec = load_spec(path)
-        return self.spec
-
-    def deliver(self, path: str, content: str | bytes) -> None:
-        target = self.source.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
-
-    def ingest(self, as_of: date = LATE) -> Snapshot:
-        return dataset.ingest(self.spec, source=self.source, data=self.data, as_of=as_of)
-
-    def load(self, snapshot: Snapshot) -> pd.DataFrame:
-        return dataset.load(self.spec, snapshot, data=self.data)
-
-    def keys(self, prefix: str = "") -> list[str]:
-        return [entry.key for entry in self.data.list(prefix)]
-
-
-@pytest.fixture
-def farm(tmp_path: Path) -> Farm:
-    return Farm(tmp_path)
 
 
 class Shipped:
@@ -93,7 +33,7 @@ class Shipped:
         self.source = LocalStore(Path(self.spec.source_uri().removeprefix("file://")))
         self.data = LocalStore(folder)
 
-    def frame(self, as_of: date) -> tuple[Snapshot, pd.DataFrame]:
+    def rows(self, as_of: date) -> tuple[Snapshot, Rows]:
         snapshot = dataset.ingest(self.spec, source=self.source, data=self.data, as_of=as_of)
         return snapshot, dataset.load(self.spec, snapshot, data=self.data)
 
@@ -103,20 +43,21 @@ class Shipped:
 
 def test_cleveland(tmp_path: Path) -> None:
     shipped = Shipped("heart_disease.yaml", tmp_path)
-    snapshot, frame = shipped.frame(LATE)
+    snapshot, rows = shipped.rows(LATE)
     assert (snapshot.rows, snapshot.positives, snapshot.duplicates_dropped) == (303, 139, 0)
+    assert snapshot.classes == dict(zip(shipped.spec.dataset.target.words, (164, 139), strict=True))
     assert {name: count for name, count in snapshot.missing.items() if count} == {"ca": 4, "thal": 2}
     assert [partition.rows for partition in snapshot.partitions] == [303]
-    assert list(frame.columns) == [*shipped.spec.dataset.inputs, dataset.TARGET]
-    assert frame.drop(columns="target").dtypes.unique().tolist() == [np.dtype(np.float64)]
-    assert frame["target"].value_counts().to_dict() == {0: 164, 1: 139}
+    assert list(rows.frame.columns) == list(shipped.spec.dataset.inputs)
+    assert rows.frame.dtypes.unique().tolist() == [np.dtype(np.float64)]
+    assert np.bincount(rows.target).tolist() == [164, 139]
     original = pd.read_csv(next(shipped.source.root.rglob("*.csv")), na_values="?")
-    pd.testing.assert_frame_equal(frame.drop(columns="target"), original.drop(columns="num"), check_dtype=False)
+    pd.testing.assert_frame_equal(rows.frame, original.drop(columns="num"), check_dtype=False)
 
 
 def test_as_published_reads_the_same_rows(tmp_path: Path) -> None:
-    first, _ = Shipped("heart_disease.yaml", tmp_path / "a").frame(LATE)
-    second, _ = Shipped("examples/heart_disease_as_published.yaml", tmp_path / "b").frame(LATE)
+    first, _ = Shipped("heart_disease.yaml", tmp_path / "a").rows(LATE)
+    second, _ = Shipped("examples/heart_disease_as_published.yaml", tmp_path / "b").rows(LATE)
     assert first == second
 
 
@@ -132,15 +73,16 @@ def test_as_published_reads_the_same_rows(tmp_path: Path) -> None:
     ],
 )
 def test_four_sites_grow_by_day(tmp_path: Path, as_of: date, rows: int, positives: int, duplicates: int) -> None:
-    snapshot, frame = Shipped("heart_disease_four_sites.yaml", tmp_path).frame(as_of)
+    snapshot, found = Shipped("heart_disease_four_sites.yaml", tmp_path).rows(as_of)
     assert (snapshot.rows, snapshot.positives, snapshot.duplicates_dropped) == (rows, positives, duplicates)
     assert snapshot.as_of == as_of
-    assert len(frame) == rows
+    assert len(found) == rows
     assert sum(partition.rows for partition in snapshot.partitions) == rows + duplicates
 
 
 def test_four_sites_missing_readings(tmp_path: Path) -> None:
-    snapshot, frame = Shipped("heart_disease_four_sites.yaml", tmp_path).frame(LATE)
+    snapshot, rows = Shipped("heart_disease_four_sites.yaml", tmp_path).rows(LATE)
+    frame = rows.frame
     swiss = frame[frame["site"] == "switzerland"]
     assert swiss["chol"].isna().all()
     assert snapshot.missing["chol"] == 30 + 123 + 49 - 1  # one of them stood in a duplicate
@@ -151,7 +93,7 @@ def test_four_sites_missing_readings(tmp_path: Path) -> None:
 
 def test_four_sites_before_the_first_day(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"by 2026-09-30; the earliest is of 2026-10-01"):
-        Shipped("heart_disease_four_sites.yaml", tmp_path).frame(date(2026, 9, 30))
+        Shipped("heart_disease_four_sites.yaml", tmp_path).rows(date(2026, 9, 30))
 
 
 # ── what a snapshot is ──────────────────────────────────────────────────────────────────────────────────────
@@ -161,15 +103,15 @@ def test_rows_keep_the_order_received(farm: Farm) -> None:
     farm.deliver(SECOND, HEADER + "9,9,blue,7,south,0\n")
     farm.deliver(FIRST, HEADER + ROWS)
     farm.deliver("dt=2026-10-01/a.csv", HEADER + "5,5,red,1,south,1\n")
-    frame = farm.load(farm.ingest())
-    assert frame["length"].tolist() == [5, 1, 2, 3, 9]
-    assert frame["target"].tolist() == [1, 0, 1, 1, 0]
+    rows = farm.load(farm.ingest())
+    assert rows.frame["length"].tolist() == [5, 1, 2, 3, 9]
+    assert rows.target.tolist() == [1, 0, 1, 1, 0]
 
 
 def test_missing_marks_are_resolved(farm: Farm) -> None:
     farm.deliver(FIRST, HEADER + "1,0.0,,1,north,0\n2, 0 ,?,2,south,1\n")
     snapshot = farm.ingest()
-    frame = farm.load(snapshot)
+    frame = farm.load(snapshot).frame
     assert snapshot.missing == {"length": 0, "weight": 2, "colour": 2, "spots": 0, "garden": 0, "pest": 0}
     assert frame["weight"].isna().all()
     assert frame["colour"].isna().all()
@@ -290,7 +232,7 @@ def test_duplicates_are_dropped_and_counted(farm: Farm) -> None:
     snapshot = farm.ingest()
     assert (snapshot.rows, snapshot.duplicates_dropped) == (4, 3)
     assert [partition.rows for partition in snapshot.partitions] == [4, 3]
-    assert farm.load(snapshot)["length"].tolist() == [1, 2, 3, 2]
+    assert farm.load(snapshot).frame["length"].tolist() == [1, 2, 3, 2]
 
 
 # ── what has arrived ────────────────────────────────────────────────────────────────────────────────────────
@@ -468,7 +410,7 @@ def test_long_message_is_cut_and_the_report_is_not(farm: Farm) -> None:
 @pytest.mark.parametrize("rows", ["", GOOD, GOOD * 3])
 def test_rows_of_one_class_are_refused(farm: Farm, rows: str) -> None:
     farm.deliver(FIRST, HEADER + rows)
-    with pytest.raises(DataInvalid, match="a model needs rows of both classes"):
+    with pytest.raises(DataInvalid, match="a model needs rows of every class"):
         farm.ingest()
 
 
@@ -483,7 +425,7 @@ def test_many_rows(farm: Farm) -> None:
     """More than one chunk of the reader; lines and order survive."""
     rows = [f"{n % 10},{n + 1},red,1,north,{n % 2}" for n in range(60_000)]
     farm.deliver(FIRST, HEADER + "\n".join(rows) + "\n")
-    frame = farm.load(farm.ingest())
+    frame = farm.load(farm.ingest()).frame
     assert frame["weight"].tolist() == list(range(1, 60_001))
     rows[55_000] = "99,1,red,1,north,0"
     farm.deliver(FIRST, HEADER + "\n".join(rows) + "\n")
@@ -493,8 +435,9 @@ def test_many_rows(farm: Farm) -> None:
 # ── the split ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def contents(frame: pd.DataFrame, rows: np.ndarray[tuple[int], np.dtype[np.intp]], inputs: list[str]) -> set[str]:
-    return set(frame.iloc[rows][[*inputs, "target"]].to_json(orient="records", lines=True).splitlines())
+def contents(rows: Rows, positions: Positions, inputs: list[str]) -> set[str]:
+    taken = rows.take(positions)
+    return set(taken.frame[inputs].assign(target=taken.target).to_json(orient="records", lines=True).splitlines())
 
 
 def test_holdout_stays_one_as_the_data_grows(tmp_path: Path) -> None:
@@ -503,11 +446,11 @@ def test_holdout_stays_one_as_the_data_grows(tmp_path: Path) -> None:
     before_training: set[str] = set()
     before_holdout: set[str] = set()
     for day in (1, 8, 15, 22):
-        _, frame = shipped.frame(date(2026, 10, day))
-        training_rows, holdout_rows = dataset.split(frame, shipped.spec.split, inputs=inputs)
-        assert sorted([*training_rows, *holdout_rows]) == list(range(len(frame)))
-        assert 0.15 < len(holdout_rows) / len(frame) < 0.25
-        training, holdout = contents(frame, training_rows, inputs), contents(frame, holdout_rows, inputs)
+        _, rows = shipped.rows(date(2026, 10, day))
+        training_rows, holdout_rows = dataset.split(rows, shipped.spec.split, inputs=inputs)
+        assert sorted([*training_rows, *holdout_rows]) == list(range(len(rows)))
+        assert 0.15 < len(holdout_rows) / len(rows) < 0.25
+        training, holdout = contents(rows, training_rows, inputs), contents(rows, holdout_rows, inputs)
         assert not training & holdout
         assert before_training <= training
         assert before_holdout <= holdout
@@ -515,13 +458,13 @@ def test_holdout_stays_one_as_the_data_grows(tmp_path: Path) -> None:
 
 
 def test_split_goes_by_content_not_by_place(tmp_path: Path) -> None:
-    _, frame = Shipped("heart_disease.yaml", tmp_path).frame(LATE)
-    inputs = [name for name in frame.columns if name != "target"]
-    _, holdout = dataset.split(frame, Split())
-    turned = frame.iloc[::-1].reset_index(drop=True)
+    _, rows = Shipped("heart_disease.yaml", tmp_path).rows(LATE)
+    inputs = list(rows.frame.columns)
+    _, holdout = dataset.split(rows, Split())
+    turned = rows.take(np.arange(len(rows))[::-1])
     _, turned_holdout = dataset.split(turned, Split())
-    assert contents(frame, holdout, inputs) == contents(turned, turned_holdout, inputs)
-    _, other = dataset.split(frame, Split(seed=7))
+    assert contents(rows, holdout, inputs) == contents(turned, turned_holdout, inputs)
+    _, other = dataset.split(rows, Split(seed=7))
     assert set(other) != set(holdout)
 
 
@@ -529,23 +472,23 @@ def test_equal_rows_are_on_one_side(farm: Farm) -> None:
     """Rows that differ only in a column that the model does not see are equal to it."""
     pairs = "".join(f"{n % 10},{n},red,1,{garden},{n % 2}\n" for n in range(1, 80) for garden in ("north", "south"))
     farm.deliver(FIRST, HEADER + pairs)
-    frame = farm.load(farm.ingest())
+    rows = farm.load(farm.ingest())
     inputs = list(farm.spec.dataset.inputs)
-    training, holdout = dataset.split(frame, Split(holdout=0.5), inputs=inputs)
-    assert len(frame) == 158
-    assert not contents(frame, training, inputs) & contents(frame, holdout, inputs)
+    training, holdout = dataset.split(rows, Split(holdout=0.5), inputs=inputs)
+    assert len(rows) == 158
+    assert not contents(rows, training, inputs) & contents(rows, holdout, inputs)
 
 
 def test_stratified_split_is_the_published_one(tmp_path: Path) -> None:
     shipped = Shipped("examples/heart_disease_as_published.yaml", tmp_path)
-    _, frame = shipped.frame(LATE)
-    training, holdout = dataset.split(frame, shipped.spec.split)
-    inputs, target = frame.drop(columns="target"), frame["target"]
+    _, rows = shipped.rows(LATE)
+    training, holdout = dataset.split(rows, shipped.spec.split)
+    inputs, target = rows.frame, rows.target
     x_train, x_test, _, y_test = train_test_split(inputs, target, test_size=0.2, stratify=target, random_state=42)
     assert len(holdout) == 61
     pd.testing.assert_frame_equal(inputs.iloc[training], x_train)
     pd.testing.assert_frame_equal(inputs.iloc[holdout], x_test)
-    assert target.iloc[holdout].tolist() == y_test.tolist()
+    assert target[holdout].tolist() == y_test.tolist()
 
 
 def test_input_schema(farm: Farm) -> None:

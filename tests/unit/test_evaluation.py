@@ -33,9 +33,9 @@ def spec(**changes: object) -> Spec:
 
 @cache
 def trained() -> tuple[Trained, ...]:
-    frame, _ = cleveland.rows()
+    patients, _ = cleveland.rows()
     with TemporaryDirectory() as folder:
-        return tuple(training.train(spec(), name, recipe, frame, Path(folder)) for name, recipe in RECIPES.items())
+        return tuple(training.train(spec(), name, recipe, patients, Path(folder)) for name, recipe in RECIPES.items())
 
 
 def manifest(recipe: Candidate | None, *, fingerprint: str | None = "a" * 64) -> Manifest:
@@ -61,11 +61,11 @@ def manifest(recipe: Candidate | None, *, fingerprint: str | None = "a" * 64) ->
 
 
 def evaluate(champion: Manifest | None = None, *, snapshot: str = "a" * 64, the_spec: Spec | None = None) -> Evaluation:
-    frame, _ = cleveland.rows()
+    patients, _ = cleveland.rows()
     return evaluation.evaluate(
         the_spec or spec(),
         trained(),
-        frame,
+        patients,
         snapshot_fingerprint=snapshot,
         champion=(champion, 7) if champion else None,
     )
@@ -76,9 +76,9 @@ def decide(facts: Evaluation, chosen: str | None = None) -> Decision:
 
 
 def test_candidates_stand_in_the_spec_s_order_of_simplicity() -> None:
-    frame, _ = cleveland.rows()
+    patients, _ = cleveland.rows()
 
-    facts = evaluation.evaluate(spec(), trained()[::-1], frame, snapshot_fingerprint="a", champion=None)
+    facts = evaluation.evaluate(spec(), trained()[::-1], patients, snapshot_fingerprint="a", champion=None)
 
     assert list(facts.candidates) == ["logistic_regression", "tree"]
     assert (facts.rows, facts.holdout_rows, facts.folds, facts.repeats) == (242, 61, 5, 2)
@@ -105,8 +105,8 @@ def test_a_champion_of_a_candidate_s_recipe_gets_its_scores_without_a_fit(
 
 def test_a_champion_of_another_recipe_is_fitted_on_the_same_folds(tmp_path: Path) -> None:
     other = cleveland.candidate("DecisionTreeClassifier", max_depth=3, min_samples_leaf=2)
-    frame, _ = cleveland.rows()
-    alone = training.train(spec(), "tree", other, frame, tmp_path)
+    patients, _ = cleveland.rows()
+    alone = training.train(spec(), "tree", other, patients, tmp_path)
 
     facts = evaluate(manifest(other))
 

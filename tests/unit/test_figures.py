@@ -15,8 +15,8 @@ import cleveland
 from model_release.documents.evaluation import Interval
 from model_release.documents.metric import Metric
 from model_release.modelling.training.figures import Classes, Floats, figures, intervals, slice_scores
+from model_release.spec.dataset import Column
 from model_release.spec.gate import SlicePolicy
-from model_release.spec.model import Column
 
 COLUMNS = cleveland.spec().dataset.columns
 

@@ -42,11 +42,11 @@ def plain_spec(**changes: Any) -> Spec:
 
 @cache
 def trained() -> dict[str, tuple[Trained, pd.DataFrame]]:
-    frame, _ = cleveland.rows()
+    rows, _ = cleveland.rows()
     found = {}
     with TemporaryDirectory() as folder:
         for name, recipe in RECIPES.items():
-            made = training.train(plain_spec(), name, recipe, frame, Path(folder))
+            made = training.train(plain_spec(), name, recipe, rows, Path(folder))
             found[name] = (made, pd.read_parquet(Path(folder) / PREDICTIONS_FILE))
     return found
 
@@ -84,14 +84,14 @@ def facts(
 
 
 def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.DataFrame) -> str:
-    frame, snapshot = cleveland.rows()
+    rows, snapshot = cleveland.rows()
     return report.model_card(
         spec,
         evaluation=evaluation,
         decision=judge(evaluation, spec.gate, chosen=made.name),
         trained=made,
         predictions=predictions,
-        frame=frame,
+        rows=rows,
         snapshot_fingerprint=snapshot.fingerprint,
         as_of=date(2026, 11, 21),
     ).decode()

@@ -155,7 +155,6 @@ BROKEN = {
     "not a finite floor": ("accuracy: 0.8", "accuracy: .nan", 16, "gate.cross_validation.accuracy", "finite"),
     "name with capitals": ("name: iris-beetle", "name: Iris_Beetle", 1, "name", "Iris_Beetle"),
     "target among the columns": ("column: pest", "column: length", 4, "dataset", "listed among the columns"),
-    "column called target": ("    length:", "    target:", 4, "dataset", "may not be called 'target'"),
     "nothing for the model to see": (
         "    colour: {kind: categorical, values: [1, 2]}",
         "",

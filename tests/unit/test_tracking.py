@@ -66,7 +66,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Path]:
 
 
 def log(where: Tracking, made: tuple[Trained, Path], **facts: str) -> TrackedRun:
-    frame, snapshot = cleveland.rows()
+    rows, snapshot = cleveland.rows()
     trained, folder = made
     return tracking.log_candidate(
         where,
@@ -75,7 +75,7 @@ def log(where: Tracking, made: tuple[Trained, Path], **facts: str) -> TrackedRun
         trained=trained,
         folds=2,
         folder=folder,
-        frame=frame,
+        frame=rows.frame,
         snapshot=snapshot,
         files={"figures/roc.svg": b"<svg/>"},
     )
@@ -242,13 +242,13 @@ def test_three_processes_prepare_and_log_at_once(
         "from model_release.spec.model import Tracking; from model_release.modelling.trained import Trained\n"
         "where = Tracking.model_validate_json(sys.argv[1]); folder = Path(sys.argv[2])\n"
         "trained = Trained.read((folder / 'trained.json').read_bytes(), where='trained.json')\n"
-        "frame, snapshot = cleveland.rows()\n"
+        "rows, snapshot = cleveland.rows()\n"
         "tracking.prepare(where)\n"
         "for number in range(3):\n"
         "    facts = {'airflow.run_id': f'night {number}'}\n"
         "    tracking.begin(where, name='night', facts=facts, tags={})\n"
-        "    tracking.log_candidate(where, facts=facts, tags={}, folds=2, files={}, snapshot=snapshot, frame=frame,\n"
-        "        trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
+        "    tracking.log_candidate(where, facts=facts, tags={}, folds=2, files={}, snapshot=snapshot,\n"
+        "        frame=rows.frame, trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
     )
     trained, folder = made
     (folder / "trained.json").write_bytes(trained.to_bytes())
@@ -275,7 +275,7 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(
     there: Tracking, made: tuple[Trained, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained, _ = made
-    frame, snapshot = cleveland.rows()
+    rows, snapshot = cleveland.rows()
 
     tracked = log(there, made)
 
@@ -304,7 +304,7 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", there.uri)
     pipeline = mlflow.sklearn.load_model(tracked.model_uri)
-    assert (pipeline.predict(frame) == frame["target"]).mean() > 0.9
+    assert (pipeline.predict(rows.frame) == rows.target).mean() > 0.9
 
 
 def test_a_retry_finds_its_run(there: Tracking, made: tuple[Trained, Path]) -> None:

@@ -111,7 +111,7 @@ def test_a_release_can_be_followed_from_mlflow_to_the_store_and_back(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team.uri)
     champion = mlflow.sklearn.load_model(f"models:/{MODEL}@champion")
     assert manifest.dataset is not None and manifest.dataset.fingerprint is not None
-    frame = load(night.spec, read_snapshot(night._data, manifest.dataset.fingerprint), data=night._data)
+    frame = load(night.spec, read_snapshot(night._data, manifest.dataset.fingerprint), data=night._data).frame
     kept = [night.home.get(f"v1.0.0/{name}") for name in ("preprocessor.pkl", "best_model.pkl")]
     made = [pickle.loads(each.body) for each in kept if each is not None]  # noqa: S301
     assert (champion.predict_proba(frame) == made[1].predict_proba(made[0].transform(frame))).all()

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def train(candidate: Candidate, folder: Path, *, repeats: int = 1) -> Trained:
     spec = cleveland.spec(validation=Validation(repeats=repeats))
-    frame, _ = cleveland.rows()
-    return training.train(spec, "one", candidate, frame, folder)
+    rows, _ = cleveland.rows()
+    return training.train(spec, "one", candidate, rows, folder)
 
 
 def test_the_forest_gets_the_reference_s_own_54_of_61(tmp_path: Path) -> None:
@@ -75,8 +76,8 @@ def test_what_training_gave_survives_as_a_document(tmp_path: Path) -> None:
 
 
 def test_cross_validation_measures_each_row_once_per_repeat_while_it_is_left_out(tmp_path: Path) -> None:
-    spec, (frame, _) = cleveland.spec(), cleveland.rows()
-    training_rows, holdout_rows = rows_apart(spec, frame)
+    spec, (rows, _) = cleveland.spec(), cleveland.rows()
+    training_rows, holdout_rows = rows_apart(spec, rows)
     trained = train(LOGISTIC, tmp_path, repeats=2)
 
     out_of_fold = pd.read_parquet(tmp_path / PREDICTIONS_FILE)
@@ -85,7 +86,7 @@ def test_cross_validation_measures_each_row_once_per_repeat_while_it_is_left_out
     assert not set(out_of_fold.index) & set(holdout_rows)
     assert list(out_of_fold.columns) == ["repeat_1", "repeat_2"]
     assert out_of_fold.notna().all(axis=None)
-    target = frame["target"].to_numpy()[out_of_fold.index]
+    target = rows.target[out_of_fold.index]
     brier = ((out_of_fold.to_numpy() - target[:, None]) ** 2).mean()
     folds = trained.scores.folds[Metric.BRIER]
     assert len(folds) == 10
@@ -93,11 +94,11 @@ def test_cross_validation_measures_each_row_once_per_repeat_while_it_is_left_out
 
 
 def test_the_holdout_takes_no_part_in_the_fit(tmp_path: Path) -> None:
-    spec, (frame, _) = cleveland.spec(validation=Validation(repeats=1)), cleveland.rows()
-    _, holdout_rows = rows_apart(spec, frame)
-    changed = frame.copy()
+    spec, (plain, _) = cleveland.spec(validation=Validation(repeats=1)), cleveland.rows()
+    _, holdout_rows = rows_apart(spec, plain)
+    changed = plain.frame.copy()
     changed.loc[holdout_rows, "chol"] += 100
-    for name, rows in {"plain": frame, "changed": changed}.items():
+    for name, rows in {"plain": plain, "changed": replace(plain, frame=changed)}.items():
         (tmp_path / name).mkdir()
         training.train(spec, "one", LOGISTIC, rows, tmp_path / name)
 
@@ -109,10 +110,10 @@ def test_the_bytes_are_the_same_in_every_process(tmp_path: Path) -> None:
     code = (
         "import cleveland, json, sys; from pathlib import Path; from model_release.modelling import training\n"
         "from model_release.spec.model import Validation\n"
-        "spec = cleveland.spec(validation=Validation(folds=2, repeats=1)); frame, _ = cleveland.rows()\n"
+        "spec = cleveland.spec(validation=Validation(folds=2, repeats=1)); rows, _ = cleveland.rows()\n"
         "for estimator, parameters in json.loads(sys.argv[2]).items():\n"
         "    folder = Path(sys.argv[1]) / estimator; folder.mkdir()\n"
-        "    training.train(spec, 'one', cleveland.candidate(estimator, **parameters), frame, folder)\n"
+        "    training.train(spec, 'one', cleveland.candidate(estimator, **parameters), rows, folder)\n"
     )
     made = []
     for seed in ("1", "2"):
@@ -141,11 +142,11 @@ def test_the_number_of_threads_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_where_the_frame_came_from_leaves_no_trace(tmp_path: Path) -> None:
-    frame, _ = cleveland.rows()
+    plain, _ = cleveland.rows()
     spec = cleveland.spec(validation=Validation(folds=2, repeats=1))
-    copied = pickle.loads(pickle.dumps(frame))  # noqa: S301 - dtypes that are no singletons any more
+    copied = pickle.loads(pickle.dumps(plain))  # noqa: S301 - dtypes that are no singletons any more
     recipe = Candidate.model_validate_json(FOREST.model_dump_json())
-    for name, rows, candidate in (("plain", frame, FOREST), ("copied", copied, recipe)):
+    for name, rows, candidate in (("plain", plain, FOREST), ("copied", copied, recipe)):
         (tmp_path / name).mkdir()
         training.train(spec, "one", candidate, rows, tmp_path / name)
 
@@ -155,12 +156,12 @@ def test_where_the_frame_came_from_leaves_no_trace(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("estimator", sorted(RECIPES.keys() - {"HistGradientBoostingClassifier"}))
 def test_the_onnx_form_agrees_on_every_row(estimator: str) -> None:
-    spec, (frame, _) = cleveland.spec(), cleveland.rows()
+    spec, (rows, _) = cleveland.spec(), cleveland.rows()
     columns = list(spec.dataset.inputs)
     preprocessor, classifier = build(cleveland.candidate(estimator, **RECIPES[estimator]), spec.dataset)
-    features = preprocessor.fit_transform(frame[columns])
-    classifier.fit(features, frame["target"])
-    unseen = frame[columns].copy()
+    features = preprocessor.fit_transform(rows.frame[columns])
+    classifier.fit(features, rows.target)
+    unseen = rows.frame[columns].copy()
     unseen.loc[0, "cp"] = 9.0  # a value that training has not seen
     unseen.loc[1] = np.nan
 
@@ -196,37 +197,37 @@ def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, m
 
 def test_a_version_s_folder_is_a_model_for_mlflow_whatever_the_order_of_the_columns(tmp_path: Path) -> None:
     train(FOREST, tmp_path)
-    frame, _ = cleveland.rows()
+    rows, _ = cleveland.rows()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, about its type hints
         import mlflow.pyfunc
     model = mlflow.pyfunc.load_model(str(tmp_path))
 
-    said = model.predict(frame.drop(columns="target").iloc[:, ::-1])
+    said = model.predict(rows.frame.iloc[:, ::-1])
     assert list(said.columns) == ["label", "probability"]
     assert (said["label"] == (said["probability"] > 0.5)).all()
-    assert (said["label"] == frame["target"]).mean() > 0.9
+    assert (said["label"] == rows.target).mean() > 0.9
 
 
 def test_categories_in_words_are_trained_on_and_have_no_onnx_form(tmp_path: Path) -> None:
-    frame, _ = cleveland.rows()
+    rows, _ = cleveland.rows()
     columns = cleveland.spec().dataset.columns
     words = columns["sex"].model_copy(update={"values": ["female", "male"]})
     dataset = cleveland.spec().dataset.model_copy(update={"columns": {**columns, "sex": words}})
     spec = cleveland.spec(dataset=dataset, validation=Validation(folds=2, repeats=1))
-    named = frame.assign(sex=frame["sex"].map({0.0: "female", 1.0: "male"}))
+    named = rows.frame.assign(sex=rows.frame["sex"].map({0.0: "female", 1.0: "male"}))
     named.loc[3, "sex"] = np.nan
 
-    trained = training.train(spec, "one", LOGISTIC, named, tmp_path)
+    trained = training.train(spec, "one", LOGISTIC, replace(rows, frame=named), tmp_path)
 
     assert (trained.scores.holdout[Metric.ACCURACY] or 0) > 0.8
     assert trained.onnx == "left out: its one input is a table of numbers, and sex holds text"
 
 
 def test_too_few_rows_of_a_class_for_the_folds_are_the_data_s_fault(tmp_path: Path) -> None:
-    frame, _ = cleveland.rows()
-    few = pd.concat([frame[frame.target == 0], frame[frame.target == 1].iloc[:5]], ignore_index=True)
+    rows, _ = cleveland.rows()
+    few = rows.take(np.concatenate([np.flatnonzero(rows.target == 0), np.flatnonzero(rows.target == 1)[:5]]))
 
     with pytest.raises(DataInvalid, match="the rarer class has 4 rows outside the holdout, too few for 5 folds"):
         training.train(cleveland.spec(), "one", LOGISTIC, few, tmp_path)

@@ -14,13 +14,13 @@ from scipy import stats
 
 from model_release.documents.evaluation import ColumnDrift, Drift
 from model_release.documents.version import Version
-from model_release.modelling.dataset import TARGET
-from model_release.spec.model import Dataset
+from model_release.modelling.dataset import Rows
+from model_release.spec.dataset import Dataset
 
 _BINS = 10
 
 
-def compare(champion: Version, before: pd.DataFrame, now: pd.DataFrame, dataset: Dataset) -> Drift:
+def compare(champion: Version, before: Rows, now: Rows, dataset: Dataset) -> Drift:
     """Compare the model's inputs and the class of two snapshots, as `dataset.load` returns them.
 
     Args:
@@ -29,8 +29,11 @@ def compare(champion: Version, before: pd.DataFrame, now: pd.DataFrame, dataset:
         now: the rows of this run.
         dataset: the spec's.
     """
-    names = [*dataset.inputs, TARGET]
-    found = [_column(name, before[name], now[name], dataset) for name in names]
+    found = [
+        _column(name, before.frame[name], now.frame[name], numeric=column.kind == "numeric")
+        for name, column in dataset.inputs.items()
+    ]
+    found.append(_column(dataset.target.column, *(pd.Series(side.target) for side in (before, now)), numeric=False))
     corrected = holm([each.p_value if each.p_value is not None else math.nan for each in found])
     columns = [
         each.model_copy(update={"p_value": _finite(p_value)}) for each, p_value in zip(found, corrected, strict=True)
@@ -42,8 +45,8 @@ def compare(champion: Version, before: pd.DataFrame, now: pd.DataFrame, dataset:
         rows_now=len(now),
         columns=columns[:-1],
         target=columns[-1],
-        target_before=float(before[TARGET].mean()),
-        target_now=float(now[TARGET].mean()),
+        target_before=float(before.target.mean()),
+        target_now=float(now.target.mean()),
     )
 
 
@@ -73,9 +76,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _column(name: str, before: pd.Series, now: pd.Series, dataset: Dataset) -> ColumnDrift:
+def _column(name: str, before: pd.Series, now: pd.Series, *, numeric: bool) -> ColumnDrift:
     missing = {"missing_before": float(before.isna().mean()), "missing_now": float(now.isna().mean())}
-    if name != TARGET and dataset.columns[name].kind == "numeric":
+    if numeric:
         return ColumnDrift(
             column=name,
             test="kolmogorov-smirnov",
@@ -87,7 +90,7 @@ def _column(name: str, before: pd.Series, now: pd.Series, dataset: Dataset) -> C
     values = sorted({*before.dropna(), *now.dropna()})
     counts = [[*(int((side == value).sum()) for value in values), int(side.isna().sum())] for side in (before, now)]
     return ColumnDrift(
-        column=name if name != TARGET else dataset.target.column,
+        column=name,
         test="chi-square",
         psi=_finite(stability_index(*counts)),
         p_value=_finite(_chi_square(counts)),

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import pandas as pd
 from pydantic import ValidationError
 
 from model_release.documents.evaluation import Champion, Drift, Evaluation, Scores
 from model_release.documents.manifest import Manifest, Measured
 from model_release.documents.metric import Metric
 from model_release.documents.verdict import Decision
-from model_release.modelling.dataset import TARGET, Positions, rows_apart
+from model_release.modelling.dataset import Positions, Rows, rows_apart
 from model_release.modelling.trained import Trained
 from model_release.spec.gate import Choice
 from model_release.spec.model import Candidate, Spec
@@ -25,7 +24,7 @@ from model_release.spec.model import Candidate, Spec
 def evaluate(
     spec: Spec,
     trained: Sequence[Trained],
-    frame: pd.DataFrame,
+    rows: Rows,
     *,
     snapshot_fingerprint: str,
     champion: tuple[Manifest, int] | None,
@@ -40,17 +39,17 @@ def evaluate(
     Args:
         spec: the model's spec.
         trained: the candidates, in any order.
-        frame: the snapshot, as `dataset.load` returns it.
+        rows: the snapshot, as `dataset.load` returns it.
         snapshot_fingerprint: the fingerprint of that snapshot.
         champion: the manifest of the live version and the epoch since which it is live; None before the first
             release.
         quarantined: why that version is no baseline, in words.
         drift: of the data since that version.
     """
-    training_rows, holdout_rows = rows_apart(spec, frame)
+    training_rows, holdout_rows = rows_apart(spec, rows)
     order = list(spec.candidates)
     ranked = sorted(trained, key=lambda each: order.index(each.name))
-    share = float(frame[TARGET].iloc[training_rows].mean())
+    share = float(rows.target[training_rows].mean())
     rival = None
     if champion is not None and spec.gate.compare == "always":
         manifest, since = champion
@@ -61,7 +60,7 @@ def evaluate(
             since=since,
             recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
             same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
-            scores=_scores_of(recipe, twin, spec, frame, training_rows) if recipe else Scores(folds={}),
+            scores=_scores_of(recipe, twin, spec, rows, training_rows) if recipe else Scores(folds={}),
             candidate=twin.name if twin else None,
             quarantined=quarantined,
         )
@@ -123,15 +122,13 @@ def recipe_of(manifest: Manifest) -> Candidate | None:
         return None
 
 
-def _scores_of(
-    recipe: Candidate, twin: Trained | None, spec: Spec, frame: pd.DataFrame, training_rows: Positions
-) -> Scores:
+def _scores_of(recipe: Candidate, twin: Trained | None, spec: Spec, rows: Rows, training_rows: Positions) -> Scores:
     if twin is not None:
         return twin.scores
     # Imported here: on most nights a candidate has the recipe of the champion, and nothing is cross-validated.
     from model_release.modelling.training import cross_validate
 
-    folds, _ = cross_validate(recipe, spec.dataset, frame, training_rows, spec.validation)
+    folds, _ = cross_validate(recipe, spec.dataset, rows, training_rows, spec.validation)
     return Scores(folds=folds)
 
 

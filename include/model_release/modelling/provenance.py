@@ -170,7 +170,7 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         "python": python_version(),
         "packages": package_versions(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
-        "target": _without(described["dataset"]["target"], "positive", "negative"),
+        "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
         **{key: described[key] for key in ("split", "validation", "choose", "gate", "schema_revision")},
     }
@@ -189,6 +189,13 @@ def _chosen(spec: Spec, candidates: list[str]) -> list[str]:
     if not candidates:
         raise UsageError("no candidate is chosen", where=str(spec.path), hint=f"known: {', '.join(spec.candidates)}")
     return [name for name in spec.candidates if name in candidates]
+
+
+def _target(described: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides a target's values, without the classes' words."""
+    if described["classes"] is None:
+        return _without(described, "positive", "negative")
+    return {**described, "classes": list(described["classes"])}
 
 
 def _without(described: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -189,7 +189,13 @@ def _words(manifest: Manifest) -> dict[int, str]:
     """Return what the classes mean, where the spec that the release was made from tells it."""
     dataset: Any = (manifest.spec or {}).get("dataset")
     target = dataset.get("target") if isinstance(dataset, dict) else None
-    told = {1: target.get("positive"), 0: target.get("negative")} if isinstance(target, dict) else {}
+    if not isinstance(target, dict):
+        return {}
+    positive, classes = target.get("positive"), target.get("classes")
+    if isinstance(classes, dict):
+        told = {int(label == positive): words for label, words in classes.items()} if positive is not None else {}
+    else:
+        told = {1: positive, 0: target.get("negative")}
     return {found: words for found, words in told.items() if isinstance(words, str)}
 
 

@@ -47,7 +47,7 @@ def parse_spec(content: bytes, path: Path) -> Spec:
         tree = loader.get_single_node()
         repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
         document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # 2026-13-45; an anchor inside itself
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2026-13-45; a date as a key; a loop
         raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
     if not isinstance(tree, yaml.MappingNode):
         raise SpecError("is not a mapping of keys to values", where=str(path))

@@ -17,11 +17,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from model_release.documents.base import Sha256, Strict
+from model_release.documents.base import Strict
 from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.dataset import Dataset
 from model_release.spec.gate import Choice, Fraction, GatePolicy
 from model_release.spec.retention import Retention
 from model_release.spec.tracking_uri import Access
@@ -43,91 +44,6 @@ class Estimator(StrEnum):
     NEAREST_NEIGHBOURS = "KNeighborsClassifier"
     DECISION_TREE = "DecisionTreeClassifier"
     NAIVE_BAYES = "GaussianNB"
-
-
-class Column(Strict):
-    """One column of the data.
-
-    Attributes:
-        kind: `numeric` or `categorical`.
-        min, max: allowed range of a numeric column, both ends included.
-        values: allowed values of a categorical column.
-        missing_values: readings that mean "not measured" in this column, beside the dataset's own marks.
-        nullable: whether a row may lack it.
-        input: whether the model sees it; a column that it does not see may still define slices.
-    """
-
-    kind: Literal["numeric", "categorical"]
-    min: float | None = None
-    max: float | None = None
-    values: list[int | float | str] | None = None
-    missing_values: list[int | float | str] = []
-    nullable: bool = False
-    input: bool = True
-    unit: str = ""
-    description: str = ""
-
-    @model_validator(mode="after")
-    def _ranges(self) -> Self:
-        if self.kind == "numeric" and self.values is not None:
-            raise ValueError("a numeric column has min and max, not values")
-        if self.kind == "categorical" and (self.min is not None or self.max is not None):
-            raise ValueError("a categorical column has values, not min and max")
-        if self.kind == "categorical" and not self.values:
-            raise ValueError("a categorical column lists its values")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
-        return self
-
-
-class Target(Strict):
-    """What is predicted: the positive class is every row whose `column` lies above `positive_above`."""
-
-    column: str
-    positive_above: float
-    positive: str = Field(description="the positive class in words")
-    negative: str = Field(description="the negative class in words")
-    min: float | None = None
-    max: float | None = None
-
-
-class Dataset(Strict):
-    """Where the rows come from and what they must look like.
-
-    Attributes:
-        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
-        file: pattern of the CSV files inside a partition.
-        sha256: known digests, by path below the source; a file that is listed must match.
-        missing: marks that mean "not measured" in every column.
-    """
-
-    source: str
-    file: str = "*.csv"
-    sha256: dict[str, Sha256] = {}
-    missing: list[str] = ["", "?"]
-    columns: dict[str, Column] = Field(min_length=1)
-    target: Target
-    title: str
-    description: str = ""
-    url: str = ""
-    licence: str = ""
-    attribution: str = ""
-    limits: list[str] = []
-
-    @model_validator(mode="after")
-    def _target_apart(self) -> Self:
-        if self.target.column in self.columns:
-            raise ValueError(f"target column {self.target.column!r} is listed among the columns as well")
-        if "target" in self.columns:
-            raise ValueError("a column may not be called 'target': that is the name of the 0/1 class in training")
-        if not any(column.input for column in self.columns.values()):
-            raise ValueError("no column has input: true")
-        return self
-
-    @property
-    def inputs(self) -> dict[str, Column]:
-        """The columns that the model sees, in order."""
-        return {name: column for name, column in self.columns.items() if column.input}
 
 
 class Split(Strict):

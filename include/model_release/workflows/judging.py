@@ -75,7 +75,7 @@ class RunArtifacts:
         return dataset.read_snapshot(self.data, self.facts["snapshot"])
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def rows(self) -> dataset.Rows:
         """The snapshot's rows."""
         from model_release.modelling import dataset
 
@@ -98,7 +98,7 @@ class RunArtifacts:
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
-            self.frame,
+            self.rows,
             snapshot_fingerprint=self.snapshot.fingerprint,
             champion=(live, pointer.since) if live and pointer else None,
             quarantined=why_barred(pointer, pointer.version) if pointer else None,
@@ -118,7 +118,7 @@ class RunArtifacts:
             before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
         except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
             return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
-        return drift.compare(live.version, before, self.frame, self.spec.dataset)
+        return drift.compare(live.version, before, self.rows, self.spec.dataset)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""
@@ -339,7 +339,7 @@ def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> 
         decision=verdict.decision,
         trained=chosen,
         predictions=artifacts.predictions(chosen),
-        frame=artifacts.frame,
+        rows=artifacts.rows,
         snapshot_fingerprint=artifacts.snapshot.fingerprint,
         as_of=verdict.as_of,
     )

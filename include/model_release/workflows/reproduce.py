@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 from pydantic import ValidationError
 
 from model_release import __version__
@@ -87,11 +86,11 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
         raise _not_recorded(manifest, "the spec")
     spec = _spec(manifest)
     say(f"reading the snapshot from {data.uri} …")
-    frame = _rows(manifest, spec, data)
-    training_rows, _ = dataset.rows_apart(spec, frame)
+    rows = _rows(manifest, spec, data)
+    training_rows, _ = dataset.rows_apart(spec, rows)
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
-    bodies = training.pickled(*training.fit(spec, name, recipe, frame, training_rows))
+    bodies = training.pickled(*training.fit(spec, name, recipe, rows, training_rows))
     made = {path: sha256_of(body) for path, body in bodies.items()}
     files = [Remade(path, sha256, made.get(path)) for path, sha256 in model_bytes(manifest).items()]
     return Reproduction(files, _facts(manifest))
@@ -111,7 +110,7 @@ def _spec(manifest: Manifest) -> Spec:
         ) from error
 
 
-def _rows(manifest: Manifest, spec: Spec, data: Store) -> pd.DataFrame:
+def _rows(manifest: Manifest, spec: Spec, data: Store) -> dataset.Rows:
     fingerprint = manifest.dataset.fingerprint if manifest.dataset else None
     if fingerprint is None:
         raise _not_recorded(manifest, "the snapshot")

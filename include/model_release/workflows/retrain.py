@@ -161,13 +161,13 @@ class Nightly:
 
         name = work["candidate"]
         snapshot = dataset.read_snapshot(self._data, work["snapshot"])
-        frame = dataset.load(self.spec, snapshot, data=self._data)
+        rows = dataset.load(self.spec, snapshot, data=self._data)
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
-            trained = training.train(self.spec, name, self.spec.candidates[name], frame, folder)
+            trained = training.train(self.spec, name, self.spec.candidates[name], rows, folder)
             stage(self.home, self.run.staging, folder, trained.made)
             trained, page = self.tracking_log.candidate(
-                trained, folder=folder, frame=frame, snapshot=snapshot, fingerprint=work["fingerprint"]
+                trained, folder=folder, rows=rows, snapshot=snapshot, fingerprint=work["fingerprint"]
             )
         return {**work, "trained": keep(self.home, self.run.staging, trained), "mlflow": page}
 

@@ -19,9 +19,7 @@ from model_release.spec.model import Spec
 from model_release.workflows.destinations import MLFLOW_LAGS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from model_release.modelling.dataset import Snapshot
+    from model_release.modelling.dataset import Rows, Snapshot
     from model_release.workflows.run import Run
 
 log = logging.getLogger(__name__)
@@ -61,14 +59,14 @@ class TrackingLog:
         return tracking.page(self.spec.tracking, night)
 
     def candidate(
-        self, trained: Trained, *, folder: Path, frame: pd.DataFrame, snapshot: Snapshot, fingerprint: str
+        self, trained: Trained, *, folder: Path, rows: Rows, snapshot: Snapshot, fingerprint: str
     ) -> tuple[Trained, str | None]:
         """Log a candidate that was just trained.
 
         Args:
             trained: what training gave.
             folder: the folder that training wrote into.
-            frame: the snapshot's rows.
+            rows: the snapshot's rows.
             snapshot: the snapshot's record.
             fingerprint: of the night.
 
@@ -82,7 +80,7 @@ class TrackingLog:
         from model_release import tracking
         from model_release.modelling import report
 
-        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), frame)
+        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
         tracked = tracking.log_candidate(
             self.spec.tracking,
             facts=self._facts,
@@ -90,7 +88,7 @@ class TrackingLog:
             trained=trained,
             folds=self.spec.validation.folds,
             folder=folder,
-            frame=frame,
+            frame=rows.frame.assign(**{self.spec.dataset.target.column: rows.target}),
             snapshot=snapshot,
             files=_figures(figures),
         )

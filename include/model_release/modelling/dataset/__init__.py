@@ -1,22 +1,13 @@
-"""Data: what has arrived, validated and frozen as an exact snapshot. `snapshot` is the door; the rest serves it."""
+"""Data: what has arrived, validated and frozen as an exact snapshot, and the rows that training takes from it."""
 
-from model_release.modelling.dataset.snapshot import (
-    TARGET,
-    Partition,
-    Positions,
-    Snapshot,
-    ingest,
-    input_schema,
-    load,
-    read_snapshot,
-    rows_apart,
-    split,
-)
+from model_release.modelling.dataset.holdout import rows_apart, split
+from model_release.modelling.dataset.rows import Positions, Rows
+from model_release.modelling.dataset.snapshot import Partition, Snapshot, ingest, input_schema, load, read_snapshot
 
 __all__ = [
-    "TARGET",
     "Partition",
     "Positions",
+    "Rows",
     "Snapshot",
     "ingest",
     "input_schema",

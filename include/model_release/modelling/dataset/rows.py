@@ -1,50 +1,48 @@
-"""How a snapshot's rows become bytes and come back: canonical rows, their fingerprint, and Parquet.
+"""The rows of a snapshot as training takes them: the columns as a frame, the target apart.
 
-For `dataset` alone.
+The target has no column of its own in the frame, so that a column may have any name.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as arrow
-import pyarrow.parquet as parquet
+from numpy.typing import NDArray
+
+from model_release.spec.dataset import Target
+
+Positions = NDArray[np.intp]
+"""Of rows."""
 
 
-def canonical(rows: pd.DataFrame) -> Iterator[bytes]:
-    """Yield each row as JSON, the same for ever: shortest decimal of a float, null for what is missing."""
-    for row in zip(*(rows[name].tolist() for name in rows.columns), strict=True):
-        yield json.dumps([None if value != value else value for value in row]).encode()
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows in the order received.
+
+    Attributes:
+        frame: the spec's columns in its order, inputs or not: float64 with NaN, or str objects with NaN.
+        target: one value a row: the class's code as int64 (`Target.words` has its meaning; of two classes, 1 is the
+            positive one), or a float64 if the target is a number.
+    """
+
+    frame: pd.DataFrame
+    target: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, positions: Positions) -> Rows:
+        """Return the rows at these positions, in this order."""
+        return Rows(self.frame.iloc[positions].reset_index(drop=True), self.target[positions])
 
 
-def fingerprint_of(rows: pd.DataFrame) -> str:
-    """Return the SHA-256 over the columns' names and the canonical rows, in order, one to a line."""
-    digest = hashlib.sha256(json.dumps(list(rows.columns)).encode())
-    for row in canonical(rows):
-        digest.update(b"\n" + row)
-    return digest.hexdigest()
-
-
-def write_parquet(rows: pd.DataFrame, path: Path) -> None:
-    """Write the same bytes for the same rows: no pandas metadata, which names versions and an index."""
-    types = {name: arrow.float64() if rows[name].dtype == np.float64 else arrow.string() for name in rows.columns}
-    table = arrow.table({name: arrow.array(rows[name], type=types[name], from_pandas=True) for name in rows.columns})
-    parquet.write_table(table, path, compression="zstd")
-
-
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read what `write_parquet` wrote: float64 with NaN, or str objects with NaN."""
-    table = parquet.read_table(path, partitioning=None)
-    return pd.DataFrame({name: _series(table[name]) for name in table.column_names})
-
-
-def _series(column: arrow.ChunkedArray) -> pd.Series[Any]:
-    if column.type == arrow.float64():
-        return pd.Series(column.to_numpy())
-    return pd.Series([np.nan if text is None else text for text in column.to_pylist()], dtype=object)
+def target_values(cells: pd.Series[Any], target: Target) -> NDArray[Any]:
+    """Return class codes, or numbers, of the cells of a target column as a snapshot holds them."""
+    if target.classes is not None:
+        return cells.map({label: code for code, label in enumerate(target.labels)}).to_numpy(np.int64)
+    if target.positive_above is not None:
+        return (cells > target.positive_above).to_numpy(np.int64)
+    return cells.to_numpy(np.float64)

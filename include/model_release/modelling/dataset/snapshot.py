@@ -5,32 +5,24 @@ For tasks, which hand each other a fingerprint; rows go through the store.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from model_release.documents.base import JSON_TYPE, Document, Sha256, Value
 from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import arrived, keep_raw, receive, sha256_of_file
-from model_release.modelling.dataset.rows import canonical, fingerprint_of, read_parquet, write_parquet
+from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
+from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.validation import Finding, check_rows, fields, read_texts, rejected, to_values
-from model_release.spec.model import Spec, Split
+from model_release.spec.dataset import Target
+from model_release.spec.model import Spec
 from model_release.stores.base import Lost, Store
-
-TARGET = "target"
-"""What `load` calls the column to predict."""
-
-Positions = NDArray[np.intp]
-"""Of rows in a frame."""
 
 FORMAT: Final = 1
 _PARQUET_TYPE = "application/vnd.apache.parquet"
@@ -52,9 +44,10 @@ class Snapshot(Document):
         key: where the Parquet file lies below the dataset's folder.
         content_sha256: of that file; `size` is in bytes.
         as_of: the day up to which partitions were taken; in the store, that of the first run that met them.
-        positives: rows of the positive class.
+        positives: rows of the positive class of two; None with more classes, or a number.
         duplicates_dropped: rows left out because an earlier one has the same values in every column.
         missing: by column, cells without a value.
+        classes: rows by class, in words, in the order of the class codes; empty if the target is a number.
     """
 
     format: Literal[1] = FORMAT
@@ -64,10 +57,11 @@ class Snapshot(Document):
     size: int = Field(ge=0)
     rows: int = Field(ge=0)
     as_of: date
-    positives: int = Field(ge=0)
+    positives: int | None = Field(ge=0)
     duplicates_dropped: int = Field(ge=0)
     missing: dict[str, int]
     partitions: list[Partition]
+    classes: dict[str, int] | None = None
 
 
 def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
@@ -106,12 +100,11 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
         if findings:
             raise rejected(findings, deliveries, data)
         received = pd.concat([to_values(texts, spec.dataset) for texts, _ in read], ignore_index=True)
-        positive = received[spec.dataset.target.column] > spec.dataset.target.positive_above
-        if not 0 < positive.sum() < len(received):
-            rule = f"{len(received)} rows, {positive.sum()} of them positive: a model needs rows of both classes"
-            findings = [Finding("all files", spec.dataset.target.column, rule)]
-            raise rejected(findings, deliveries, data)
         rows = received.drop_duplicates()
+        classes = _classes(rows, spec.dataset.target)
+        if absent := [words for words, count in classes.items() if not count]:
+            rule = f"of {len(rows)} rows, none is of class {', '.join(absent)}: a model needs rows of every class"
+            raise rejected([Finding("all files", spec.dataset.target.column, rule)], deliveries, data)
         made = Path(scratch) / "data.parquet"
         write_parquet(rows, made)
         fingerprint = fingerprint_of(rows)
@@ -122,13 +115,14 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
             size=made.stat().st_size,
             rows=len(rows),
             as_of=as_of,
-            positives=int(positive[rows.index].sum()),
+            positives=[*classes.values()][1] if len(classes) == 2 else None,
             duplicates_dropped=len(received) - len(rows),
             missing={str(name): int(count) for name, count in rows.isna().sum().items()},
             partitions=[
                 Partition(path=each.path, sha256=each.sha256, rows=len(texts))
                 for each, (texts, _) in zip(deliveries, read, strict=True)
             ],
+            classes=classes,
         )
         return _keep(snapshot, made, data)
 
@@ -147,12 +141,8 @@ def read_snapshot(data: Store, fingerprint: str) -> Snapshot:
     return Snapshot.read(stored.body, where=f"{data.uri}/{key}")
 
 
-def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> pd.DataFrame:
+def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> Rows:
     """Return a snapshot's rows.
-
-    Returns:
-        The spec's columns in its order, inputs or not, float64 with NaN (categories whose values are not all
-        numbers: str objects with NaN), then `target`: 1 for the positive class, else 0.
 
     Raises:
         NotFound: the rows are gone.
@@ -173,43 +163,8 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> pd.DataFrame:
             where=where,
             hint="the spec has changed since: run the ingest task again",
         )
-    target = frame.pop(spec.dataset.target.column)
-    frame[TARGET] = (target > spec.dataset.target.positive_above).astype(np.int64)
-    return frame
-
-
-def split(frame: pd.DataFrame, how: Split, *, inputs: Sequence[str] | None = None) -> tuple[Positions, Positions]:
-    """Set the holdout apart.
-
-    `content_hash`: a row is held out where the SHA-256 of the seed, its inputs and its target, read as a
-    fraction of one, lies below `how.holdout`. So it stays on its side as the data grows, and equal rows are
-    on one side. `stratified`: scikit-learn's `train_test_split`, whose order of the training rows is kept,
-    since a forest's bootstrap depends on it.
-
-    Args:
-        frame: as `load` returns it.
-        how: the spec's `split`.
-        inputs: the columns that make the content; every one but the target where nothing is said.
-
-    Returns:
-        Positions in `frame` of the training rows and of the holdout rows.
-    """
-    if how.method == "stratified":
-        from sklearn.model_selection import train_test_split
-
-        training, holdout = train_test_split(
-            np.arange(len(frame)), test_size=how.holdout, stratify=frame[TARGET], random_state=how.seed
-        )
-        return training, holdout
-    content = frame[[*(inputs or frame.columns.drop(TARGET)), TARGET]]
-    salt = f"{how.seed}:".encode()
-    held = np.array([_share(salt + row) < how.holdout for row in canonical(content)], dtype=bool)
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
-def rows_apart(spec: Spec, frame: pd.DataFrame) -> tuple[Positions, Positions]:
-    """Return the positions of the training rows and of the holdout: the same ones for whoever asks."""
-    return split(frame, spec.split, inputs=list(spec.dataset.inputs))
+    cells = frame.pop(spec.dataset.target.column)
+    return Rows(frame, target_values(cells, spec.dataset.target))
 
 
 def input_schema(spec: Spec) -> list[InputColumn]:
@@ -228,13 +183,13 @@ def input_schema(spec: Spec) -> list[InputColumn]:
     ]
 
 
+def _classes(rows: pd.DataFrame, target: Target) -> dict[str, int]:
+    codes = target_values(rows[target.column], target)
+    return {words: int((codes == code).sum()) for code, words in enumerate(target.words)}
+
+
 def _folder(fingerprint: str) -> str:
     return f"processed/{fingerprint}"
-
-
-def _share(content: bytes) -> float:
-    """Map bytes evenly to [0, 1) by the first 53 bits of their SHA-256, which a float holds exactly."""
-    return (int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 11) / 2**53
 
 
 def _keep(snapshot: Snapshot, made: Path, data: Store) -> Snapshot:

@@ -22,7 +22,7 @@ from model_release.documents.base import JSON_TYPE, canonical_json, sha256_of
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import DataInvalid
 from model_release.modelling.dataset.arrivals import Delivery
-from model_release.spec.model import Column, Dataset, Target
+from model_release.spec.dataset import Column, Dataset, Target
 from model_release.stores.base import Store
 
 REPORTED = 10_000
@@ -67,8 +67,10 @@ def number(text: str) -> float | None:
 
 
 def is_coded(column: Column | Target) -> bool:
-    """Whether the column's cells are numbers: numeric, or a category whose values are all numbers."""
-    values = column.values if isinstance(column, Column) else None
+    """Whether the column's values are numbers: numeric, a category of numbers, or a target without `classes`."""
+    if isinstance(column, Target):
+        return column.classes is None
+    values = column.values
     return values is None or not any(isinstance(value, str) for value in values)
 
 
@@ -136,13 +138,23 @@ def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Find
     return []
 
 
+def label_of(text: str, labels: Sequence[str]) -> str | None:
+    """Return the label that a cell spells, else None: the same text, number, or `true` or `false` in any case."""
+    if text in labels:
+        return text
+    if text.lower() in ("true", "false"):
+        return text.lower() if text.lower() in labels else None
+    value = number(text)
+    return None if value is None else next((each for each in labels if number(each) == value), None)
+
+
 def to_values(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Turn rows that passed into values: float64 with NaN, or str objects with NaN where values are words."""
     return pd.DataFrame(
         {
             name: _mapped(texts[name], number).astype(np.float64)
             if is_coded(column)
-            else texts[name].astype(object).where(texts[name].notna(), np.nan)
+            else _words(texts[name], column).astype(object).where(texts[name].notna(), np.nan)
             for name, column in fields(dataset).items()
         }
     )
@@ -211,6 +223,12 @@ def _mapped(texts: pd.Series[str], function: Callable[[str], object]) -> pd.Seri
     return texts.map({text: function(text) for text in texts.dropna().unique()})
 
 
+def _words(texts: pd.Series[str], column: Column | Target) -> pd.Series[Any]:
+    if isinstance(column, Column):
+        return texts
+    return _mapped(texts, lambda text: label_of(text, column.labels))
+
+
 def _without_marks(texts: pd.Series[str], marks: Sequence[str]) -> pd.Series[str]:
     """Replace by NA whatever equals a mark, as text or, where both are numbers, as a number."""
     numbers = {number(mark) for mark in marks} - {None}
@@ -218,6 +236,9 @@ def _without_marks(texts: pd.Series[str], marks: Sequence[str]) -> pd.Series[str
 
 
 def _checks(column: Column | Target) -> list[pa.Check]:
+    if isinstance(column, Target) and column.classes is not None:
+        labels = column.labels
+        return [_check(lambda text: label_of(text, labels) is not None, f"is none of {', '.join(column.classes)}")]
     if isinstance(column, Column) and column.values is not None:
         allowed: set[object] = set(column.values) if is_coded(column) else {str(value) for value in column.values}
         words = ", ".join(map(str, column.values))

@@ -20,7 +20,7 @@ from model_release.documents.evaluation import Evaluation, Interval, Scores
 from model_release.documents.metric import Metric
 from model_release.documents.verdict import Decision
 from model_release.model_files.opening import ONNX_FILE
-from model_release.modelling.dataset import TARGET
+from model_release.modelling.dataset import Rows
 from model_release.modelling.gate import corrected_interval
 from model_release.modelling.plots.svg import figures
 from model_release.modelling.report import effect_plots, plots, sections, slice_plots
@@ -45,7 +45,7 @@ def model_card(
     decision: Decision,
     trained: Trained,
     predictions: pd.DataFrame,
-    frame: pd.DataFrame,
+    rows: Rows,
     snapshot_fingerprint: str,
     as_of: date,
 ) -> bytes:
@@ -57,11 +57,11 @@ def model_card(
         decision: its verdict.
         trained: the chosen candidate.
         predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
-        frame: the snapshot's rows.
+        rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
         as_of: the day up to which data was taken.
     """
-    target = np.array(frame[TARGET].iloc[predictions.index], dtype=np.float64)
+    target = rows.target[predictions.index].astype(np.float64)
     curves = plots.curves(target, predictions)
     table = {name: _intervals(scores, evaluation) for name, scores in evaluation.candidates.items()}
     if evaluation.champion is not None:
@@ -78,9 +78,11 @@ def model_card(
         candidates=table,
         as_of=as_of,
         snapshot_fingerprint=snapshot_fingerprint,
-        columns=[_column(name, spec, frame) for name in spec.dataset.columns],
-        rows=len(frame),
-        share=float(frame[TARGET].mean()),
+        columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
+        rows=len(rows),
+        negative=spec.dataset.target.words[0],
+        positive=spec.dataset.target.words[1],
+        share=float(rows.target.mean()),
         confusion=_confusion(target, predictions) if curves else None,
         difference_plot=plots.difference(decision.comparison) if decision.comparison else None,
         candidates_plot=plots.candidates(brier, chosen=decision.chosen) if brier else None,
@@ -90,7 +92,7 @@ def model_card(
         slice_plots=slice_plots.slices(groups),
         drift=sections.drift_lines(evaluation.drift, spec.gate),
         importance_plot=effect_plots.importance(trained.effects) if trained.effects else None,
-        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, frame),
+        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, rows.frame),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
         onnx={"input": ONNX_INPUT, "label": ONNX_LABEL, "probability": ONNX_PROBABILITY},
@@ -98,15 +100,15 @@ def model_card(
     ).encode()
 
 
-def candidate_figures(trained: Trained, predictions: pd.DataFrame, frame: pd.DataFrame) -> dict[str, bytes]:
+def candidate_figures(trained: Trained, predictions: pd.DataFrame, rows: Rows) -> dict[str, bytes]:
     """Return the card's plots of one candidate, which need no verdict, as files of their own by name.
 
     Args:
         trained: the candidate.
         predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
-        frame: the snapshot's rows.
+        rows: the snapshot's rows.
     """
-    target = np.array(frame[TARGET].iloc[predictions.index], dtype=np.float64)
+    target = rows.target[predictions.index].astype(np.float64)
     drawn = [*plots.curves(target, predictions).values()]
     if trained.effects:
         drawn.append(effect_plots.importance(trained.effects))

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from model_release.modelling.plots.svg import ACCENT, LINE, MUTED, WIDE, Plot, lying, shortened, style, whisker
 from model_release.modelling.trained import Effect
-from model_release.spec.model import Column
+from model_release.spec.dataset import Column
 
 _COLUMNS = 20
 """How many columns the plot of importances has at most; the rest count for less."""

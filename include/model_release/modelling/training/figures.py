@@ -20,8 +20,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from model_release.documents.evaluation import Interval, SliceScores
 from model_release.documents.metric import Metric
+from model_release.spec.dataset import Column
 from model_release.spec.gate import SlicePolicy
-from model_release.spec.model import Column
 
 Classes = NDArray[np.int64]
 Floats = NDArray[np.float64]

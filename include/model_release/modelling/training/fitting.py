@@ -27,7 +27,7 @@ from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
 from model_release.errors import DataInvalid
 from model_release.model_files.opening import ONNX_FILE
-from model_release.modelling.dataset import TARGET, Positions, input_schema, rows_apart
+from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
@@ -36,13 +36,14 @@ from model_release.modelling.training.effects import effects
 from model_release.modelling.training.figures import figures, intervals, slice_scores
 from model_release.modelling.training.forms import golden_answers, onnx_form, probability_of
 from model_release.modelling.training.recipes import build
-from model_release.spec.model import Candidate, Dataset, Spec, Validation
+from model_release.spec.dataset import Dataset
+from model_release.spec.model import Candidate, Spec, Validation
 
 
 def cross_validate(
     candidate: Candidate,
     dataset: Dataset,
-    frame: pd.DataFrame,
+    rows: Rows,
     training_rows: Positions,
     validation: Validation,
 ) -> tuple[dict[Metric, list[float | None]], pd.DataFrame]:
@@ -54,12 +55,12 @@ def cross_validate(
     Returns:
         The figures by metric, `repeats x folds` values each, None where one was not finite; and the
         probabilities that each row got while it was left out: one line per training row (the index holds its
-        position in `frame`), one column per repeat.
+        position in `rows`), one column per repeat.
 
     Raises:
         DataInvalid: a class has fewer rows than there are folds.
     """
-    inputs, target = _inputs(frame, dataset).iloc[training_rows], _target(frame)[training_rows]
+    inputs, target = _inputs(rows, dataset).iloc[training_rows], _target(rows)[training_rows]
     fewest = int(min((target == 0).sum(), (target == 1).sum()))
     if fewest < validation.folds:
         raise DataInvalid(
@@ -81,7 +82,7 @@ def cross_validate(
     return folds, pd.DataFrame(probabilities, columns=columns, index=pd.Index(training_rows, name="row"))
 
 
-def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, folder: Path) -> Trained:
+def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
     """Measure the candidate, fit it to the training rows, and write its files into `folder`.
 
     The holdout takes no part in any fit.
@@ -90,14 +91,14 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
         spec: the model's spec.
         name: the candidate's name in the spec.
         candidate: its recipe; may differ from the spec's where a run was asked to override it.
-        frame: the snapshot, as `dataset.load` returns it.
+        rows: the snapshot, as `dataset.load` returns it.
         folder: an existing folder; files of the same names are replaced.
     """
     began = time.monotonic()
-    training_rows, holdout_rows = rows_apart(spec, frame)
-    folds, predictions = cross_validate(candidate, spec.dataset, frame, training_rows, spec.validation)
-    inputs, target = _inputs(frame, spec.dataset), _target(frame)
-    preprocessor, classifier = fit(spec, name, candidate, frame, training_rows)
+    training_rows, holdout_rows = rows_apart(spec, rows)
+    folds, predictions = cross_validate(candidate, spec.dataset, rows, training_rows, spec.validation)
+    inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    preprocessor, classifier = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(preprocessor, classifier)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(preprocessor, classifier, inputs, made_up)
@@ -114,7 +115,7 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
             slices=slice_scores(
                 spec.gate.slices,
                 spec.dataset.columns,
-                frame.iloc[training_rows],
+                rows.frame.iloc[training_rows],
                 target[training_rows],
                 predictions.to_numpy(),
             ),
@@ -129,7 +130,7 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
             artifact_bytes=sum(entry.size for entry in files),
         ),
         effects=effects(
-            lambda rows: probability_of(preprocessor, classifier, rows),
+            lambda changed: probability_of(preprocessor, classifier, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
             categorical={column for column, each in spec.dataset.inputs.items() if each.kind == "categorical"},
@@ -138,14 +139,14 @@ def train(spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, fold
 
 
 def fit(
-    spec: Spec, name: str, candidate: Candidate, frame: pd.DataFrame, training_rows: Positions
+    spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions
 ) -> tuple[ColumnTransformer, Any]:
     """Fit the candidate to the training rows, as it is released.
 
     Returns:
         The preprocessor and the classifier.
     """
-    inputs, target = _inputs(frame, spec.dataset).iloc[training_rows], _target(frame)[training_rows]
+    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     preprocessor, classifier = _fit(candidate, spec.dataset, inputs, target, name)
     if "n_jobs" in classifier.get_params():
         classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
@@ -174,10 +175,10 @@ def _on_holdout(
     }
 
 
-def _inputs(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+def _inputs(rows: Rows, dataset: Dataset) -> pd.DataFrame:
     """The model's inputs in fresh memory: nothing of where the frame came from reaches the pickled bytes."""
     names = [sys.intern(name) for name in dataset.inputs]
-    inputs = pd.DataFrame({name: _fresh(frame[name]) for name in names})
+    inputs = pd.DataFrame({name: _fresh(rows.frame[name]) for name in names})
     inputs.columns = pd.Index(names, dtype=object)
     return inputs
 
@@ -191,9 +192,9 @@ def _fresh(column: pd.Series) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def _target(frame: pd.DataFrame) -> NDArray[np.int64]:
-    target = np.empty(len(frame), dtype=np.int64)
-    target[:] = frame[TARGET]
+def _target(rows: Rows) -> NDArray[np.int64]:
+    target = np.empty(len(rows), dtype=np.int64)
+    target[:] = rows.target
     return target
 
 

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError
-from model_release.spec.model import Candidate, Dataset, Estimator
+from model_release.spec.dataset import Dataset
+from model_release.spec.model import Candidate, Estimator
 
 _ESTIMATORS: dict[Estimator, type[Any]] = {
     Estimator.LOGISTIC_REGRESSION: linear_model.LogisticRegression,

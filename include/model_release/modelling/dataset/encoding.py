@@ -1,0 +1,50 @@
+"""How a snapshot's rows become bytes and come back: canonical rows, their fingerprint, and Parquet.
+
+For `dataset` alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+
+
+def canonical(rows: pd.DataFrame) -> Iterator[bytes]:
+    """Yield each row as JSON, the same for ever: shortest decimal of a float, null for what is missing."""
+    for row in zip(*(rows[name].tolist() for name in rows.columns), strict=True):
+        yield json.dumps([None if value != value else value for value in row]).encode()
+
+
+def fingerprint_of(rows: pd.DataFrame) -> str:
+    """Return the SHA-256 over the columns' names and the canonical rows, in order, one to a line."""
+    digest = hashlib.sha256(json.dumps(list(rows.columns)).encode())
+    for row in canonical(rows):
+        digest.update(b"\n" + row)
+    return digest.hexdigest()
+
+
+def write_parquet(rows: pd.DataFrame, path: Path) -> None:
+    """Write the same bytes for the same rows: no pandas metadata, which names versions and an index."""
+    types = {name: arrow.float64() if rows[name].dtype == np.float64 else arrow.string() for name in rows.columns}
+    table = arrow.table({name: arrow.array(rows[name], type=types[name], from_pandas=True) for name in rows.columns})
+    parquet.write_table(table, path, compression="zstd")
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read what `write_parquet` wrote: float64 with NaN, or str objects with NaN."""
+    table = parquet.read_table(path, partitioning=None)
+    return pd.DataFrame({name: _series(table[name]) for name in table.column_names})
+
+
+def _series(column: arrow.ChunkedArray) -> pd.Series[Any]:
+    if column.type == arrow.float64():
+        return pd.Series(column.to_numpy())
+    return pd.Series([np.nan if text is None else text for text in column.to_pylist()], dtype=object)

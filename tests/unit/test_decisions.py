@@ -10,7 +10,6 @@ import pytest
 from builders import AS_OF, Chain, fingerprint_of, make
 from memory_store import MemoryStore
 from model_release.documents.evaluation import Evaluation, Scores
-from model_release.documents.metric import Metric
 from model_release.documents.pointer import Hold, Pointer
 from model_release.documents.verdict import Decision
 from model_release.documents.version import FIRST, Version
@@ -40,7 +39,7 @@ def verdict(accepted: bool, *, since: int | None = 1, run: str = "run-night") ->
             comparison=None,
         ),
         evaluation=Evaluation(
-            candidates={"forest": Scores(folds={Metric.ACCURACY: [0.7, None]})},
+            candidates={"forest": Scores(folds={"accuracy": [0.7, None]})},
             champion=None,
             rows=242,
             holdout_rows=61,

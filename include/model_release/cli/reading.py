@@ -167,10 +167,11 @@ def _fault(path: Path) -> str | None:
     try:
         spec = load_spec(path)
         if find_spec("sklearn") is not None:
+            from model_release.modelling.tasks import task_of
             from model_release.modelling.training.recipes import check_recipe
 
             for name, candidate in spec.candidates.items():
-                check_recipe(candidate, name=name)
+                check_recipe(task_of(spec), candidate, name=name)
     except SpecError as error:
         return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
     return None

@@ -113,7 +113,7 @@ class Drift(Value):
         unmeasured: why nothing was compared, in words; then everything below is empty.
         rows_before: of the champion's snapshot; `rows_now`, of this run's.
         columns: the model's inputs.
-        target: what is predicted, and `target_before` and `target_now` the positive class's share, or the mean.
+        target: what is predicted, and `target_before` and `target_now` the positive class's share of two; else None.
     """
 
     champion: VersionText

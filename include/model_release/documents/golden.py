@@ -59,15 +59,17 @@ class Golden(Document):
             return self.class_probabilities
         return [[each] for each in (self.probabilities if self.values is None else self.values)]
 
-    def disagreement(self, classes: Sequence[Any], numbers: Sequence[Any]) -> str | None:
+    def disagreement(self, classes: Sequence[Any] | None, numbers: Sequence[Any] | None) -> str | None:
         """Return how other answers differ from these, in words; None if they agree.
 
         A class counts only if the probability is not within the tolerance of the border to another class.
 
         Args:
-            classes: as `classes`, by row; empty if numbers are predicted.
-            numbers: by row, a number or those of all classes.
+            classes: as `classes`, by row; None if numbers are predicted.
+            numbers: by row, a number or those of all classes; None if the model tells none.
         """
+        classes = () if classes is None else classes
+        numbers = () if numbers is None else numbers
         if len(numbers) != len(self.numbers) or len(classes) != len(self.classes):
             return f"{len(self.numbers)} golden rows were asked about, and not as many answers came"
         for number, (wanted, told) in enumerate(zip(self.numbers, numbers, strict=True), 1):
@@ -77,11 +79,12 @@ class Golden(Document):
             for each, other in zip(wanted, found, strict=True):
                 if not abs(other - each) <= self.tolerance:  # a NaN differs from everything
                     return f"golden row {number} gets {other:.6f} and not {each:.6f}, allowed {self.tolerance:.0e}"
-            if self.classes and self._is_clear(wanted) and classes[number - 1] != self.classes[number - 1]:
+            if self.classes and self.is_clear(wanted) and classes[number - 1] != self.classes[number - 1]:
                 return f"golden row {number} gets class {classes[number - 1]} and not {self.classes[number - 1]}"
         return None
 
-    def _is_clear(self, probabilities: Sequence[float]) -> bool:
+    def is_clear(self, probabilities: Sequence[float]) -> bool:
+        """Whether probabilities are not within the tolerance of the border to another class."""
         if len(probabilities) == 1:
             return abs(probabilities[0] - self.threshold) > self.tolerance
         second, first = sorted(probabilities)[-2:]

@@ -49,10 +49,9 @@ class Answers(NamedTuple):
         return len(self.values if self.values is not None else self.classes if self.classes is not None else ())
 
     @property
-    def numbers(self) -> Sequence[Any]:
-        """The numbers of each row: a value, a probability, or those of all classes; none if the model tells none."""
-        told = self.probabilities if self.values is None else self.values
-        return () if told is None else told
+    def numbers(self) -> Sequence[Any] | None:
+        """The numbers of each row: a value, a probability, or those of all classes; None if the model tells none."""
+        return self.probabilities if self.values is None else self.values
 
 
 class Model(Protocol):
@@ -114,7 +113,7 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
         golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
         answers = model.predict(golden.rows)
-        wrong = golden.disagreement(() if answers.classes is None else answers.classes, answers.numbers)
+        wrong = golden.disagreement(answers.classes, answers.numbers)
         if wrong is not None:
             raise ValueError(wrong)
     elif manifest.input_schema and model.predict(made_up_row(manifest.input_schema)).rows != 1:
@@ -178,7 +177,7 @@ class _OnnxModel:
             case "value":
                 return Answers(None, None, first)
             case "classes":
-                return Answers(first, np.stack(more, axis=1))
+                return Answers(first, [*np.stack(more, axis=1)])
             case "probability":
                 return Answers(first, more[0] if more else None)
 

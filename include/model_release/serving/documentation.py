@@ -33,10 +33,6 @@ _JSON_TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": ["number", "null"]},
     "text": {"type": "string"},
 }
-    "integer": {},
-    "number": {"type": ["number", "null"]},
-    "text": {"type": "string"},
-}
 _VERSION = {"X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}}}
 _FAULT = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
 _REFUSALS = {

@@ -67,6 +67,7 @@ class Target(Strict):
         positive_above: the positive class is every row above this.
         negative: with `positive_above`, the other class in words.
         min, max: allowed range of a number, both ends included.
+        unit: of a number, in words.
     """
 
     column: str
@@ -76,6 +77,7 @@ class Target(Strict):
     negative: str | None = None
     min: float | None = None
     max: float | None = None
+    unit: str = ""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -148,10 +150,6 @@ class Dataset(Strict):
             raise ValueError(f"target column {self.target.column!r} is listed among the columns as well")
         if not any(column.input for column in self.columns.values()):
             raise ValueError("no column has input: true")
-        if len(self.target.words) != 2:
-            raise ValueError(
-                "target: only two classes can be predicted: write classes with two labels, or positive_above"
-            )
         return self
 
     @property

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_release.documents.base import Strict
 from model_release.documents.metric import Metric
+from model_release.spec.tasks import TaskKind
+
+_LARGEST_MARGIN = 0.1
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -92,6 +97,10 @@ class DriftPolicy(Strict):
     target: Fraction = 0.1
 
 
+def _fault(words: str, value: object, *place: str | int) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("figure", "{words}", {"words": words}), loc=place, input=value)
+
+
 class GatePolicy(Strict):
     """What a candidate must show before it may be released.
 
@@ -118,6 +127,31 @@ class GatePolicy(Strict):
     compare: Literal["always", "never"] = "always"
     beat_dummy: bool = True
     drift: DriftPolicy = DriftPolicy()
+
+    def faults(self, kind: TaskKind, classes: Sequence[str]) -> Iterator[InitErrorDetails]:
+        """Yield what is wrong with the loss, the floors and the margin for a kind of task, each with its place.
+
+        Args:
+            kind: of the task.
+            classes: in words.
+        """
+        if self.loss is not None and self.loss.partition("/")[0] not in kind.losses:
+            words = f"not a loss that a {kind.name} model is compared by; those are {', '.join(kind.losses)}"
+            yield _fault(words, self.loss, "loss")
+        elif self.loss is not None and (fault := kind.fault(self.loss, classes)):
+            yield _fault(fault, self.loss, "loss")
+        placed: list[tuple[tuple[str | int, ...], Floors]] = [
+            (("cross_validation",), self.cross_validation),
+            (("holdout",), self.holdout),
+            *((("slices", place, "floors"), each.floors) for place, each in enumerate(self.slices)),
+        ]
+        for place, floors in placed:
+            for metric, floor in floors.items():
+                if fault := kind.fault(metric, classes, floor):
+                    yield _fault(fault, floor, *place, metric)
+        share = kind.measure(self.loss or kind.losses[0])
+        if isinstance(self.margin, float | int) and share is not None and share.share and self.margin > _LARGEST_MARGIN:
+            yield _fault(f"must be at most {_LARGEST_MARGIN} of a loss between 0 and 1", self.margin, "margin")
 
     @model_validator(mode="after")
     def _one_slicing_each(self) -> Self:

@@ -40,10 +40,13 @@ _CODE = (
     "errors",
     "spec/__init__",
     "spec/summary",
+    "spec/dataset",
+    "spec/estimators",
     "spec/gate",
     "spec/load",
     "spec/model",
     "spec/retention",
+    "spec/tasks",
     "spec/tracking_uri",
     "spec/transfer",
 )

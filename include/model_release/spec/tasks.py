@@ -6,11 +6,12 @@ task is its room and a line in `TASKS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from model_release.documents.metric import Metric
+from model_release.documents.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -78,20 +79,29 @@ class TaskKind:
         words = found.words if found else metric
         return f"{words} of {parameter}" if parameter else words
 
-    def sorted(self, metrics: Iterator[Metric]) -> list[Metric]:
+    def sorted(self, metrics: Iterable[Metric]) -> list[Metric]:
         """Return figures in the order of the measures; those of one measure keep their order."""
         order = [each.name for each in self.measures]
         return sorted(dict.fromkeys(metrics), key=lambda metric: order.index(metric.partition("/")[0]))
 
-    def fault(self, metric: Metric, floor: float) -> str | None:
-        """Return why a floor cannot be asked for, in words; None if it can."""
-        measure = self.measure(metric)
+    def fault(self, metric: Metric, classes: Sequence[str], floor: float | None = None) -> str | None:
+        """Return why a figure, or a floor of it, cannot be asked for, in words; None if it can.
+
+        Args:
+            metric: the figure.
+            classes: of the target, in words.
+            floor: what it must reach.
+        """
+        measure, parameter = self.measure(metric), metric.partition("/")[2]
         if measure is None:
-            return f"no figure of a {self.name} model"
-        if measure.share and not 0 < floor < 1:
+            known = [f"{each.name}/<{each.of}>" if each.of else each.name for each in self.measures]
+            return f"no figure of a {self.name} model{did_you_mean(metric, known)}; those are {', '.join(known)}"
+        if measure.share and floor is not None and not 0 < floor < 1:
             return "must lie between 0 and 1"
-        if measure.of == "quantile" and not _is_fraction(metric.partition("/")[2]):
+        if measure.of == "quantile" and not _is_fraction(parameter):
             return "names no quantile between 0 and 1, such as 0.9"
+        if measure.of == "class" and parameter not in classes:
+            return f"no class is called {parameter!r}{did_you_mean(parameter, classes)}"
         return None
 
 

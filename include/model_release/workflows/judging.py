@@ -118,7 +118,7 @@ class RunArtifacts:
             before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
         except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
             return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
-        return drift.compare(live.version, before, self.rows, self.spec.dataset)
+        return drift.compare(live.version, before, self.rows, self.spec)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""
@@ -284,6 +284,7 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
+    from model_release.modelling.tasks import task_of
 
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
@@ -327,6 +328,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
+        output=task_of(spec).output(),
     )
 
 

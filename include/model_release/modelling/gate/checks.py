@@ -213,7 +213,8 @@ def _unsound_drift(found: Drift | None) -> list[str]:
     if found is None or found.unmeasured is not None:
         return []
     columns = [*found.columns, *([found.target] if found.target else [])]
-    shares = _has_hole([found.target_before, found.target_now])
+    ends = [found.target_before, found.target_now]
+    shares = _has_hole(ends) and ends != [None, None]  # which a target has that is not of two classes
     return [
         *(
             f"drift of {each.column}"

@@ -82,8 +82,7 @@ def predicted_over_observed(target: Floats, predictions: Floats, unit: str) -> M
         low = float(min(target.min(), predictions.min()))
         high = float(max(target.max(), predictions.max()))
         plot.axes.plot([low, high], [low, high], color=LINE, linewidth=1)
-        dots = {"linestyle": "none", "marker": "o", "markersize": 2.5, "alpha": 0.4}
-        plot.axes.plot(target[shown], predictions[shown], color=ACCENT, **dots)
+        plot.axes.plot(target[shown], predictions[shown], ".", color=ACCENT, markersize=4, alpha=0.4)
         plot.axes.set(xlabel=_with_unit("observed", unit), ylabel=_with_unit("predicted", unit))
         plot.axes.grid(visible=True)
         return plot.svg()

@@ -23,6 +23,6 @@ def task_of(spec: Spec) -> Task:
         kind=spec.task_kind,
         loss=spec.loss,
         asked=tuple(dict.fromkeys(asked)),
-        classes=spec.dataset.target.labels,
+        classes=spec.dataset.target.words,
         unit=spec.dataset.target.unit,
     )

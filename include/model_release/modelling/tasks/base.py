@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import expit, logit
 from sklearn.exceptions import UndefinedMetricWarning
 
 from model_release.documents.evaluation import Interval
@@ -31,7 +32,7 @@ Predictions = NDArray[np.float64]
 """`float64[rows]`: the positive class's probability, or a number. `float64[rows, classes]`: a probability for each."""
 
 _GROUPS = 20
-_Z = float(stats.norm.ppf(0.975))
+_T = float(stats.t.ppf(0.975, _GROUPS - 1))
 
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Positions of the rows that a fold's model is fitted to, and of those that it is measured on."""
@@ -55,11 +56,19 @@ class Task(ABC):
     row_loss: ClassVar[str]
     """What `row_losses` returns, in words."""
 
+    number: ClassVar[str]
+    """What a model answers, in words: `probability`."""
+
     kind: TaskKind
     loss: Metric
     asked: tuple[Metric, ...] = ()
     classes: tuple[str, ...] = ()
     unit: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row's prediction: nothing for one number, or the number of classes."""
+        return ()
 
     @property
     def metrics(self) -> list[Metric]:
@@ -119,21 +128,28 @@ class Task(ABC):
         """Return the figures whose interval has a formula, of finite predictions."""
 
     def _jackknife(self, metric: Metric, target: Target, predictions: Predictions) -> Interval | None:
-        """Return a figure with the normal interval of the delete-a-group jackknife.
+        """Return a figure with the interval of the delete-a-group jackknife; None if there are too few rows.
 
-        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows (Shao & Tu,
-        *The jackknife and bootstrap*, 1995, 2.3).
+        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1 degrees
+        of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the scale of its
+        logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise.
         """
-        whole = self.figures(target, predictions).get(metric)
         groups = np.arange(len(target)) % _GROUPS
-        parts = [
-            self.figures(target[groups != each], predictions[groups != each]).get(metric) for each in range(_GROUPS)
-        ]
-        known = [each for each in parts if each is not None]
-        if whole is None or len(known) < _GROUPS or len(target) < 2 * _GROUPS:
+        sides = [np.ones(len(target), dtype=bool), *(groups != each for each in range(_GROUPS))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            whole, *parts = (self._measured(self._measures(target[side], predictions[side])[metric]) for side in sides)
+        if len(target) < 2 * _GROUPS or not np.isfinite([whole, *parts]).all():
             return None
-        reach = _Z * math.sqrt((_GROUPS - 1) * float(np.var(known)))
-        return Interval(mean=whole, low=whole - reach, high=whole + reach)
+        reach = _T * math.sqrt((_GROUPS - 1) * float(np.var(parts)))
+        measure = self.kind.measure(metric)
+        if measure is None or not measure.share:
+            return Interval(mean=whole, low=whole - reach, high=whole + reach)
+        if not 0 < whole < 1:
+            return None
+        stretch = reach / (whole * (1 - whole))
+        low, high = expit(logit(whole) - stretch), expit(logit(whole) + stretch)
+        return Interval(mean=whole, low=float(low), high=float(high))
 
     @abstractmethod
     def row_losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64]:
@@ -154,6 +170,10 @@ class Task(ABC):
     @abstractmethod
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return what a fitted estimator predicts for prepared rows."""
+
+    def called(self, predictions: Predictions) -> NDArray[np.int64]:
+        """Return the class code that each row is called; only of tasks with classes."""
+        raise NotImplementedError(f"a {self.kind.name} model calls no class")
 
     @abstractmethod
     def output(self) -> Output:
@@ -177,12 +197,8 @@ class Task(ABC):
     def curves(self, target: Target, predictions: Predictions) -> dict[str, Markup]:
         """Draw out-of-fold predictions, all repeats one after the other, by the plots' titles."""
 
-    def response(self, predictions: Predictions) -> NDArray[np.float64] | None:
-        """Return the one number per row whose mean shows a column's effect; None if there are several."""
-        return predictions if predictions.ndim == 1 else None
-
     def summary(self, target: Target) -> float | None:
-        """Return the one number that says what the target is like, for drift; None if there is none."""
+        """Return the share of the positive class, of which a change counts as drift; None if there is no such class."""
         return None
 
 

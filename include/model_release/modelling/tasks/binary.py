@@ -33,11 +33,12 @@ class Binary(Task):
 
     estimators: ClassVar[Literal["classifier", "regressor"]] = "classifier"
     row_loss: ClassVar[str] = "Brier score"
+    number: ClassVar[str] = "probability"
 
     threshold: float = 0.5
 
     def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
-        called = (predictions > self.threshold).astype(np.int64)
+        called = self.called(predictions)
         return {
             "accuracy": lambda: metrics.accuracy_score(target, called),
             "balanced_accuracy": lambda: _balanced(target, called),
@@ -63,7 +64,7 @@ class Binary(Task):
         - Brier score and log loss, means over rows: Student's t (Bradley, Schwartz & Hashino, *Sampling uncertainty and
           confidence intervals for the Brier score*, Weather and Forecasting 23, 2008).
         """
-        actual, called = target == 1, predictions > self.threshold
+        actual, called = target == 1, self.called(predictions) == 1
         right, named, positive = int((actual & called).sum()), int(called.sum()), int(actual.sum())
         either = named + positive - right
         return {
@@ -99,14 +100,22 @@ class Binary(Task):
         both: Predictions = estimator.predict_proba(features)
         return both[:, 1]
 
+    def called(self, predictions: Predictions) -> NDArray[np.int64]:
+        """Return 1 for each row above the threshold, else 0."""
+        return (predictions > self.threshold).astype(np.int64)
+
     def output(self) -> Output:
         """Return that the answer is a probability."""
         return Output(task=self.kind.name, form="probability", classes=list(self.classes), threshold=self.threshold)
 
     def golden(self, rows: dict[str, list[Any]], predictions: Predictions, target: Target) -> Golden:  # noqa: ARG002 - a probability has a scale of its own
         """Return made-up rows with probabilities and classes."""
-        classes = (predictions > self.threshold).astype(int).tolist()
-        return Golden(rows=rows, probabilities=predictions.tolist(), classes=classes)
+        return Golden(
+            rows=rows,
+            probabilities=predictions.tolist(),
+            classes=self.called(predictions).tolist(),
+            threshold=self.threshold,
+        )
 
     def made_up(self) -> tuple[NDArray[np.float64], Target]:
         """Return 400 rows of two classes."""

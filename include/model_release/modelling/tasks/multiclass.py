@@ -31,9 +31,15 @@ class Multiclass(Task):
 
     estimators: ClassVar[Literal["classifier", "regressor"]] = "classifier"
     row_loss: ClassVar[str] = "log loss"
+    number: ClassVar[str] = "probability"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of classes."""
+        return (len(self.classes),)
 
     def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
-        called, codes = predictions.argmax(axis=1), list(range(len(self.classes)))
+        called, codes = self.called(predictions), list(range(len(self.classes)))
         whole = {"labels": codes, "zero_division": np.nan}
         measures: dict[Metric, Callable[[], float]] = {
             "accuracy": lambda: metrics.accuracy_score(target, called),
@@ -55,7 +61,7 @@ class Multiclass(Task):
 
     def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
         """Accuracy, precision and recall are shares; log loss and Brier score are means over rows."""
-        called = predictions.argmax(axis=1)
+        called = self.called(predictions)
         found: dict[Metric, Interval | None] = {
             "accuracy": share_interval(int((called == target).sum()), len(target)),
             "brier": mean_interval(((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1)),
@@ -95,13 +101,18 @@ class Multiclass(Task):
         found: Predictions = estimator.predict_proba(features)
         return found
 
+    def called(self, predictions: Predictions) -> NDArray[np.int64]:
+        """Return the code of the most probable class of each row."""
+        codes: NDArray[np.int64] = predictions.argmax(axis=1)
+        return codes
+
     def output(self) -> Output:
         """Return that the answer is a class with the probabilities of all."""
         return Output(task=self.kind.name, form="classes", classes=list(self.classes))
 
     def golden(self, rows: dict[str, list[Any]], predictions: Predictions, target: Target) -> Golden:  # noqa: ARG002 - a probability has a scale of its own
         """Return made-up rows with the classes in words and the probabilities of all."""
-        words = [self.classes[code] for code in predictions.argmax(axis=1)]
+        words = [self.classes[code] for code in self.called(predictions)]
         return Golden(rows=rows, probabilities=[], classes=words, class_probabilities=predictions.tolist())
 
     def made_up(self) -> tuple[NDArray[np.float64], Target]:

@@ -36,6 +36,7 @@ class Regression(Task):
 
     estimators: ClassVar[Literal["classifier", "regressor"]] = "regressor"
     row_loss: ClassVar[str] = "mean squared error"
+    number: ClassVar[str] = "value"
 
     def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
         measures: dict[Metric, Callable[[], float]] = {

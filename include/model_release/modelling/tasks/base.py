@@ -130,9 +130,9 @@ class Task(ABC):
     def _jackknife(self, metric: Metric, target: Target, predictions: Predictions) -> Interval | None:
         """Return a figure with the interval of the delete-a-group jackknife; None if there are too few rows.
 
-        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1 degrees
-        of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the scale of its
-        logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise.
+        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
+        degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
+        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise.
         """
         groups = np.arange(len(target)) % _GROUPS
         sides = [np.ones(len(target), dtype=bool), *(groups != each for each in range(_GROUPS))]

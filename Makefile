@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list these commands
-	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(READY) ## retrain and release once on a real Airflow, then show what is live; FORCE=1 trains although nothing is new
@@ -57,7 +57,7 @@ debian:
 		echo "some tests will fail without PostgreSQL, Redis and wrk: apt-get install postgresql redis-server wrk" >&2; fi
 
 .PHONY: lint
-lint: $(READY) ## style, types, layers, dependencies
+lint: $(READY) ## style, types, imports between rooms, dependencies
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -74,6 +74,10 @@ bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store
 	@for each in $(or $(BENCH),stores dag_parse growth pull nightly airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
+
+.PHONY: findings
+findings: ## what surprises in public libraries, each in a temporary environment of its own; needs a package index
+	@for each in findings/*.sh; do echo "$$each"; PYTHON=$(PYTHON) "$$each"; done
 
 .PHONY: clean
 clean: ## remove what runs left: var/

@@ -28,7 +28,7 @@ from rich.table import Table
 from model_release.local_cache import CACHE_VARIABLE
 from model_release.spec.load import load_spec
 from model_release.spec.summary import SPECS_VARIABLE
-from shipped import MODELS
+from support.quick_specs import MODELS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

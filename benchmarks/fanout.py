@@ -21,7 +21,7 @@ from rich.table import Table
 
 from scripts.airflow_rest import AirflowRest
 from scripts.waits import wait_for_dag, wait_for_run
-from shipped import quick_spec
+from support.quick_specs import quick_spec
 from team.looking import BUCKET, Clouds
 from team.stack import Stack, stack
 

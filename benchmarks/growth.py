@@ -29,7 +29,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from builders import Chain, Made, make
 from emulators.proxy import proxied
 from emulators.seaweedfs import WRITER, seaweedfs
 from model_release import client
@@ -42,6 +41,7 @@ from model_release.releases.publish import place, seal, stage
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import Store
 from model_release.stores.s3.store import S3Store, client_config
+from support.release_builder import Chain, Made, make
 
 T = TypeVar("T")
 

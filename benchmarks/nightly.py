@@ -31,7 +31,7 @@ from model_release.spec.summary import SPECS_VARIABLE
 from scripts import sessions
 from scripts.airflow_home import CHECKOUT, AirflowHome
 from scripts.local_airflow import LocalAirflow
-from shipped import MODELS, quick_spec
+from support.quick_specs import MODELS, quick_spec
 
 NIGHT, EMPTY = "retrain_heart_disease", "the_same_shape"
 

@@ -31,13 +31,13 @@ from rich.table import Table
 from benchmarks.growth import Wire
 from benchmarks.places import PLACES, Place
 from benchmarks.stores import environment, run
-from builders import Chain, Made, make
 from emulators.azurite import ACCOUNT
 from emulators.proxy import proxied
 from emulators.served import served
 from model_release import client
 from model_release.documents.base import sha256_of
 from model_release.stores import open_store
+from support.release_builder import Chain, Made, make
 
 MODEL = "heart-disease-models"
 SIZES = {"best_model.pkl": 755_000, "preprocessor.pkl": 4_000}

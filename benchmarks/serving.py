@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from servable import ROW, release, trained, version_folder
+from support.servable_releases import ROW, release, trained, version_folder
 
 OURS, OURS_MLFLOW, MLFLOW, PIPELINE = "ours, /predict", "ours, /invocations", "MLflow, ONNX", "MLflow, scikit-learn"
 SERVERS = [OURS, OURS_MLFLOW, MLFLOW, PIPELINE]

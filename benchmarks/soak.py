@@ -30,13 +30,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from builders import Chain, Made, assert_readable, assert_settled, make
-from interleave import Killed
-from interposed import Interposed, Request
 from model_release.errors import ModelReleaseError, OutcomeUnknown, Retry, StoreUnavailable
 from model_release.releases.catalog import history, read_pointer, versions
 from model_release.stores.create_once import RESEND
 from model_release.stores.local import LocalStore
+from support.interposed_store import Interposed, Request
+from support.release_builder import Chain, Made, assert_readable, assert_settled, make
+from support.schedule_player import Killed
 
 FIRST_DAY = date(2020, 1, 1)
 QUIET_NIGHTS = 10

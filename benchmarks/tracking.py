@@ -48,13 +48,15 @@ def main(
 
 
 def _train(folder: Path) -> None:
-    import cleveland
     from model_release import tracking
     from model_release.modelling import training
     from model_release.spec.model import Validation
+    from support import reference_model
 
-    spec = cleveland.spec(validation=Validation())
-    trained = training.train(spec, "any", cleveland.candidate("LogisticRegression"), cleveland.rows()[0], folder)
+    spec = reference_model.spec(validation=Validation())
+    trained = training.train(
+        spec, "any", reference_model.candidate("LogisticRegression"), reference_model.rows()[0], folder
+    )
     (folder / "trained.json").write_bytes(trained.to_bytes())
     tracking.prepare(_where(folder))
 
@@ -76,13 +78,13 @@ def _one(folder: Path, number: int) -> dict[str, list[float]]:
     import mlflow
     import pandas as pd
 
-    import cleveland
     from model_release import tracking
     from model_release.modelling import report
     from model_release.modelling.trained import PREDICTIONS_FILE, Trained
+    from support import reference_model
 
     os.chdir(folder)  # the tutorial's artifacts go to wherever a process happens to be
-    where, (frame, snapshot) = _where(folder), cleveland.rows()
+    where, (frame, snapshot) = _where(folder), reference_model.rows()
     trained = Trained.read((folder / "trained.json").read_bytes(), where="trained.json")
     predictions = pd.read_parquet(folder / PREDICTIONS_FILE)
     drawn: dict[str, bytes] = {}

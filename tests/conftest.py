@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from memory_store import MemoryStore
 from model_release.stores.create_once import RESEND
 from model_release.stores.local import LocalStore
-from tally import lines
+from support.memory_store import MemoryStore
+from support.proof_tally import lines
 
 
 def pytest_configure() -> None:

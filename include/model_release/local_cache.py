@@ -3,8 +3,8 @@
     <cache>/<name>/<key>    SHA-256 of key and value; a line break; the value
 
 Nothing depends on it. A folder that cannot be used, or that others could write to, keeps nothing. A file that is torn
-or altered counts as not there. Processes may keep at once, since files appear whole. What nobody has looked up for a
-week is removed by whoever keeps something next.
+or altered counts as missing. Several processes may write at once, since files appear whole. A value without a look-up
+for a week is removed when the next value is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 CACHE_VARIABLE = "MODEL_RELEASE_CACHE"
-"""Environment variable: where this machine keeps what it can get again, instead of the user's own folder for caches."""
+"""Environment variable: the folder for data that this machine can get again, instead of the user's cache folder."""
 
 _DAY = 24 * 60 * 60
 _UNUSED = 7 * _DAY
@@ -29,7 +29,7 @@ _UNUSED = 7 * _DAY
 class LocalCache:
     """One folder of such values. A context manager, which holds the folder open.
 
-    All is done relative to the open folder whose owner was checked, so nobody can put another one in its place.
+    Every access is relative to the open folder, whose owner was checked, so that no other folder can take its place.
 
     Args:
         name: of the folder, below `MODEL_RELEASE_CACHE` or the user's own cache.
@@ -67,7 +67,7 @@ class LocalCache:
         return json.loads(body) if seal == _seal(key, body) else None
 
     def keep(self, values: Mapping[str, Any]) -> None:
-        """Keep each value under its key, a file name; do nothing where that cannot be done."""
+        """Keep each value under its key, a file name; do nothing if that fails."""
         if self._folder is None:
             return
         with suppress(OSError):
@@ -89,7 +89,7 @@ def _write(folder: int, key: str, body: bytes) -> None:
 
 
 def _sweep(folder: int) -> None:
-    """Remove what is not used any more, and what writers that were killed have left."""
+    """Remove unused values, and unfinished files of writers that were killed."""
     for name in os.listdir(folder):
         with suppress(OSError):  # another process was faster
             if time.time() - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _UNUSED:
@@ -97,10 +97,10 @@ def _sweep(folder: int) -> None:
 
 
 def _root() -> Path:
-    """What platformdirs says on Linux, where Airflow runs. Its import would cost more than all look-ups together."""
+    """Return the folder that platformdirs gives on Linux. Importing it would cost more than all look-ups together."""
     named = os.environ.get(CACHE_VARIABLE)
     root = named or (os.environ.get("XDG_CACHE_HOME") or "~/.cache") + "/model-release"
-    return Path(os.path.expanduser(root))  # noqa: PTH111 - pathlib raises where a user has no home
+    return Path(os.path.expanduser(root))  # noqa: PTH111 - pathlib raises if a user has no home
 
 
 def _open_own(path: Path) -> int | None:

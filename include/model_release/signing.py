@@ -1,8 +1,8 @@
-"""Signatures of releases, in the format of OpenSSF model-signing: who made a version, whatever happened to the store.
+"""Signatures of releases, in the format of OpenSSF model-signing: proof of a version's author, apart from the store.
 
-`model.sig` lies beside a version's files. It covers each of them, `metadata.json` too, and the model's name: so neither
-files nor digests, neither version nor metrics can be swapped, not even for those of another release by the same key.
-It does not say which version is live; `latest.json` changes too often to be signed by a person's or a run's key.
+`model.sig` is kept beside a version's files. It covers each of them, `metadata.json` included, and the model's name: so
+neither files nor digests, neither version nor metrics can be replaced, not even by those of another release by the same
+key. It does not say which version is live: `latest.json` changes too often to be signed by a person's or a run's key.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _MAX_PEM = 60_000
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key, and what consumers may trust it by.
+    """A private key, and the public half that consumers trust.
 
     Attributes:
-        private: PEM, not encrypted any more; never shown.
+        private: PEM, decrypted; never shown.
         certificates: PEM each, of the key's own certificate first and the root last; empty for a bare key.
         trust: PEM of the public key, or of the root.
     """
@@ -55,8 +55,8 @@ class SigningKey:
 
         Args:
             key: an elliptic one: P-256, P-384 or P-521.
-            passphrase: where the key is encrypted.
-            certificates: of the key first, then of whoever signed it, and so on to the root.
+            passphrase: of an encrypted key.
+            certificates: of the key first, then of its issuer, and so on to the root.
             where: what the key was read from, for errors.
 
         Raises:
@@ -70,9 +70,9 @@ class SigningKey:
         hint = "make one with `openssl ecparam -name prime256v1 -genkey -noout`"
         try:
             private = serialization.load_pem_private_key(key, passphrase.encode() if passphrase else None)
-        except (ValueError, TypeError):  # their words depend on the passphrase, and help nobody
+        except (ValueError, TypeError):  # the messages depend on the passphrase and do not help
             how = "with this passphrase" if passphrase else "; an encrypted one needs its passphrase"
-            raise UsageError(f"holds no private key in PEM that opens {how}", where=where, hint=hint) from None
+            raise UsageError(f"holds no private key in PEM that can be read {how}", where=where, hint=hint) from None
         if not isinstance(private, EllipticCurvePrivateKey) or private.curve.name not in _CURVES:
             raise UsageError("is no elliptic key of P-256, P-384 or P-521", where=where, hint=hint)
         try:
@@ -94,10 +94,10 @@ KeySource = Callable[[str], SigningKey]
 
 
 def key_of_environment() -> SigningKey | None:
-    """Return the key whose file `MODEL_RELEASE_SIGNING_KEY` names; None where it names none.
+    """Return the key whose file `MODEL_RELEASE_SIGNING_KEY` names; None if the variable is not set.
 
     Raises:
-        UsageError: there is no such file, or it is no signing key.
+        UsageError: the file cannot be read, or is no signing key.
     """
     path = os.environ.get(KEY_FILE)
     if not path:
@@ -112,10 +112,10 @@ def key_of_environment() -> SigningKey | None:
 
 
 def needed_key(name: str) -> SigningKey:
-    """Return the environment's key, for a spec that wants its releases signed; outside Airflow, `name` names nothing.
+    """Return the environment's key, for a spec that wants its releases signed; outside Airflow `name` is unused.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the environment names no key.
     """
     key = key_of_environment()
     if key is None:
@@ -127,10 +127,10 @@ def needed_key(name: str) -> SigningKey:
 
 
 def sign(folder: Path, key: SigningKey) -> bytes:
-    """Sign all that lies in a version's folder. The folder's name is the model's, and is signed too.
+    """Sign all files of a version's folder. The folder's name is the model's, and is signed too.
 
     Raises:
-        UsageError: nobody could verify what this key signs, such as for a chain that does not reach its root.
+        UsageError: a signature by this key could not be verified, as with a chain that does not reach its root.
     """
     with _installed():
         from model_signing import hashing, signing
@@ -142,7 +142,7 @@ def sign(folder: Path, key: SigningKey) -> bytes:
         private = stack.enter_context(_as_path(key.private))
         if key.certificates:
             own, *others = [stack.enter_context(_as_path(each)) for each in [*key.certificates, key.trust]]
-            chain = others[:-1] or others  # whoever signed himself vouches for himself
+            chain = others[:-1] or others  # a self-signed certificate is its own issuer
             config.use_certificate_signer(private_key=private, signing_certificate=own, certificate_chain=chain)
         else:
             config.use_elliptic_key_signer(private_key=private)
@@ -153,28 +153,28 @@ def sign(folder: Path, key: SigningKey) -> bytes:
         check(folder, signature, key.trust, where=str(folder))
     except (Corrupt, Refused) as error:
         raise UsageError(
-            "what this key signs could not be verified with its certificates",
-            hint="they are needed down to the root, and the key's own must allow digital signatures or code signing",
+            "a signature by this key cannot be verified with its certificates",
+            hint="give all certificates down to the root; the key's own must allow digital signatures or code signing",
         ) from error
     return signature
 
 
 def verify(folder: Path, trust: Path, *, model: str | None, version: Version | None) -> Manifest:
-    """Check that a version's files are what somebody trusted has signed.
+    """Check that a version's files have a signature by a trusted key.
 
     Args:
         folder: with the version's files, `metadata.json` and `model.sig`, and nothing else but `claim.json`.
         trust: a PEM file of public keys, or of root certificates: any of them may have signed.
-        model: the name of the model's folder, `heart-disease-models`; None where the place does not tell.
-        version: which one was asked for; None for whichever lies there.
+        model: the name of the model's folder, `heart-disease-models`; None if the place does not tell.
+        version: the one that was asked for; None for any.
 
     Returns:
         The manifest, as it was signed.
 
     Raises:
-        UsageError: `trust` cannot be trusted by anybody.
-        Refused: the release is not signed, or by nobody of `trust`.
-        Corrupt: files are not those that were signed, and which; or it is another release than the one asked for.
+        UsageError: `trust` cannot be read, or holds neither a public key nor a certificate.
+        Refused: the release has no signature, or none by a key of `trust`.
+        Corrupt: files were changed after they were signed; or it is another release than the one asked for.
     """
     where = str(folder)
     path = folder / layout.SIGNATURE
@@ -194,15 +194,15 @@ def verify(folder: Path, trust: Path, *, model: str | None, version: Version | N
     for asked, found in ((model, signed_model), (version, manifest.version)):
         if asked is not None and asked != found:
             raise Corrupt(
-                f"this is {signed_model} {manifest.version}, well signed, in the place of {asked}",
+                f"this is {signed_model} {manifest.version}, with a valid signature, in the place of {asked}",
                 where=where,
-                hint="somebody has put another release there; pull nothing from this store until it is known who",
+                hint="another release was put there; pull nothing from this store until you know by whom",
             )
     return manifest
 
 
 def fits(signature: bytes, manifest: Manifest) -> bool:
-    """Whether a signature speaks of just these files and this manifest. By whom it is needs a key to tell: `check`."""
+    """Whether a signature covers exactly these files and this manifest. `check`, with a key, tells by whom it is."""
     try:
         statement, _ = _read_bundle(signature, where=layout.SIGNATURE)
     except Corrupt:
@@ -228,8 +228,8 @@ def check(
 
     Raises:
         UsageError: `anchors` has none.
-        Refused: nobody of `anchors` has signed.
-        Corrupt: files are not those that were signed.
+        Refused: no key of `anchors` has signed.
+        Corrupt: files were changed after they were signed.
     """
     with _installed():
         from model_signing import verifying
@@ -247,15 +247,15 @@ def check(
         path.write_bytes(signature)
         try:
             config.verify(folder, path)
-        except Exception as error:  # it raises whatever it and three libraries below it find
+        except Exception as error:  # it raises any error of its own and of three libraries below it
             changed = _differing(folder, statement)
             if changed:
                 raise Corrupt(
-                    f"not what was signed: {', '.join(changed)}",
+                    f"changed since it was signed: {', '.join(changed)}",
                     where=where,
-                    hint="somebody changed it after it was published: do not use it, and find out who",
+                    hint="do not use it, and find out who changed it after it was published",
                 ) from None
-            raise Refused("the signature is by nobody who is trusted", where=where, hint=f"see {trusted}") from error
+            raise Refused("the signature is by no trusted key", where=where, hint=f"see {trusted}") from error
     signed = set(_digests(statement))
     manifest = None
     if layout.MANIFEST in signed:
@@ -266,9 +266,9 @@ def check(
 
 
 def _read_bundle(signature: bytes, *, where: str) -> tuple[dict[str, Any], str | None]:
-    """Return what a signature says was signed, and the name it gives its public key; None for a certificate.
+    """Return the statement of a signature, and the name of its public key; None for a certificate.
 
-    Nothing of it is to be believed before it is verified.
+    Nothing of it may be trusted before it is verified.
     """
     try:
         bundle = json.loads(signature)
@@ -286,7 +286,7 @@ def _digests(statement: dict[str, Any]) -> dict[str, str]:
 
 
 def _differing(folder: Path, statement: dict[str, Any]) -> list[str]:
-    """Return the paths whose bytes are not as in the statement, those that are missing, and those it does not have."""
+    """Return the paths that differ from the statement, that are missing, and that the statement does not have."""
     there = {}
     for path in folder.rglob("*"):
         if path.is_file():
@@ -299,7 +299,7 @@ def _differing(folder: Path, statement: dict[str, Any]) -> list[str]:
 
 
 def _anchor(anchors: bytes, signer: str | None, *, where: str, trusted: str) -> bytes:
-    """Return what a signature is to be verified with: the public key that it names, or every root certificate."""
+    """Return the PEM that verifies a signature: the public key that it names, or every root certificate."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
@@ -342,7 +342,7 @@ def _installed() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        hint = "pip install 'model-release[sign]'"
+        hint = "install model-release with its extra 'sign'"
         raise UsageError(f"signatures need {error.name}, which is not installed", hint=hint) from None
 
 
@@ -355,9 +355,9 @@ def _read(path: str, name: str) -> bytes:
 
 @contextmanager
 def _as_path(pem: bytes) -> Iterator[Path]:
-    """Give PEM to a library that wants a path, once, and leave nothing on a disk, whenever this process is killed."""
-    if len(pem) > _MAX_PEM:  # what a pipe takes without a reader
-        raise UsageError("more PEM than any key or chain needs")
+    """Give PEM to a library that needs a path, readable once, without a file that a killed process would leave."""
+    if len(pem) > _MAX_PEM:  # the capacity of a pipe without a reader
+        raise UsageError("too long for a key or a chain of certificates in PEM")
     read, write = os.pipe()
     try:
         os.write(write, pem)

@@ -18,8 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from model_release.errors import Stop
+from model_release.workflows.task_state import TaskState
 from scripts import sessions
-from scripts.airflow_rest import TaskState
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 USER = "admin"

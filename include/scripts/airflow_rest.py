@@ -15,9 +15,9 @@ from urllib.parse import quote
 import httpx
 
 from model_release.errors import NotFound, Retry, Stop
+from model_release.workflows.task_state import TaskState
 
 RUN_ENDED = frozenset({"success", "failed"})
-TASK_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _PAGE = 100
 _NO_TASK = "00000000-0000-7000-8000-000000000000"
 _TIMEOUT_SECONDS = 30
@@ -36,32 +36,6 @@ class ImportProblem:
     file: str
     trace: str
     at: datetime
-
-
-@dataclass(frozen=True)
-class TaskState:
-    """One task of a run, or one index of a mapped task.
-
-    Attributes:
-        map_index: -1 where the task is not mapped.
-        name: of the mapped index, where the DAG gives it one.
-        state: as Airflow has it; `none` before it is scheduled.
-        seconds: from its start to its end, or until now; None before it starts.
-    """
-
-    task_id: str
-    map_index: int
-    name: str | None
-    state: str
-    seconds: float | None
-    try_number: int
-
-    @property
-    def label(self) -> str:
-        """`train [logistic]`, or `train [0]` where the index has no name."""
-        if self.map_index < 0:
-            return self.task_id
-        return f"{self.task_id} [{self.name or self.map_index}]"
 
 
 class AirflowRest:

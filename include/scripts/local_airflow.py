@@ -27,9 +27,10 @@ import psutil
 from filelock import Timeout
 
 from model_release.errors import Retry, Stop
+from model_release.workflows.task_state import TaskState
 from scripts import sessions, tenant, waits
 from scripts.airflow_home import USER, AirflowHome
-from scripts.airflow_rest import AirflowRest, TaskState
+from scripts.airflow_rest import AirflowRest
 
 _START_SECONDS = 180
 _GRACE_SECONDS = 5

@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, ModelReleaseError, NotFound
+from model_release.cli.released import read_live
+from model_release.cli.run_page import Tasks, cost_of_judging, result_panel, story, task_table
+from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, NotFound
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
 from scripts.airflow_rest import AirflowRest
-from scripts.display import Tasks, cost_of_judging, log_tail, plain_console, progress, result_panel, task_table
+from scripts.display import log_tail, plain_console, progress
 from scripts.local_airflow import LocalAirflow
-from scripts.released import Live, read_live
 from scripts.tenant import standing_url
 
 DAG_ID = "retrain_heart_disease"
@@ -78,10 +79,10 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
         live = read_live(home.store / f"{MODEL}-models")
     except NotFound:
         live = None
-    story, status = _story(state, outcome, verdict, live, run_id)
+    words, status = story(state, outcome, verdict, live, run_id)
     cost = cost_of_judging(tasks.last)
     good = status == EXIT_DONE
-    console.print(result_panel(story, live=live, verdict=verdict, cost=cost, store=home.store, good=good))
+    console.print(result_panel(words, live=live, verdict=verdict, cost=cost, store=home.store, good=good))
     return status
 
 
@@ -100,25 +101,6 @@ def _airflow(home: AirflowHome, console: Console, until_the_end: ExitStack) -> t
     for left in airflow.rest.open_runs(DAG_ID):
         airflow.rest.fail_run(DAG_ID, left, note="given up: the Airflow that ran it was stopped")
     return airflow.rest, airflow.check
-
-
-def _story(
-    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
-) -> tuple[str, int]:
-    """Return the result in one sentence, and the exit status."""
-    if state != "success":
-        return "the run failed", EXIT_FAILED
-    if verdict is None:
-        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
-    if live is None:
-        return "nothing was released, and nothing is live", EXIT_REFUSED
-    if verdict.get("reproduced"):
-        return str(verdict["summary"]), EXIT_DONE
-    if live.made_by(run_id):
-        return f"released {live.version}", EXIT_DONE
-    if verdict.get("accepted"):
-        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
-    return f"rejected; latest stays at {live.version}", EXIT_REFUSED
 
 
 if __name__ == "__main__":

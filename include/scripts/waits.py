@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from model_release.errors import NotFound, Retry, Stop
-from scripts.airflow_rest import RUN_ENDED, AirflowRest, ImportProblem, TaskState
+from model_release.workflows.task_state import TaskState
+from scripts.airflow_rest import RUN_ENDED, AirflowRest, ImportProblem
 
 PARSE_SECONDS = 120.0
 RUN_SECONDS = 1800.0

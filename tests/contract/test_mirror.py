@@ -12,7 +12,6 @@ import pytest
 from emulators.clouds import BUCKET, Clouds, azure_service, clouds, gcs_client, s3_client
 from emulators.seaweedfs import WRITER
 from emulators.wire import Wire, wired
-from local_mlruns import Local
 from mlruns_mirror.local import Source
 from mlruns_mirror.pull import pull
 from mlruns_mirror.push import push
@@ -22,6 +21,7 @@ from model_release.stores.base import Store
 from model_release.stores.gcs.store import GcsStore
 from model_release.stores.reader.reader import Reader, open_reader
 from model_release.stores.s3.store import S3Store
+from support.local_mlruns import Local
 
 PREFIX = "team/mlruns"
 

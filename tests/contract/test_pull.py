@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, make
 from emulators.addresses import Address, Kind
 from emulators.azurite import azurite, connection_string
 from emulators.fake_gcs import fake_gcs
@@ -24,6 +23,7 @@ from model_release.stores.base import Store
 from model_release.stores.reader import environment
 from model_release.stores.reader.reader import PART, open_reader
 from model_release.stores.uris import parse_here
+from support.release_builder import Chain, make
 
 SERVERS: dict[Kind, Callable[[], AbstractContextManager[Server]]] = {
     "s3": seaweedfs,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from memory_store import MemoryStore
 from model_release.errors import NotFound, UnsafeKey
 from model_release.stores.base import Lost, Store, Won
 from model_release.stores.local import LocalStore
+from support.memory_store import MemoryStore
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "local": lambda folder: LocalStore(folder / "store"),

@@ -39,6 +39,7 @@ owner: garden
 dataset:
   title: Beetles
   source: "${SOURCE}"
+  partitions: increments
   columns:
     length: {kind: numeric, min: 0, max: 9}
   target: {column: pest, positive_above: 0, positive: pest, negative: guest}

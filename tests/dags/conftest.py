@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shipped import quick_spec
+from support.quick_specs import quick_spec
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="model-release-airflow-"))

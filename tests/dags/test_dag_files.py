@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dag_runs import DAGS, load
+from support.dag_runs import DAGS, load
 
 KINDS = {
     "retrain": {"as_of", "candidates", "accuracy_floor", "promote", "bump", "force"},

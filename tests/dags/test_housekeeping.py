@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, make
-from dag_runs import load, run, states, xcom
 from model_release.releases.catalog import live_pointer
 from model_release.spec.load import load_spec
 from model_release.stores.local import LocalStore
+from support.dag_runs import load, run, states, xcom
+from support.release_builder import Chain, make
 
 DAG = "housekeeping_heart_disease"
 CHAIN = ["prune", "sweep", "doctor"]

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from dag_runs import load
+from support.dag_runs import load
 
 HELM = Path(__file__).resolve().parents[2] / "deploy" / "helm"
 DAG = "retrain_heart_disease"

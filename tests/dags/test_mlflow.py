@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-import cleveland
-from dag_runs import load, run, states, xcom
 from emulators.azurite import ACCOUNT, connection_string
 from emulators.clouds import BUCKET, Clouds, azure_service, clouds, gcs_client, s3_client
 from emulators.mlflow_server import PASSWORD, USER, mlflow_server
@@ -26,6 +24,8 @@ from model_release.errors import CredentialsRefused, UsageError
 from model_release.modelling import training
 from model_release.spec.model import Tracking, Validation
 from model_release.tracking.runs import log_inputs
+from support import reference_model
+from support.dag_runs import load, run, states, xcom
 
 DAG = "retrain_heart_disease"
 BUTTONS = ["ingest", "train", "gate", "update_latest"]
@@ -80,9 +80,9 @@ def nothing_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `log_candidate` takes of a candidate."""
     folder = tmp_path_factory.mktemp("trained")
-    spec = cleveland.spec(validation=Validation(folds=2, repeats=1))
-    rows, snapshot = cleveland.rows()
-    done = training.train(spec, "simple", cleveland.candidate("LogisticRegression"), rows, folder)
+    spec = reference_model.spec(validation=Validation(folds=2, repeats=1))
+    rows, snapshot = reference_model.rows()
+    done = training.train(spec, "simple", reference_model.candidate("LogisticRegression"), rows, folder)
     return {"trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "snapshot": snapshot}
 
 
@@ -143,7 +143,7 @@ def test_a_night_on_a_tracking_server(
 
     champion = mlflow.sklearn.load_model("models:/heart-disease@champion")
     live = [_pickled(tmp_path / "store/heart-disease-models/v1.0.0" / name) for name in ("preprocessor", "best_model")]
-    frame = cleveland.rows()[0].frame
+    frame = reference_model.rows()[0].frame
     assert (champion.predict_proba(frame) == live[1].predict_proba(live[0].transform(frame))).all()
 
 

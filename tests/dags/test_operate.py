@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from builders import Chain, make
-from dag_runs import load, run, states, xcom
 from model_release.documents.pointer import Pointer
 from model_release.releases.catalog import live_pointer
 from model_release.releases.request import Action
 from model_release.stores.local import LocalStore
+from support.dag_runs import load, run, states, xcom
+from support.release_builder import Chain, make
 
 DAG = "operate_heart_disease"
 CHAIN = ["look", "act", "spread", "announce"]

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from dag_runs import load, run, states, xcom
-from keys import pem_of, private_key, public_pem
 from model_release.documents.version import FIRST
 from model_release.errors import UsageError
 from model_release.signing import verify
+from support.dag_runs import load, run, states, xcom
+from support.signing_keys import pem_of, private_key, public_pem
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"
@@ -130,7 +130,7 @@ def test_a_night_signs_with_the_key_of_a_connection(
         handed_on = "".join(str(value) for value in session.scalars(select(XComModel.value)))
     assert "logistic_regression" in handed_on
     said = "".join([caplog.text, *capfd.readouterr(), handed_on])
-    assert "holds no private key in PEM that opens with this passphrase" in said
+    assert "holds no private key in PEM that can be read with this passphrase" in said
     for secret in (*pem_of(key).splitlines()[1:-1], *extra["private_key"].encode().splitlines()[1:-1]):
         assert secret.decode() not in said
     assert "open sesame" not in said

@@ -11,7 +11,7 @@ import pytest
 from emulators.clouds import clouds, destinations, live
 from scripts.airflow_home import AirflowHome
 from scripts.local_airflow import LocalAirflow
-from shipped import quick_spec
+from support.quick_specs import quick_spec
 
 pytestmark = pytest.mark.live
 

@@ -31,7 +31,7 @@ from mlflow import MlflowClient
 from scripts.airflow_home import USER, AirflowHome
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
-from shipped import MODELS, QUICK, quick_spec
+from support.quick_specs import MODELS, QUICK, quick_spec
 
 pytestmark = pytest.mark.live
 

@@ -22,7 +22,7 @@ from model_release.errors import Stop
 from scripts.airflow_home import USER, AirflowHome
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
-from shipped import quick_spec
+from support.quick_specs import quick_spec
 
 pytestmark = pytest.mark.live
 

@@ -28,8 +28,8 @@ import yaml
 from emulators.clouds import live
 from scripts.airflow_rest import RUN_ENDED, AirflowRest
 from scripts.waits import ticks, wait_for_dag
-from shipped import MODELS, quick_spec
-from tally import Record, proof
+from support.proof_tally import Record, proof
+from support.quick_specs import MODELS, quick_spec
 from team.container import CHECKOUT
 from team.looking import BUCKET, Clouds
 from team.stack import Stack, stack

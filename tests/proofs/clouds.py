@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import pytest
 
-from doomed import Nursery, nursery
 from emulators.addresses import Address, Kind
 from emulators.process import Server
 from emulators.wire import Wire, wired
-from matrices import CRASHES, LOST, Theatre, crash_matrix, lost_response_matrix
-from scenes import SCENES
-from tally import Record, proof
+from support.fault_matrices import CRASHES, LOST, Theatre, crash_matrix, lost_response_matrix
+from support.killed_processes import Nursery, nursery
+from support.proof_tally import Record, proof
+from support.release_scenes import SCENES
 
 
 class Cloud:

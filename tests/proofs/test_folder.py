@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from doomed import Nursery, for_good, nursery
 from emulators.addresses import Address
-from matrices import CRASHES, ZOMBIES, Theatre, crash_matrix, zombies
-from scenes import RELEASE, ROLLED_BACK, SCENES, Scene, flushing_nothing
-from tally import Record, proof
+from support.fault_matrices import CRASHES, ZOMBIES, Theatre, crash_matrix, zombies
+from support.killed_processes import Nursery, for_good, nursery
+from support.proof_tally import Record, proof
+from support.release_scenes import RELEASE, ROLLED_BACK, SCENES, Scene, flushing_nothing
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, make
-from contending import promote_all, publish_all
-from doomed import Nursery, for_good, nursery
 from emulators.addresses import Address
 from emulators.moto import moto
 from model_release.documents import layout
@@ -17,8 +14,11 @@ from model_release.documents.manifest import AbandonedManifest, Manifest
 from model_release.documents.version import FIRST, Bump, Version
 from model_release.releases.catalog import history, read_claim, read_version, versions
 from model_release.releases.sweep import sweep
-from scenes import Later, agreeing, flushing_nothing, released
-from tally import Record, proof
+from support.killed_processes import Nursery, for_good, nursery
+from support.proof_tally import Record, proof
+from support.racing_processes import promote_all, publish_all
+from support.release_builder import Chain, make
+from support.release_scenes import Later, agreeing, flushing_nothing, released
 
 RACERS = 16
 RUNS = 50

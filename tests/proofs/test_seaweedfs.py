@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from doomed import Nursery
 from emulators.addresses import Address
 from emulators.seaweedfs import seaweedfs
 from emulators.wire import Wire
-from matrices import LOST, ZOMBIES, Theatre, lost_response_matrix, zombies
 from proofs.clouds import Cloud
-from scenes import RELEASE, SCENES
-from tally import Record, proof
+from support.fault_matrices import LOST, ZOMBIES, Theatre, lost_response_matrix, zombies
+from support.killed_processes import Nursery
+from support.proof_tally import Record, proof
+from support.release_scenes import RELEASE, SCENES
 
 
 class TestSeaweedFS(Cloud):

@@ -1,55 +1,12 @@
-"""Fixtures that several unit tests share."""
+"""One module's behaviour in this process: no process is started, nothing is waited for."""
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from builders import make
-from cleveland import rows, spec
-from farm import Farm
-from model_release.documents.manifest import Manifest
-from model_release.model_files import sandbox
-from model_release.modelling import dataset, training
-from model_release.spec.load import load_spec
-from model_release.spec.model import Validation
-from model_release.workflows.retrain import Nightly
-from model_release.workflows.run import Run
-from nights import SIMPLE, Nights
-from shipped import quick_spec
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A real release of the reference model: its files and its manifest."""
-    folder = tmp_path_factory.mktemp("trained")
-    reference = spec(validation=Validation(folds=2, repeats=1))
-    patients, _ = rows()
-    name = "logistic_regression"
-    made = training.train(reference, name, reference.candidates[name], patients, folder)
-    draft = make(folder, "trained").draft
-    return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
-
-
-@pytest.fixture
-def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    """A night of the four-site model; the day decides how many hospitals' rows have arrived.
-
-    Nothing is opened in a process of its own, which takes seconds.
-    """
-    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
-    monkeypatch.setattr(sandbox, "check", lambda *_, **__: None)
-
-    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
-        changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
-        path = quick_spec(tmp_path, "heart_disease_four_sites", **changes)
-        run_id = facts.pop("run_id", f"night-{day}")
-        return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
-
-    return one
+from support.tiny_dataset import Farm
 
 
 @pytest.fixture

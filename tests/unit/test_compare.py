@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from builders import make
 from model_release.documents.manifest import CodeFacts, InputColumn, MachineFacts, Manifest, Measured
 from model_release.documents.version import Version
 from model_release.releases.compare import Difference, compare
-from strategies import manifests
+from support.release_builder import make
+from support.strategies import manifests
 
 AGE = InputColumn(name="age", kind="numeric", nullable=False, minimum=0, maximum=120)
 

@@ -6,21 +6,21 @@ import time
 
 import pytest
 
-import cleveland
 from model_release.documents.golden import made_up_rows, table
 from model_release.modelling.dataset import input_schema
 from model_release.modelling.tasks import task_of
 from model_release.modelling.training import costs, onnx_export
 from model_release.modelling.training.recipes import build
+from support import reference_model
 
-SPEC, ROWS = cleveland.spec(), cleveland.rows()[0]
+SPEC, ROWS = reference_model.spec(), reference_model.rows()[0]
 TASK = task_of(SPEC)
 
 
 @pytest.mark.parametrize("with_graph", [True, False])
 def test_every_form_of_a_release_is_timed_in_the_order_of_loaders(with_graph: bool) -> None:
     columns = list(SPEC.dataset.inputs)
-    preprocessor, classifier = build(TASK, cleveland.candidate("LogisticRegression"), SPEC.dataset)
+    preprocessor, classifier = build(TASK, reference_model.candidate("LogisticRegression"), SPEC.dataset)
     classifier.fit(preprocessor.fit_transform(ROWS.frame[columns]), ROWS.target)
     graph = onnx_export.export(preprocessor, classifier, columns, TASK.output()) if with_graph else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 import model_release
-from farm import BEETLES, FIRST, HEADER, LATE, ROWS, SECOND, Farm
 from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
 from model_release.modelling import dataset
@@ -21,6 +21,7 @@ from model_release.modelling.dataset import Positions, Rows, Snapshot
 from model_release.spec.load import load_spec
 from model_release.spec.model import Split
 from model_release.stores.local import LocalStore
+from support.tiny_dataset import BEETLES, FIRST, HEADER, LATE, ROWS, SECOND, Farm
 
 MODELS = Path(model_release.__file__).parent.parent / "models"
 
@@ -224,15 +225,6 @@ def test_redelivered_partition_keeps_both(farm: Farm) -> None:
     assert (first.rows, second.rows) == (3, 4)
     assert len(farm.keys("raw/dt=2026-10-01/")) == 2
     assert len(farm.load(first)) == 3
-
-
-def test_duplicates_are_dropped_and_counted(farm: Farm) -> None:
-    farm.deliver(FIRST, HEADER + ROWS + "1,2.0,red,1,north,0\n")
-    farm.deliver(SECOND, HEADER + "2,3,blue,2,south,1\n2,3,blue,2,north,1\n3,?,red,7,north,2\n")
-    snapshot = farm.ingest()
-    assert (snapshot.rows, snapshot.duplicates_dropped) == (4, 3)
-    assert [partition.rows for partition in snapshot.partitions] == [4, 3]
-    assert farm.load(snapshot).frame["length"].tolist() == [1, 2, 3, 2]
 
 
 # ── what has arrived ────────────────────────────────────────────────────────────────────────────────────────
@@ -447,7 +439,7 @@ def test_holdout_stays_one_as_the_data_grows(tmp_path: Path) -> None:
     before_holdout: set[str] = set()
     for day in (1, 8, 15, 22):
         _, rows = shipped.rows(date(2026, 10, day))
-        training_rows, holdout_rows = dataset.split(rows, shipped.spec.split, inputs=inputs)
+        training_rows, holdout_rows = dataset.split(rows, shipped.spec.split, known_by=inputs)
         assert sorted([*training_rows, *holdout_rows]) == list(range(len(rows)))
         assert 0.15 < len(holdout_rows) / len(rows) < 0.25
         training, holdout = contents(rows, training_rows, inputs), contents(rows, holdout_rows, inputs)
@@ -460,29 +452,49 @@ def test_holdout_stays_one_as_the_data_grows(tmp_path: Path) -> None:
 def test_split_goes_by_content_not_by_place(tmp_path: Path) -> None:
     _, rows = Shipped("heart_disease.yaml", tmp_path).rows(LATE)
     inputs = list(rows.frame.columns)
-    _, holdout = dataset.split(rows, Split())
+    _, holdout = dataset.split(rows, Split(), known_by=inputs)
     turned = rows.take(np.arange(len(rows))[::-1])
-    _, turned_holdout = dataset.split(turned, Split())
+    _, turned_holdout = dataset.split(turned, Split(), known_by=inputs)
     assert contents(rows, holdout, inputs) == contents(turned, turned_holdout, inputs)
-    _, other = dataset.split(rows, Split(seed=7))
+    _, other = dataset.split(rows, Split(seed=7), known_by=inputs)
     assert set(other) != set(holdout)
 
 
-def test_equal_rows_are_on_one_side(farm: Farm) -> None:
-    """Rows that differ only in a column that the model does not see are equal to it."""
-    pairs = "".join(f"{n % 10},{n},red,1,{garden},{n % 2}\n" for n in range(1, 80) for garden in ("north", "south"))
-    farm.deliver(FIRST, HEADER + pairs)
+def test_the_label_has_no_part_in_the_split_and_equal_rows_may_part(farm: Farm) -> None:
+    coarse = "".join(f"1,2,red,{n % 2 + 1},north,{int(n % 7 == 0)}\n" for n in range(1000))
+    farm.deliver(FIRST, HEADER + coarse)
     rows = farm.load(farm.ingest())
-    inputs = list(farm.spec.dataset.inputs)
-    training, holdout = dataset.split(rows, Split(holdout=0.5), inputs=inputs)
-    assert len(rows) == 158
-    assert not contents(rows, training, inputs) & contents(rows, holdout, inputs)
+
+    training, holdout = dataset.rows_apart(farm.spec, rows)
+    turned = replace(rows, target=1 - rows.target)
+
+    assert dataset.rows_apart(farm.spec, turned)[1].tolist() == holdout.tolist()
+    assert 150 < len(holdout) < 250
+    assert rows.target[holdout].mean() == pytest.approx(rows.target[training].mean(), abs=0.05)
+
+
+def test_rows_of_one_key_are_on_one_side_whatever_else_they_say(farm: Farm) -> None:
+    farm.with_spec(
+        BEETLES.replace("partitions: increments", "partitions: increments\n  rows: {key: weight}").replace(
+            "weight: {kind: numeric, nullable: true, missing_values: [0]}", "weight: {kind: numeric}"
+        )
+    )
+    people = [f"{{length}},{n},red,1,north,{n % 2}\n" for n in range(1, 200)]
+    farm.deliver(FIRST, HEADER + "".join(people).format_map({"length": 1}))
+    first = farm.load(farm.ingest())
+    farm.deliver(SECOND, HEADER + "".join(people).format_map({"length": 2}))
+    second = farm.load(farm.ingest())
+
+    held = [set(rows.frame["weight"].iloc[dataset.rows_apart(farm.spec, rows)[1]]) for rows in (first, second)]
+
+    assert held[0] == held[1]
+    assert set(second.frame["length"]) == {2}
 
 
 def test_stratified_split_is_the_published_one(tmp_path: Path) -> None:
     shipped = Shipped("examples/heart_disease_as_published.yaml", tmp_path)
     _, rows = shipped.rows(LATE)
-    training, holdout = dataset.split(rows, shipped.spec.split)
+    training, holdout = dataset.split(rows, shipped.spec.split, known_by=[])
     inputs, target = rows.frame, rows.target
     x_train, x_test, _, y_test = train_test_split(inputs, target, test_size=0.2, stratify=target, random_state=42)
     assert len(holdout) == 61

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import AS_OF, Chain, fingerprint_of, make
-from memory_store import MemoryStore
 from model_release.documents.evaluation import Evaluation, Scores
 from model_release.documents.pointer import Hold, Pointer
 from model_release.documents.verdict import Decision
@@ -17,6 +15,8 @@ from model_release.releases.catalog import read_pointer
 from model_release.releases.claims import abandon
 from model_release.releases.decisions import DecisionRecord, judged, nothing_new, record
 from model_release.releases.pointer_cas import move
+from support.memory_store import MemoryStore
+from support.release_builder import AS_OF, Chain, fingerprint_of, make
 
 NIGHT = fingerprint_of("night")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from damages import CASES, Case, Scene
 from model_release.releases.doctor.examine import examine
 from model_release.workflows.checkup import Checkup, checkup
+from support.damaged_stores import CASES, Case, Scene
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -11,8 +11,6 @@ from types import SimpleNamespace
 import pytest
 
 import model_release
-from builders import Chain, Made, assert_settled, make
-from memory_store import MemoryStore, _Object
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import StoreUnavailable
@@ -21,6 +19,8 @@ from model_release.releases.sweep import sweep
 from model_release.spec.model import Tracking
 from model_release.workflows.checkup import MLFLOW, Checkup, checkup
 from model_release.workflows.destinations import Destinations
+from support.memory_store import MemoryStore, _Object
+from support.release_builder import Chain, Made, assert_settled, make
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -11,11 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, assert_settled, make
-from damages import CASES, EPOCH, LIVE, MODEL, POINTER, V110, Case, Scene
-from interleave import Killed, dying_after
-from interposed import Interposed, Request
-from memory_store import MemoryStore, _Object
 from model_release.documents import layout
 from model_release.documents.pointer import Kind
 from model_release.documents.version import Version
@@ -29,6 +24,11 @@ from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import Checkup, checkup
 from model_release.workflows.destinations import Destinations
+from support.damaged_stores import CASES, EPOCH, LIVE, MODEL, POINTER, V110, Case, Scene
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore, _Object
+from support.release_builder import Chain, assert_settled, make
+from support.schedule_player import Killed, dying_after
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.errors import Corrupt, ModelReleaseError, NotFound, Refused, Retry, UnsafeKey, UsageError
 from model_release.releases.manual import collect, describe
 from model_release.releases.manual.collect import Collected, from_folder, from_store
 from model_release.stores.local import LocalStore
+from support.memory_store import MemoryStore
 
 
 def write(folder: Path, files: dict[str, bytes | str], **told: Any) -> Path:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from builders import Chain, make
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.version import Version
@@ -21,6 +19,8 @@ from model_release.releases.reconcile import Follower
 from model_release.spec.retention import Retention
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.housekeeping import Housekeeping
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, make
 
 STRICT = Retention(live_versions=1, days=1, other_versions=0, grace_hours=1)
 OLD = Version(1, 0, 0)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from builders import make
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, model_bytes, read_manifest
 from model_release.errors import Corrupt, UnknownFormat, UnsafeKey
-from strategies import abandoned, claims, manifests
+from support.release_builder import make
+from support.strategies import abandoned, claims, manifests
 
 LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REFERENCE_FIELDS = [

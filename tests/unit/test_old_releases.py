@@ -16,7 +16,6 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner
 
-from builders import Chain, assert_settled, make
 from model_release import cli
 from model_release.documents.base import Document
 from model_release.documents.manifest import AbandonedManifest, Claim, Manifest, read_manifest
@@ -30,6 +29,7 @@ from model_release.releases.decisions import DecisionRecord, nothing_new
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import checkup
 from model_release.workflows.destinations import Destinations
+from support.release_builder import Chain, assert_settled, make
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DOCUMENTS = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.json"))

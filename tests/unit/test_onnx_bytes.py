@@ -77,7 +77,7 @@ PLACES: dict[str, Callable[[TensorProto], onnx.ModelProto]] = {
 def test_external_data_is_found_wherever_it_is(place: str) -> None:
     whole = PLACES[place](tensor(outside=False)).SerializeToString()
     check_self_contained(whole, where="there")
-    with pytest.raises(Refused, match="there: the data of its tensor 'w' lies in another file"):
+    with pytest.raises(Refused, match="there: the data of its tensor 'w' is in another file"):
         check_self_contained(PLACES[place](tensor(outside=True)).SerializeToString(), where="there")
 
 

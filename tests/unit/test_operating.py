@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from builders import Chain, make
-from memory_store import MemoryStore
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Version
 from model_release.errors import NotFound, Refused, UsageError
@@ -21,6 +19,8 @@ from model_release.workflows import operate
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.operate import Operation
 from model_release.workflows.retrain import Json
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, make
 
 FIRST, SECOND, THIRD = (Version(1, minor, 0) for minor in range(3))
 Ask = Callable[..., Operation]

@@ -21,7 +21,7 @@ from model_release.documents.pointer import (
     why_not,
 )
 from model_release.documents.version import Version
-from strategies import pointers, version
+from support.strategies import pointers, version
 
 LAWS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = datetime(2024, 5, 1, 2, 0, tzinfo=UTC)

@@ -43,6 +43,7 @@ COUNTS: dict[str, Change] = {
     "order of the columns": lambda spec: spec["dataset"].update(
         columns=dict(reversed(spec["dataset"]["columns"].items()))
     ),
+    "key of the rows": lambda spec: spec["dataset"]["rows"].update(key="age"),
     "positive class": lambda spec: spec["dataset"]["target"].update(positive_above=1),
     "split": lambda spec: spec["split"].update(seed=7),
     "folds": lambda spec: spec["validation"].update(repeats=5),
@@ -70,6 +71,9 @@ DOES_NOT_COUNT: dict[str, Change] = {
     "words about the target": lambda spec: spec["dataset"]["target"].update(positive="ill"),
     "words about the data": lambda spec: spec["dataset"].update(title="Data", limits=[], licence="?"),
     "where the data comes from": lambda spec: spec["dataset"].update(source="elsewhere", sha256={}),
+    "which rows are taken, beside the snapshot": lambda spec: spec["dataset"].update(
+        window_days=10_000, partitions="snapshots"
+    ),
     "order of parameters": lambda spec: spec["candidates"]["logistic_regression"].update(
         parameters=dict(reversed(spec["candidates"]["logistic_regression"]["parameters"].items()))
     ),

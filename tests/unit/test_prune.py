@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, act, assert_settled, make
-from interleave import Killed, dying_after
-from interposed import Interposed, Request
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Kind, Pointer
@@ -27,6 +23,10 @@ from model_release.releases.reconcile import Follower, reconcile
 from model_release.releases.recover import recover
 from model_release.spec.retention import Retention
 from model_release.stores.base import Store
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, act, assert_settled, make
+from support.schedule_player import Killed, dying_after
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

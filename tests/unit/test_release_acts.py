@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import AS_OF, Chain, act, assert_files, assert_settled, begun, make
-from interposed import Interposed, Request
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import GateVerdict, Manifest
 from model_release.documents.pointer import Kind, Pointer
@@ -23,6 +20,9 @@ from model_release.releases.claims import abandon
 from model_release.releases.prune import retire
 from model_release.releases.reconcile import Follower, reconcile
 from model_release.stores.base import Lost, Store
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore
+from support.release_builder import AS_OF, Chain, act, assert_files, assert_settled, begun, make
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

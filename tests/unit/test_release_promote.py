@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import AS_OF, Chain, act, assert_settled, make
-from interposed import Interposed, Request
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.pointer import Hold, Kind, Pointer, Quarantine
 from model_release.documents.version import FIRST, Version
@@ -22,6 +19,9 @@ from model_release.releases.reconcile import Follower, reconcile
 from model_release.stores.base import Won
 from model_release.stores.conditions import check_conditions
 from model_release.stores.local import LocalStore
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore
+from support.release_builder import AS_OF, Chain, act, assert_settled, make
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, act, assert_readable, assert_settled, begun, fingerprint_of, make
-from interposed import Interposed, Request
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest
@@ -23,6 +20,9 @@ from model_release.releases.promote import follow
 from model_release.releases.publish import place, seal, stage
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, act, assert_readable, assert_settled, begun, fingerprint_of, make
 
 V110, V120, V200 = Version(1, 1, 0), Version(1, 2, 0), Version(2, 0, 0)
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
-from builders import Chain, make
 from model_release.documents import schemas
 from model_release.documents.manifest import AbandonedManifest, Manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
 from model_release.releases.claims import abandon
 from model_release.stores.local import LocalStore
-from strategies import abandoned, manifests, pointers
+from support.release_builder import Chain, make
+from support.strategies import abandoned, manifests, pointers
 
 REFERENCE_FIELDS = list(Manifest.model_fields)[:10]
 LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

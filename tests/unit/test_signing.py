@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from builders import make
-from keys import certificate, pem_of, private_key, public_pem
 from model_release import signing
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
@@ -21,6 +19,8 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused, UsageError
 from model_release.signing import SigningKey, sign, verify
+from support.release_builder import make
+from support.signing_keys import certificate, pem_of, private_key, public_pem
 
 MODEL = "heart-disease-models"
 KEY = private_key()
@@ -70,7 +70,7 @@ def test_one_changed_byte_is_named(folder: Path, path: str) -> None:
     body = bytearray((folder / path).read_bytes())
     body[-3] ^= 1
     (folder / path).write_bytes(bytes(body))
-    with pytest.raises(Corrupt, match=f"not what was signed: {path}\n") as error:
+    with pytest.raises(Corrupt, match=f"changed since it was signed: {path}\n") as error:
         check(folder)
     assert str(folder) in str(error.value)
 
@@ -79,7 +79,7 @@ def test_what_is_missing_or_came_later_is_named(folder: Path) -> None:
     (folder / "preprocessor.pkl").unlink()
     (folder / "sub").mkdir()
     (folder / "sub" / "extra.pkl").write_bytes(b"x")
-    with pytest.raises(Corrupt, match=r"not what was signed: preprocessor\.pkl, sub/extra\.pkl"):
+    with pytest.raises(Corrupt, match=r"changed since it was signed: preprocessor\.pkl, sub/extra\.pkl"):
         check(folder)
 
 
@@ -95,7 +95,7 @@ def test_recomputed_digests_do_not_help(folder: Path) -> None:
         for each in manifest.files
     ]
     (folder / layout.MANIFEST).write_bytes(manifest.model_copy(update={"files": entries}).to_bytes())
-    with pytest.raises(Corrupt, match=r"not what was signed: best_model\.pkl, metadata\.json"):
+    with pytest.raises(Corrupt, match=r"changed since it was signed: best_model\.pkl, metadata\.json"):
         check(folder)
     shutil.rmtree(folder.parent / MODEL, ignore_errors=True)
     renamed = folder.rename(folder.parent / MODEL)
@@ -112,7 +112,7 @@ def test_recomputed_digests_do_not_help(folder: Path) -> None:
 def test_another_release_by_the_same_key_is_refused(tmp_path: Path, model: str, version: Version, taken: str) -> None:
     """A good signature of another model, or of another version, in the place of this one."""
     folder = _signed(tmp_path, "night", key_of(pem_of(KEY)), model=model)
-    with pytest.raises(Corrupt, match=f"this is {model} v1.0.0, well signed, in the place of {taken}"):
+    with pytest.raises(Corrupt, match=f"this is {model} v1.0.0, with a valid signature, in the place of {taken}"):
         verify(folder, tmp_path / "public.pem", model=MODEL, version=version)
 
 
@@ -135,17 +135,17 @@ def test_certificates_reach_up_to_the_root(tmp_path: Path) -> None:
     assert (tmp_path / "public.pem").read_bytes() == top
     assert check(folder).version == FIRST
     for stranger, why in (
-        (certificate("root", root := private_key(), authority=True), "nobody who is trusted"),
+        (certificate("root", root := private_key(), authority=True), "by no trusted key"),
         (public_pem(leaf), "signed with a certificate, and .* has key"),
     ):
         (tmp_path / "other.pem").write_bytes(stranger)
         with pytest.raises(Refused, match=why):
             check(folder, tmp_path / "other.pem")
     (folder / "best_model.pkl").write_bytes(b"x")
-    with pytest.raises(Corrupt, match=r"not what was signed: best_model\.pkl"):
+    with pytest.raises(Corrupt, match=r"changed since it was signed: best_model\.pkl"):
         check(folder)
     for chain in (own + between, certificate("leaf", leaf, issuer="root", by=root, signs=False) + top):
-        with pytest.raises(UsageError, match="could not be verified with its certificates"):
+        with pytest.raises(UsageError, match="cannot be verified with its certificates"):
             sign(folder, key_of(pem_of(leaf), certificates=chain))
     alone = _signed(tmp_path, "alone", key_of(pem_of(leaf), certificates=certificate("me", leaf)), model="alone")
     assert verify(alone, tmp_path / "public.pem", model=None, version=None).version == FIRST
@@ -181,7 +181,7 @@ def other_bytes_signed(folder: Path) -> None:
         (not_json, Corrupt, "no signature of model-signing"),
         (nothing_signed, Corrupt, "no signature of model-signing"),
         (huge, Corrupt, "too large"),
-        (other_bytes_signed, Refused, "by nobody who is trusted"),
+        (other_bytes_signed, Refused, "by no trusted key"),
     ],
 )
 def test_a_bad_signature_says_what_is_wrong(

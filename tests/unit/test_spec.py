@@ -27,6 +27,7 @@ owner: garden
 dataset:
   title: Beetles
   source: beetles
+  partitions: increments
   columns:
     length: {kind: numeric, min: 0, max: 9}
     colour: {kind: categorical, values: [1, 2]}
@@ -90,11 +91,25 @@ def test_defaults(write: Write) -> None:
 
 BROKEN = {
     "unknown key at the top": ("title: Iris", "titel: Iris", 2, "titel", "did you mean 'title'?"),
+    "partitions of an unknown kind": (
+        "  partitions: increments\n",
+        "",
+        4,
+        "dataset.partitions",
+        "write increments if each partition adds rows to those before it, snapshots if each one is the whole table",
+    ),
+    "key of no column": (
+        "partitions: increments",
+        "partitions: increments\n  rows: {key: lenght}",
+        4,
+        "dataset",
+        "rows.key: there is no column 'lenght'; did you mean 'length'?",
+    ),
     "missing key": ("owner: garden\n", "", 1, "owner", "is missing"),
     "unknown key of a column": (
         "min: 0, max: 9",
         "min: 0, maks: 9",
-        8,
+        9,
         "dataset.columns.length.maks",
         "'max'",
     ),
@@ -102,57 +117,57 @@ BROKEN = {
     "unknown key of a candidate": (
         "parameters:",
         "paramters:",
-        14,
+        15,
         "candidates.simple.paramters",
         "'parameters'",
     ),
-    "unknown floor": ("accuracy: 0.8", "acuracy: 0.8", 16, "gate.cross_validation.acuracy", "'accuracy'"),
-    "unknown key of a destination": ("uri: ", "url: ", 18, "destinations.0.url", "did you mean 'uri'?"),
+    "unknown floor": ("accuracy: 0.8", "acuracy: 0.8", 17, "gate.cross_validation.acuracy", "'accuracy'"),
+    "unknown key of a destination": ("uri: ", "url: ", 19, "destinations.0.url", "did you mean 'uri'?"),
     "unknown estimator": (
         "LogisticRegression",
         "LogisticRegresion",
-        13,
+        14,
         "candidates.simple.estimator",
         "scikit-learn has no such estimator; did you mean 'LogisticRegression'?",
     ),
     "unknown kind": (
         "kind: numeric",
         "kind: number",
-        8,
+        9,
         "dataset.columns.length.kind",
         "did you mean 'numeric'?",
     ),
     "range upside down": (
         "min: 0, max: 9",
         "min: 10, max: 9",
-        8,
+        9,
         "dataset.columns.length",
         "min 10 is above max 9",
     ),
     "range of a category": (
         "values: [1, 2]",
         "min: 0",
-        9,
+        10,
         "dataset.columns.colour",
         "values, not min and max",
     ),
-    "category without values": (", values: [1, 2]", "", 9, "dataset.columns.colour", "lists its values"),
+    "category without values": (", values: [1, 2]", "", 10, "dataset.columns.colour", "lists its values"),
     "values of a number": (
         "min: 0, max: 9",
         "values: [1]",
-        8,
+        9,
         "dataset.columns.length",
         "min and max, not values",
     ),
     "floor out of range": (
         "accuracy: 0.8",
         "accuracy: 80",
-        16,
+        17,
         "gate.cross_validation.accuracy",
         "it says 80",
     ),
-    "floor as text": ("accuracy: 0.8", 'accuracy: "0.8"', 16, "gate.cross_validation.accuracy", "number"),
-    "not a finite floor": ("accuracy: 0.8", "accuracy: .nan", 16, "gate.cross_validation.accuracy", "finite"),
+    "floor as text": ("accuracy: 0.8", 'accuracy: "0.8"', 17, "gate.cross_validation.accuracy", "number"),
+    "not a finite floor": ("accuracy: 0.8", "accuracy: .nan", 17, "gate.cross_validation.accuracy", "finite"),
     "name with capitals": ("name: iris-beetle", "name: Iris_Beetle", 1, "name", "Iris_Beetle"),
     "target among the columns": ("column: pest", "column: length", 4, "dataset", "listed among the columns"),
     "nothing for the model to see": (
@@ -180,56 +195,56 @@ BROKEN = {
     "unknown key of a slice": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: colour, flors: {accuracy: 0.7}}]",
-        17,
+        18,
         "gate.slices.0.flors",
         "did you mean 'floors'?",
     ),
     "slices of no column": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: color}]",
-        15,
+        16,
         "gate",
         "slices: the data has no column 'color'; did you mean 'colour'?",
     ),
     "slices of numbers without bins": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: length}]",
-        15,
+        16,
         "gate",
         "slices: length is numeric and needs bins",
     ),
     "bins of categories": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: colour, bins: [1]}]",
-        15,
+        16,
         "gate",
         "slices: colour is categorical",
     ),
     "bins that do not ascend": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: length, bins: [5, 5]}]",
-        17,
+        18,
         "gate.slices.0",
         "the bins of length do not ascend",
     ),
     "slices twice": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  slices: [{column: colour}, {column: colour}]",
-        15,
+        16,
         "gate",
         "two slices have the same column: colour, colour",
     ),
     "no ceiling": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  ceilings: {latency_p95_ms: 0}",
-        17,
+        18,
         "gate.ceilings.latency_p95_ms",
         "greater than 0",
     ),
     "unknown drift policy": (
         "  cross_validation: {accuracy: 0.8}",
         "  cross_validation: {accuracy: 0.8}\n  drift: {policy: warm}",
-        17,
+        18,
         "gate.drift.policy",
         "did you mean 'warn'?",
     ),
@@ -237,7 +252,7 @@ BROKEN = {
     "destinations are no list": (
         '  - {name: local, uri: "${STORE}"}',
         "  local: file:///srv",
-        17,
+        18,
         "destinations",
         "array",
     ),
@@ -269,10 +284,10 @@ def test_every_fault_is_told_at_once(write: Write) -> None:
         (
             "    colour: {kind: categorical, values: [1, 2]}",
             "    length: {kind: numeric}",
-            9,
+            10,
             "dataset.columns.length",
         ),
-        ("{name: local,", "{name: local, name: far,", 18, "destinations.0.name"),
+        ("{name: local,", "{name: local, name: far,", 19, "destinations.0.name"),
     ],
 )
 def test_key_that_stands_twice_is_refused(old: str, new: str, line: int, key: str, write: Write) -> None:

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, begun, make
-from interleave import Killed, dying_after
-from interposed import Interposed, Request
-from memory_store import MemoryStore
 from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest, Claim, Manifest
 from model_release.documents.version import Version
@@ -20,6 +16,10 @@ from model_release.releases.catalog import read_version
 from model_release.releases.claims import abandon, take_number
 from model_release.releases.publish import place, seal, stage
 from model_release.releases.sweep import Litter, sweep
+from support.interposed_store import Interposed, Request
+from support.memory_store import MemoryStore
+from support.release_builder import Chain, begun, make
+from support.schedule_player import Killed, dying_after
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

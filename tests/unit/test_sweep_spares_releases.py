@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from builders import Chain, make
-from memory_store import MemoryStore, _Object
 from model_release.documents import layout
 from model_release.documents.manifest import Abandoned, AbandonedManifest
 from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt
 from model_release.releases.sweep import sweep
+from support.memory_store import MemoryStore, _Object
+from support.release_builder import Chain, make
 
 LIVE = Version(1, 1, 0)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from farm import BEETLES, FIRST, HEADER, ROWS, Farm
 from model_release.errors import DataInvalid, SpecError
 from model_release.spec.dataset import Target
 from model_release.spec.load import load_spec
+from support.tiny_dataset import BEETLES, FIRST, HEADER, ROWS, Farm
 
 THRESHOLD = "target: {column: pest, positive_above: 0, positive: pest, negative: guest, min: 0, max: 4}"
 

@@ -29,6 +29,7 @@ _MODULES = {
     "acts": ("rollback", "promote", "hold", "unhold", "quarantine"),
     "publishing": ("publish", "adopt"),
     "comparing": ("diff", "reproduce"),
+    "trying": ("try",),
     "serving": ("serve",),
     "checkup": ("doctor",),
     "upkeep": ("reconcile", "prune", "recover", "rehome"),

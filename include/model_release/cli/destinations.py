@@ -44,7 +44,7 @@ def open_destinations(model: str, also: list[str] | None = None) -> Destinations
     if Path(model).suffix in (".yaml", ".yml") and "://" not in model:
         if also:
             raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
-        return Destinations.of(load_spec(Path(model)), _open_without_airflow)
+        return Destinations.of(load_spec(Path(model)), open_without_airflow)
     return Destinations(open_store(model), [Follower(open_store(uri)) for uri in also or []])
 
 
@@ -57,5 +57,6 @@ def signing_key(destinations: Destinations) -> SigningKey | None:
     return needed_key(destinations.signing.connection) if destinations.signing else key_of_environment()
 
 
-def _open_without_airflow(uri: str, settings: TransferSettings) -> Store:
+def open_without_airflow(uri: str, settings: TransferSettings) -> Store:
+    """Open a store of a spec with this machine's own credentials, in place of an Airflow connection's."""
     return open_store(without_connection(uri), settings)

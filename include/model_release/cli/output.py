@@ -60,6 +60,11 @@ class Output:
         if not self.quiet:
             _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
 
+    @property
+    def console(self) -> Console:
+        """The console for progress: stderr, or none if quiet."""
+        return Console(quiet=True) if self.quiet else _console(stderr=True)
+
     @contextlib.contextmanager
     def count(self) -> Iterator[_Count | None]:
         """Show how far many small files are: a bar on a terminal, else nothing."""

@@ -24,7 +24,7 @@ from model_release.errors import Corrupt, UnknownFormat, UsageError
 JSON_TYPE = "application/json"
 
 _READING: Final = {"reading": True}
-"""Passed along while a document is read, so that its parts know that they were not made here."""
+"""The validation context while a document is read: its parts then keep track of the fields that it lacks."""
 
 
 def sha256_of(body: bytes) -> str:
@@ -64,9 +64,9 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 class Value(BaseModel):
     """A part of a document: frozen, no NaN.
 
-    Releases outlive the package that wrote them, and digests are taken of bytes; so reading a document of an older or
-    a newer version of its format and writing it again must give the same bytes. Fields that the document lacks are
-    therefore left out again, and fields that this version does not know are kept. A new field goes last in its class.
+    Releases outlive the package that wrote them, and digests are of bytes. So reading a document of an older or newer
+    version of its format and writing it again must give the same bytes: a field that the document lacks is left out
+    again, and a field that this version does not know is kept. A new field goes last in its class.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
@@ -79,7 +79,7 @@ class Value(BaseModel):
 
 
 class Strict(BaseModel):
-    """A part of what a person writes: frozen, no unknown key, no NaN, no text that becomes a number."""
+    """A part of a file that a person writes: frozen, no unknown key, no NaN, no text that becomes a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -100,7 +100,7 @@ class Document(Value):
         """Read a document.
 
         Raises:
-            UnknownFormat: its format is none of this version's.
+            UnknownFormat: this version of the package does not know its format.
             Corrupt: not JSON, or not this kind of document; names each field that is wrong.
         """
         try:

@@ -1,4 +1,4 @@
-"""What the gate judges: figures of the candidates, the champion and the data. Values alone; others measure them.
+"""The evidence that the gate judges: figures of the candidates, the champion and the data, measured elsewhere.
 
 None stands for a figure that was not a finite number; the gate rejects it if a floor or the choice needs it. A figure
 that cannot exist, such as the AUC of a group that has one class only, is left out instead.
@@ -44,7 +44,7 @@ class Scores(Value):
         folds: by metric, one value per fold, in the order of the folds (repeats x folds values).
         holdout: by metric, on the rows that were set apart; empty for a recipe that was not fitted for release.
         holdout_intervals: of those figures.
-        slices: in the policy's order, whatever size they have.
+        slices: in the policy's order, small groups included.
     """
 
     folds: dict[Metric, list[float | None]]
@@ -54,7 +54,7 @@ class Scores(Value):
 
 
 class Costs(Value):
-    """What a candidate costs to serve. Measured, so other on each machine and at each time; apart from `Scores`.
+    """The cost of serving a candidate. Measured, so it differs between machines and runs; kept apart from `Scores`.
 
     Attributes:
         latency_p95_ms: by form, in the order in which loaders prefer them, 95th percentile over one-row calls in ms.
@@ -90,10 +90,10 @@ class ColumnDrift(Value):
     """One column of the new data against the champion's.
 
     Attributes:
-        psi: population stability index; what is missing is a bin of its own.
+        psi: population stability index; missing values are a bin of their own.
         p_value: of the two-sample test, corrected for the number of columns.
         missing_before, missing_now: shares of the rows.
-        new_values: of a categorical column, those that the champion's data had not.
+        new_values: values of a categorical column that the champion's data did not have.
     """
 
     column: str
@@ -110,7 +110,7 @@ class Drift(Value):
 
     Attributes:
         champion: the version whose data it is compared with.
-        unmeasured: why nothing was compared, in words; then everything below is empty.
+        unmeasured: why nothing was compared, in words; then all fields below are empty.
         rows_before: of the champion's snapshot; `rows_now`, of this run's.
         columns: the model's inputs.
         target: what is predicted, and `target_before` and `target_now` the positive class's share of two; else None.
@@ -127,7 +127,7 @@ class Drift(Value):
 
 
 class Evaluation(Document):
-    """What the gate judges. The candidates stand in order of simplicity, simplest first."""
+    """The evidence of one run. The candidates stand in order of simplicity, simplest first."""
 
     candidates: dict[str, Scores] = Field(min_length=1)
     champion: Champion | None

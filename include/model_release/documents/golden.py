@@ -1,6 +1,6 @@
-"""`golden.json`: made-up rows and the model's answers when it was trained, so that whoever loads it can tell it works.
+"""`golden.json`: made-up rows and the model's answers in training, by which a loader can tell that the model works.
 
-The rows come from the input schema and not from the data, so that no release carries a person's findings.
+The rows come from the input schema and not from the data, so that no release carries a person's data.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Golden(Document):
 def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
-    A number lies on a grid between its bounds. Where a value may be missing, it is in one row of four, and in
-    another one in the next column.
+    A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
+    column in another row.
     """
     chance = Random(0)  # noqa: S311 - made-up rows, no secret
     return {
@@ -108,7 +108,7 @@ def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
 
 
 def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
-    """Return columns as models take them: float64 or str objects, NaN for what is missing."""
+    """Return columns in the form that models take: float64 or str objects, NaN for a missing value."""
     import pandas as pd
 
     return pd.DataFrame(

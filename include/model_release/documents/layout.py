@@ -14,7 +14,7 @@ from model_release.errors import UnsafeKey
 POINTER = "latest.json"
 LATEST = "latest"
 NEAR_THE_LAST = "latest_number.json"
-"""Where the search for the next number begins, once many are held back. It may lag, and be missing."""
+"""The number at which the search for the next one begins, once many are held back. It may lag or be missing."""
 LOG = "log"
 STAGING = "staging"
 DECISIONS = "decisions"
@@ -89,7 +89,7 @@ def manifest(version: Version) -> str:
 
 
 def signature(version: Version) -> str:
-    """`v1.0.0/model.sig`: who made the version, where releases are signed."""
+    """`v1.0.0/model.sig`: the signature of the version, if releases are signed."""
     return f"{version}/{SIGNATURE}"
 
 
@@ -109,7 +109,7 @@ def log_entry(epoch: int) -> str:
 
 
 def staged(run: str, sha256: str) -> str:
-    """`staging/<run>/<sha256>`: what a run in flight has made, by content."""
+    """`staging/<run>/<sha256>`: a file of an open run, named by its content."""
     return check_key(f"{STAGING}/{run}/{sha256}")
 
 
@@ -124,17 +124,17 @@ def decision(fingerprint: str, since: int | None, run: str) -> str:
 
 
 def baseline_token(since: int | None) -> str:
-    """The key segment of a baseline: its `since` epoch, or `first` where nothing is live yet."""
+    """The key segment of a baseline: its `since` epoch, or `first` if nothing is live yet."""
     return "first" if since is None else f"{since:012d}"
 
 
 def answer(fingerprint: str, since: int | None, run: str) -> str:
-    """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: what a person said to an accepted verdict."""
+    """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: a person's answer to an accepted verdict."""
     return check_key(f"{answers_of(fingerprint, since)}{run}.json")
 
 
 def answers_of(fingerprint: str, since: int | None) -> str:
-    """What the keys of all answers about one fingerprint against one baseline begin with."""
+    """Return the prefix of the keys of all answers about one fingerprint against one baseline."""
     return f"{decisions_of(fingerprint)}/{ANSWERS}/{baseline_token(since)}-"
 
 

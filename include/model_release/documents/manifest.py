@@ -1,6 +1,6 @@
-"""The release manifest, `metadata.json`: what a version is, what it was made of, and why it was accepted.
+"""The release manifest, `metadata.json`: the files and facts of a version, its origin, and why it was accepted.
 
-The first ten fields are the ones that hand-made releases of this model always had, with the same names and meanings.
+The first ten fields are those of hand-made releases, with the same names and meanings.
 The manifest is written once, last, and decides its version for ever: a release, or an abandoned number.
 """
 
@@ -35,7 +35,7 @@ class FileEntry(Value):
 class Measured(Value):
     """A figure with its interval and what it was measured on.
 
-    `low` and `high` bound a 95 % confidence interval; None where none can be given.
+    `low` and `high` bound a 95 % confidence interval; None if it cannot be computed.
     """
 
     value: float
@@ -53,7 +53,7 @@ class GateVerdict(Value):
     baseline: VersionText | None = Field(description="the champion it was compared with")
     since: int | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
-    approved: str | None = Field(default=None, description="who approved it and when, where the spec asks a person")
+    approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
 
 
 class DatasetFacts(Value):
@@ -82,12 +82,12 @@ class CodeFacts(Value):
 
     package: str
     digest: str | None = Field(default=None, description="SHA-256 over the package's source files")
-    revision: str | None = Field(default=None, description="revision of the checkout or bundle, where known")
+    revision: str | None = Field(default=None, description="revision of the checkout or bundle, if known")
     bundle_version: str | None = None
 
 
 class MachineFacts(Value):
-    """On what a model was fitted: processors and their arithmetic libraries round sums differently."""
+    """The machine that fitted a model: processors and their arithmetic libraries round sums differently."""
 
     system: str
     processor: str | None = None
@@ -112,7 +112,7 @@ class TrackedRun(Value):
 
 
 class Manifest(Document):
-    """`metadata.json` of a published version. Null means: nobody told, and nothing was invented."""
+    """`metadata.json` of a published version. Null means that the fact is not known; no value is made up for it."""
 
     model_name: str
     version: VersionText
@@ -191,7 +191,7 @@ class AbandonedManifest(Document):
 class Claim(Document):
     """`claim.json`: which run took this number, and the manifest that its number is to get.
 
-    The manifest stands here whole, so that whoever continues this version, at once or later, writes the same bytes.
+    The whole manifest is here, so that each process that continues this version writes the same bytes.
     """
 
     format: Literal[1] = FORMAT
@@ -211,7 +211,7 @@ def model_bytes(manifest: Manifest) -> dict[str, str]:
 
 
 def read_manifest(body: bytes, *, where: str) -> Manifest | AbandonedManifest:
-    """Read `metadata.json`, whichever of the two it is.
+    """Read `metadata.json`, of a published version or of an abandoned number.
 
     Raises:
         Corrupt: it is neither.

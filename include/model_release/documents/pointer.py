@@ -19,7 +19,7 @@ FORMAT: Final = 1
 
 
 class Kind(StrEnum):
-    """What a change of the pointer was."""
+    """The kind of a change of the pointer."""
 
     FIRST = "first"
     PROMOTE = "promote"
@@ -93,12 +93,12 @@ class Pointer(Document):
 
     @property
     def order(self) -> tuple[int, date, Version]:
-        """What may only grow by a promotion (rule 5)."""
+        """The order of the live version, which a promotion may only raise (rule 5)."""
         return release_order(self.schema_revision, self.data_as_of, self.version)
 
 
 class Candidate(Value):
-    """What a promotion needs to know of a published version."""
+    """The facts of a published version that decide about its promotion."""
 
     version: VersionText
     metadata_sha256: Sha256
@@ -107,7 +107,7 @@ class Candidate(Value):
 
     @property
     def order(self) -> tuple[int, date, Version]:
-        """Where this version stands among others (rule 5)."""
+        """The order of this version among others (rule 5)."""
         return release_order(self.schema_revision, self.data_as_of, self.version)
 
 
@@ -134,9 +134,10 @@ def first(candidate: Candidate, *, lineage: str, home: str, change: Change, writ
 
 
 def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
-    """Return why the candidate may not become live now, in words; None when it may.
+    """Return why the candidate may not become live now, in words; None if it may.
 
-    The rules, in the order in which a person wants to hear them: quarantine (8), retirement (12), hold (8), order (5).
+    The checks, in the order in which a person wants to hear of them: quarantine (rule 8), retirement (rule 12), hold
+    (rule 8), order (rule 5).
     """
     barred = why_barred(pointer, candidate.version)
     if barred is not None:
@@ -154,7 +155,7 @@ def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
 
 
 def why_barred(pointer: Pointer, version: Version) -> str | None:
-    """Return why a version may not become live by any verb, a rollback included; None when it may."""
+    """Return why a version may not become live by any act, a rollback included; None when it may."""
     name = str(version)
     if name in pointer.quarantined:
         entry = pointer.quarantined[name]
@@ -170,7 +171,7 @@ def promoted(pointer: Pointer, candidate: Candidate, *, change: Change, write_id
 
 
 def rolled_back(pointer: Pointer, candidate: Candidate, *, change: Change, write_id: str) -> Pointer:
-    """Return the pointer after a rollback: held at the candidate, and what was left in quarantine (rule 8).
+    """Return the pointer after a rollback: held at the candidate, with the version that is left in quarantine (rule 8).
 
     Ask `why_barred` first.
     """
@@ -233,8 +234,8 @@ def recovered(
     """Return the pointer that begins a new lineage where the old pointer was lost (rule 13).
 
     Args:
-        last: the newest pointer that can still be read anywhere; its holds, quarantine and retirements stand.
-        candidate: what becomes live.
+        last: the newest pointer that can still be read anywhere; its holds, quarantine and retirements are kept.
+        candidate: the version that becomes live.
         epoch: above every epoch that was ever seen.
         lineage: new.
         ancestors: every lineage that was ever seen here; followers and clients go along because of it.

@@ -1,4 +1,4 @@
-"""The question that helps whoever mistyped a name."""
+"""The suggestion for a mistyped name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'owner'?` to put behind a complaint; empty where no known name is near."""
+    """Return `; did you mean 'owner'?` to append to an error; empty if no known name is similar."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""

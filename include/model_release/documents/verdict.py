@@ -1,4 +1,4 @@
-"""What the gate decided, question by question: the stored form of a verdict."""
+"""The stored form of a verdict: the decision of the gate, with each check that led to it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from model_release.documents.metric import Metric
 
 
 class Check(Value):
-    """One question that the gate asked.
+    """One check of the gate.
 
     Attributes:
-        warning: it passed, and a person should look at it all the same.
+        warning: it passed, and a person should look at it nevertheless.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Comparison(Value):
 
 
 class Decision(Document):
-    """The verdict, with every question that led to it."""
+    """The verdict, with every check that led to it."""
 
     accepted: bool
     chosen: str

@@ -1,4 +1,4 @@
-"""Release numbers `vX.Y.Z`: their one spelling, their order, and what comes after one."""
+"""Release numbers `vX.Y.Z`: their one spelling, their order, and their successors."""
 
 from __future__ import annotations
 

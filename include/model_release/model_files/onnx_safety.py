@@ -1,4 +1,4 @@
-"""Whether an ONNX file has all of its data in itself, told from its bytes alone.
+"""Whether an ONNX file holds all of its data itself, decided by its bytes alone.
 
 A file may keep weights in other files, by a path, in any tensor of any graph inside it. Given bytes, onnxruntime
 refuses those of the outer graph, and reads those of a subgraph from the working directory. So the file is walked before
@@ -29,15 +29,15 @@ LEADING = {
 
 _NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
 _DEPTH = 100
-"""Messages inside messages; what reads Protocol Buffers allows as many."""
+"""Messages inside messages; readers of Protocol Buffers allow as many."""
 
 
 def check_self_contained(body: bytes, *, where: str) -> None:
-    """Check that no tensor, of any graph or function, says that its data lies elsewhere.
+    """Check that no tensor, of any graph or function, refers to data in another file.
 
     Raises:
         Refused: one does.
-        Corrupt: these bytes are no such message.
+        Corrupt: these bytes are no ONNX file.
     """
     try:
         outside = next(_outside(memoryview(body), "ModelProto", _DEPTH), None)
@@ -45,7 +45,7 @@ def check_self_contained(body: bytes, *, where: str) -> None:
         raise Corrupt("is no ONNX file", where=where) from None
     if outside is not None:
         raise Refused(
-            f"the data of its tensor {outside!r} lies in another file, which the manifest does not promise",
+            f"the data of its tensor {outside!r} is in another file, which the manifest does not list",
             where=where,
             hint="save the model with its weights inside",
         )
@@ -68,7 +68,7 @@ def _outside(message: memoryview, kind: str, depth: int) -> Iterator[str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield each field's number with its value: a number, or the bytes of what has a length.
+    """Yield each field's number with its value: a number, or the bytes of a value with a length.
 
     Raises:
         ValueError: a field ends after its message, or is of no known kind.
@@ -96,7 +96,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _number(message: memoryview, at: int) -> tuple[int, int]:
-    """Read a number of variable length; return it with where the next byte is."""
+    """Read a number of variable length; return it with the place of the next byte."""
     value = 0
     for shift in range(0, 70, 7):
         byte = message[at]

@@ -1,8 +1,8 @@
-"""Opens a release's model: the one place where its bytes become something that answers.
+"""Opens the model of a release: the one place that turns its bytes into a model that answers.
 
-For whoever loads a release: the clean process that tries it before it goes live, the client, the service. The bytes
-that are opened are the ones that were checked against the manifest. A form is opened as itself or not at all; nothing
-falls back to the other. ONNX is read from bytes alone: a graph any of whose weights lie in other files is refused.
+The clean process that tries a release before it goes live, the client and the service all use it. The bytes that are
+opened are those that were checked against the manifest. A form is opened as itself or not at all; no other form takes
+its place. ONNX is read from bytes alone: a graph with weights in other files is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Form = Literal["onnx", "pickle"]
 
 
 class Answers(NamedTuple):
-    """What a model says, by row.
+    """The answers of a model, by row.
 
     Attributes:
         classes: 1 for the positive class, else 0; of more than two classes, the class in words; a model that was made
@@ -66,14 +66,14 @@ class Model(Protocol):
     columns: tuple[str, ...]
 
     def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
-        """Return the answers to rows by column, whatever the order of the columns.
+        """Return the answers to rows by column, in any order of the columns.
 
         Raises:
             UsageError: a column is missing, or is not one of the model's.
         """
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
-        """Return the answers to `float64[rows, columns]`, NaN for what is missing; for models without text columns."""
+        """Return the answers to `float64[rows, columns]`, NaN for a missing value; for models without text columns."""
 
 
 def forms(manifest: Manifest) -> dict[Form, list[str]]:
@@ -85,7 +85,7 @@ def forms(manifest: Manifest) -> dict[Form, list[str]]:
 
 
 def open_model(folder: Path, manifest: Manifest, form: Form) -> Model:
-    """Return the model that a release holds in one form. The pickled form runs what its bytes say.
+    """Return the model that a release holds in one form. The pickled form runs any code that its bytes hold.
 
     Args:
         folder: holds the release's files.
@@ -94,8 +94,8 @@ def open_model(folder: Path, manifest: Manifest, form: Form) -> Model:
 
     Raises:
         Refused: the release does not have that form.
-        Corrupt: a file is not what the manifest promises.
-        Exception: whatever a library says to a file that it cannot load.
+        Corrupt: a file differs from its digest in the manifest.
+        Exception: raised by a library for a file that it cannot load.
     """
     if form not in forms(manifest):
         others = " and ".join(forms(manifest)) or "none that is known"
@@ -107,8 +107,8 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
     """Check that a model gives the golden rows the answers that it gave in training; without them, that it answers.
 
     Raises:
-        ValueError: it does not; the message says where.
-        Corrupt: the golden rows are not what the manifest promises.
+        ValueError: it does not; the message names the row.
+        Corrupt: the golden rows differ from their digest in the manifest.
     """
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
         golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)

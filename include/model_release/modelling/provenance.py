@@ -170,6 +170,7 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         "python": python_version(),
         "packages": package_versions(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
+        "key": described["dataset"]["rows"]["key"],
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
         **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "schema_revision")},

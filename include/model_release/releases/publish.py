@@ -1,4 +1,4 @@
-"""Phase one of a release: its bytes into staging, then into its version's folder at every destination (1, 3)."""
+"""Phase one of a release: its bytes into staging, then into its version's folder at every destination (rules 1, 3)."""
 
 from __future__ import annotations
 

@@ -121,18 +121,44 @@ class Target(Strict):
         return (self.negative, self.positive) if self.negative is not None and self.positive is not None else ()
 
 
+class RowRules(Strict):
+    """What is done to the rows that arrive. By default nothing is changed, and what is wrong stops the run.
+
+    Attributes:
+        duplicates: rows that are equal to an earlier one in every column.
+        key: columns that say which thing a row is about: of the rows with one key, the newest one counts.
+        overlap: what a new partition does that largely repeats an older one, row by row or by a column of ids.
+    """
+
+    duplicates: Literal["keep", "drop"] = "keep"
+    key: str | list[str] | None = None
+    overlap: Literal["stop", "allow"] = "stop"
+
+    @property
+    def key_columns(self) -> list[str]:
+        """The columns of the key; empty if there is none."""
+        return [self.key] if isinstance(self.key, str) else self.key or []
+
+
 class Dataset(Strict):
     """Where the rows come from and what they must look like.
 
     Attributes:
         source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
         file: pattern of the CSV files inside a partition.
+        partitions: `increments`: each partition adds rows; `snapshots`: each one is the whole table, the newest counts.
+        window_days: only partitions of the last so many days count, that of the run's day included; None: all.
+        leave_out: files that take no part though they were delivered, by path below the source, each with the reason.
         sha256: known digests, by path below the source; a file that is listed must match.
         missing: marks that mean "not measured" in every column.
     """
 
     source: str
     file: str = "*.csv"
+    partitions: Literal["increments", "snapshots"]
+    window_days: int | None = Field(None, ge=1)
+    rows: RowRules = RowRules()
+    leave_out: dict[str, str] = {}
     sha256: dict[str, Sha256] = {}
     missing: list[str] = ["", "?"]
     columns: dict[str, Column] = Field(min_length=1)
@@ -148,6 +174,11 @@ class Dataset(Strict):
     def _target_apart(self) -> Self:
         if self.target.column in self.columns:
             raise ValueError(f"target column {self.target.column!r} is listed among the columns as well")
+        for name in self.rows.key_columns:
+            if name not in self.columns:
+                raise ValueError(f"rows.key: there is no column {name!r}{did_you_mean(name, self.columns)}")
+            if self.columns[name].nullable:
+                raise ValueError(f"rows.key: {name} is nullable, and a row without a key cannot be told from others")
         if not any(column.input for column in self.columns.values()):
             raise ValueError("no column has input: true")
         return self

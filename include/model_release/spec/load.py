@@ -18,6 +18,12 @@ from model_release.spec.tracking_uri import without_credentials
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+_WHAT_TO_WRITE = {
+    "dataset.partitions": ": write increments if each partition adds rows to those before it, snapshots if each one is "
+    "the whole table"
+}
+"""What the message says of a missing key beside its name."""
+
 
 def load_spec(path: Path) -> Spec:
     """Read a model's spec.
@@ -100,7 +106,7 @@ def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
         case "extra_forbidden":
             text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(location[:-1]))
         case "missing":
-            text = "is missing"
+            text = "is missing" + _WHAT_TO_WRITE.get(key, "")
         case "enum" | "literal_error":
             allowed = _choices(fault)
             text = (

@@ -1,6 +1,6 @@
 """JSON Schemas of the two documents that others read, kept as files beside this module.
 
-`python -m model_release.documents.schemas` writes them anew from the models; a test holds that they are current.
+`python -m model_release.documents.schemas` writes them from the models; a test holds that they are current.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ABOUT: dict[str, tuple[Any, str, str]] = {
     "metadata.schema.json": (
         Manifest | AbandonedManifest,
         "metadata.json",
-        "What a version is, what it was made of and why it was accepted; or that its number was given up.",
+        "The files and facts of a version and why it was accepted; or that its number was given up.",
     ),
     "latest.schema.json": (
         Pointer,
@@ -32,9 +32,9 @@ _ABOUT: dict[str, tuple[Any, str, str]] = {
 
 
 def current() -> dict[str, bytes]:
-    """Return the schemas as the models are now: file name to content.
+    """Return the schemas of the present models: file name to content.
 
-    They describe what is written. An unknown field is allowed: a later version of the package may add it.
+    They describe documents as they are written. An unknown field is allowed: a later version of the package may add it.
     """
     made = {}
     for name, (kind, title, description) in _ABOUT.items():

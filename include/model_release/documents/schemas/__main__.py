@@ -1,4 +1,4 @@
-"""`python -m model_release.documents.schemas`: write the JSON Schemas anew."""
+"""`python -m model_release.documents.schemas`: write the JSON Schemas."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -28,13 +28,26 @@ class Delivery:
     sha256: str
 
 
-def arrived(spec: Spec, source: Store, as_of: date) -> list[str]:
-    """Return the files of every partition up to `as_of`, ordered by day and file name, from one listing.
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a run finds at the source.
+
+    Attributes:
+        due: the paths that are read, ordered by day and name.
+        left_out: the due paths that are not read, each with the reason.
+    """
+
+    due: list[str]
+    left_out: dict[str, str]
+
+
+def arrived(spec: Spec, source: Store, as_of: date) -> Arrived:
+    """Find the files of every partition up to `as_of` in one listing.
 
     Raises:
         NotFound: there are none, or one whose digest the spec lists is gone.
         DataInvalid: a partition's folder is not named after a day.
-        SpecError: the spec lists the digest of something that is no file of a partition.
+        SpecError: the spec lists the digest of something that is no file of a partition, or leaves out no known file.
     """
     days = {
         entry.key: _day(entry.key, source)
@@ -56,7 +69,33 @@ def arrived(spec: Spec, source: Store, as_of: date) -> list[str]:
             where=source.uri,
             hint="bring it back, or take it out of dataset.sha256 if it is meant to be gone",
         )
-    return due
+    left_out = _left_out(due, days, spec, as_of)
+    return Arrived([path for path in due if path not in left_out], left_out)
+
+
+def partition_of(path: str) -> str:
+    """Return the name of the partition that a file of the source is in."""
+    return path.partition("/")[0]
+
+
+def _left_out(due: list[str], days: dict[str, date], spec: Spec, as_of: date) -> dict[str, str]:
+    """Return the due paths that the spec takes no rows from, with the reason."""
+    window, newest = spec.dataset.window_days, max(days[path] for path in due)
+    unknown = sorted(set(spec.dataset.leave_out) - set(days))
+    if unknown:
+        raise SpecError(
+            f"leaves out {', '.join(unknown)}, and the source has no such file",
+            where=f"{spec.path}: dataset.leave_out",
+        )
+    reasons = {}
+    for path in due:
+        if path in spec.dataset.leave_out:
+            reasons[path] = f"the spec leaves it out: {spec.dataset.leave_out[path]}"
+        elif window is not None and days[path] <= as_of - timedelta(days=window):
+            reasons[path] = f"outside the window of {window} days"
+        elif spec.dataset.partitions == "snapshots" and days[path] < newest:
+            reasons[path] = f"superseded by the snapshot of {newest}"
+    return reasons
 
 
 def receive(path: str, spec: Spec, source: Store, local: Path) -> Delivery:
@@ -100,7 +139,7 @@ def _day(path: str, source: Store) -> date:
     day = _parsed(path)
     if day is None:
         raise DataInvalid(
-            f"{path.partition('/')[0]!r} is not named after a day",
+            f"{partition_of(path)!r} is not named after a day",
             where=f"{source.uri}/{path}",
             hint="partitions are folders dt=YYYY-MM-DD",
         )

@@ -6,6 +6,7 @@ For tasks, which hand each other a fingerprint; rows go through the store.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
@@ -16,15 +17,22 @@ from pydantic import Field
 from model_release.documents.base import JSON_TYPE, Document, Sha256, Value
 from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
-from model_release.modelling.dataset.arrivals import arrived, keep_raw, receive, sha256_of_file
+from model_release.modelling.dataset.arrivals import arrived, keep_raw, partition_of, receive, sha256_of_file
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
+from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
 from model_release.modelling.dataset.rows import Rows, target_values
+from model_release.modelling.dataset.selection import overlaps, select
 from model_release.modelling.dataset.validation import Finding, check_rows, fields, read_texts, rejected, to_values
 from model_release.spec.dataset import Target
 from model_release.spec.model import Spec
 from model_release.stores.base import Lost, Store
 
 FORMAT: Final = 1
+_OVERLAP = (
+    "if each partition is the whole table, write dataset.partitions: snapshots; if a new row replaces an older one, "
+    "name its columns in dataset.rows.key; if both are to count, write dataset.rows.overlap: allow"
+)
+_HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
@@ -48,6 +56,9 @@ class Snapshot(Document):
         duplicates_dropped: rows left out because an earlier one has the same values in every column.
         missing: by column, cells without a value.
         classes: rows by class, in words, in the order of the class codes; empty if the target is a number.
+        rows_read: rows of the files that were read, those that were left out again included.
+        superseded: rows left out because a later one has the same key.
+        left_out: due files that were not read, by path below the source, with the reason.
     """
 
     format: Literal[1] = FORMAT
@@ -62,13 +73,17 @@ class Snapshot(Document):
     missing: dict[str, int]
     partitions: list[Partition]
     classes: dict[str, int] | None = None
+    rows_read: int | None = None
+    superseded: int = 0
+    left_out: dict[str, str] = {}
 
 
 def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
     """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
 
-    Rows keep the order received: by day, file name, line. What arrives is kept as it came below `raw/`
-    first, also where it is then rejected. Nothing is written where the same rows are there already.
+    Rows keep the order received: by day, file name, line. A partition that repeats an older one stops the run. What
+    arrives is kept as it came below `raw/` first, also where it is then rejected. Nothing is written where the same
+    rows are there already.
 
     Args:
         spec: the model.
@@ -86,9 +101,9 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
         DataInvalid: rows or columns break the spec's rules; carries the report, which the store keeps too.
     """
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        found = arrived(spec, source, as_of)
         deliveries = [
-            receive(path, spec, source, Path(scratch) / f"{number}.csv")
-            for number, path in enumerate(arrived(spec, source, as_of))
+            receive(path, spec, source, Path(scratch) / f"{number}.csv") for number, path in enumerate(found.due)
         ]
         keep_raw(deliveries, data)
         read = [read_texts(each.local, spec.dataset, file=each.path) for each in deliveries]
@@ -99,12 +114,20 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
         ]
         if findings:
             raise rejected(findings, deliveries, data)
-        received = pd.concat([to_values(texts, spec.dataset) for texts, _ in read], ignore_index=True)
-        rows = received.drop_duplicates()
+        texts_of = {each.path: texts for each, (texts, _) in zip(deliveries, read, strict=True)}
+        if repeats := _repeats(texts_of, spec):
+            raise rejected(repeats, deliveries, data, hint=_OVERLAP)
+        received = pd.concat([to_values(texts, spec.dataset) for texts in texts_of.values()], ignore_index=True)
+        selected = select(received, spec.dataset.rows)
+        rows = selected.rows
         classes = _classes(rows, spec.dataset.target)
         if absent := [words for words, count in classes.items() if not count]:
             rule = f"of {len(rows)} rows, none is of class {', '.join(absent)}: a model needs rows of every class"
             raise rejected([Finding("all files", spec.dataset.target.column, rule)], deliveries, data)
+        together = _as_rows(rows, spec.dataset.target)
+        _, holdout = rows_apart(spec, together)
+        if far := far_from_asked(together, holdout, spec.split, spec.dataset.target.words):
+            raise rejected([Finding("all files", None, far)], deliveries, data, hint=_HOLDOUT)
         made = Path(scratch) / "data.parquet"
         write_parquet(rows, made)
         fingerprint = fingerprint_of(rows)
@@ -116,13 +139,16 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
             rows=len(rows),
             as_of=as_of,
             positives=[*classes.values()][1] if len(classes) == 2 else None,
-            duplicates_dropped=len(received) - len(rows),
+            duplicates_dropped=selected.duplicates,
             missing={str(name): int(count) for name, count in rows.isna().sum().items()},
             partitions=[
                 Partition(path=each.path, sha256=each.sha256, rows=len(texts))
                 for each, (texts, _) in zip(deliveries, read, strict=True)
             ],
             classes=classes,
+            rows_read=len(received),
+            superseded=selected.superseded,
+            left_out=found.left_out,
         )
         return _keep(snapshot, made, data)
 
@@ -163,8 +189,7 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> Rows:
             where=where,
             hint="the spec has changed since: run the ingest task again",
         )
-    cells = frame.pop(spec.dataset.target.column)
-    return Rows(frame, target_values(cells, spec.dataset.target))
+    return _as_rows(frame, spec.dataset.target)
 
 
 def input_schema(spec: Spec) -> list[InputColumn]:
@@ -181,6 +206,23 @@ def input_schema(spec: Spec) -> list[InputColumn]:
         )
         for name, column in spec.dataset.inputs.items()
     ]
+
+
+def _repeats(texts: Mapping[str, pd.DataFrame], spec: Spec) -> list[Finding]:
+    """Return the partitions that largely repeat an older one, if the spec does not say what is then to be done."""
+    rules = spec.dataset.rows
+    if rules.key_columns or rules.overlap == "allow":
+        return []
+    partitions: dict[str, list[pd.DataFrame]] = {}
+    for path, each in texts.items():
+        partitions.setdefault(partition_of(path), []).append(each)
+    ids = [name for name, column in spec.dataset.columns.items() if not column.input]
+    whole = {name: pd.concat(parts) for name, parts in partitions.items()}
+    return [Finding(name, None, words) for name, words in overlaps(whole, ids)]
+
+
+def _as_rows(frame: pd.DataFrame, target: Target) -> Rows:
+    return Rows(frame.drop(columns=target.column), target_values(frame[target.column], target))
 
 
 def _classes(rows: pd.DataFrame, target: Target) -> dict[str, int]:

@@ -30,6 +30,8 @@ REPORTED = 10_000
 
 _SHOWN = 5
 
+_MEND = "mend the data at its source, or the rules in the spec"
+
 _CHUNK = 50_000
 """Rows that are held as Python lists at a time; the rest of a file lies in pandas' compact strings."""
 
@@ -160,7 +162,7 @@ def to_values(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     )
 
 
-def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store) -> DataInvalid:
+def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store, *, hint: str = _MEND) -> DataInvalid:
     """Keep the report by its content, and return the error that names it."""
     report = [asdict(finding) for finding in findings[:REPORTED]]
     files = [{"path": each.path, "sha256": each.sha256} for each in deliveries]
@@ -172,7 +174,7 @@ def rejected(findings: list[Finding], deliveries: list[Delivery], data: Store) -
     return DataInvalid(
         f"the data breaks the spec's rules, {count}:{shown}" + ("\n  - …" if len(findings) > _SHOWN else ""),
         where=data.uri,
-        hint=f"all of them: {data.uri}/{key}; mend the data at its source, or the rules in the spec",
+        hint=f"all of them: {data.uri}/{key}; {hint}",
         report=report,
     )
 

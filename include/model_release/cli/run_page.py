@@ -1,0 +1,142 @@
+"""What a person sees of a run: the tasks while they run, and the result. For `try` and `make run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as LiveDisplay
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from model_release.cli.released import Live
+from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from model_release.workflows.task_state import TASK_ENDED, TaskState
+
+_STYLE = {
+    "success": "green",
+    "failed": "bold red",
+    "upstream_failed": "red",
+    "up_for_retry": "yellow",
+    "running": "bright_cyan",
+    "skipped": "magenta",
+}
+_COSTS = ("train", "evaluate", "gate")
+
+
+class Tasks:
+    """The tasks of a run while it goes on: a changing table on a terminal, a line for each end elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: set[tuple[str, int, int]] = set()
+        self._live = LiveDisplay(console=console, refresh_per_second=4, transient=True)
+        self.last: list[TaskState] = []
+
+    def __enter__(self) -> Tasks:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, tasks: list[TaskState]) -> None:
+        """Show how the tasks stand now."""
+        self.last = tasks
+        if self._console.is_terminal:
+            self._live.update(task_table(tasks))
+            return
+        for task in tasks:
+            this = (task.task_id, task.map_index, task.try_number)
+            if task.state in TASK_ENDED and this not in self._told:
+                self._told.add(this)
+                self._console.print(f"  {task.label}: {task.state}", markup=False)
+
+
+def task_table(tasks: list[TaskState]) -> Table:
+    """Return each task with its state and seconds."""
+    table = Table("task", "state", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column("seconds", justify="right")
+    for task in tasks:
+        state = "" if task.state == "none" else task.state
+        seconds = "" if task.seconds is None or state == "skipped" else f"{task.seconds:.1f}"
+        table.add_row(Text(task.label), Text(state, _STYLE.get(state, "dim")), seconds)
+    return table
+
+
+def cost_of_judging(tasks: list[TaskState]) -> str | None:
+    """Return how long judging took beside training, in words; None where nothing was judged."""
+    seconds = {name: sum(each.seconds or 0.0 for each in tasks if each.task_id == name) for name in _COSTS}
+    judged = [each for each in tasks if each.task_id == "gate" and each.state == "success"]
+    if not judged or not seconds["train"]:
+        return None
+    judging, training = seconds["evaluate"] + seconds["gate"], seconds["train"]
+    return f"evaluate and gate took {judging:.1f} s, {judging / training:.0%} of the {training:.1f} s of training"
+
+
+def result_panel(
+    story: str,
+    *,
+    live: Live | None,
+    verdict: Mapping[str, Any] | None,
+    cost: str | None,
+    store: Path,
+    good: bool,
+) -> RenderableType:
+    """Return the result of a run.
+
+    Args:
+        story: the result in one sentence.
+        live: what is live now.
+        verdict: of the gate, where it was reached.
+        cost: of judging, in words.
+        store: the folder of the store.
+        good: whether the run did what a run is for.
+    """
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    if verdict is not None:
+        grid.add_row("gate", Text(str(verdict.get("summary", ""))))
+        for check in verdict.get("checks") or []:
+            mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
+            mark = Text("! ", "yellow") if check.get("warning") else mark
+            grid.add_row("", mark + Text(str(check.get("words", check.get("name", "")))))
+    if cost is not None:
+        grid.add_row("cost", Text(cost))
+    if live is not None:
+        accuracy, measured_on = live.manifest.get("accuracy"), live.manifest.get("accuracy_measured_on")
+        if accuracy is not None:
+            grid.add_row("accuracy", Text(f"{accuracy:.4f}" + (f" ({measured_on})" if measured_on else "")))
+        sizes = [int(entry["size"]) for entry in live.manifest["files"]]
+        checked = f"{len(sizes)} files, {sum(sizes):,} bytes, all verified"
+        grid.add_row("latest", Text(f"{live.version}, epoch {live.pointer['epoch']}; {checked}"))
+        if live.card is not None:
+            grid.add_row("model card", Text(str(live.card)))
+    grid.add_row("store", Text(str(store)))
+    colour = "green" if good else "red"
+    return Panel(Group(Text(story, f"bold {colour}"), grid), border_style=colour)
+
+
+def story(
+    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
+) -> tuple[str, int]:
+    """Return the result in one sentence, and the exit status."""
+    if state != "success":
+        return "the run failed", EXIT_FAILED
+    if verdict is None:
+        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
+    if live is None:
+        became = "published" if verdict.get("accepted") else "rejected"
+        return f"{became}, and nothing is live", EXIT_REFUSED
+    if verdict.get("reproduced"):
+        return str(verdict["summary"]), EXIT_DONE
+    if live.made_by(run_id):
+        return f"released {live.version}", EXIT_DONE
+    if verdict.get("accepted"):
+        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
+    return f"rejected; latest stays at {live.version}", EXIT_REFUSED

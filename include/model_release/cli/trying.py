@@ -1,0 +1,73 @@
+"""The command that runs a spec's whole chain on this machine, without Airflow: `try`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model_release.cli import output as out
+from model_release.cli.app import Json, Quiet, app
+from model_release.cli.destinations import open_without_airflow
+from model_release.cli.released import read_live
+from model_release.cli.run_page import Tasks, cost_of_judging, result_panel, story, task_table
+from model_release.errors import EXIT_DONE, NotFound, UsageError
+from model_release.spec.load import load_spec
+
+
+@app.command("try")
+def try_(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The file that describes the model.")],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="The folder for releases and data, laid out like a bucket.")
+    ] = Path("try"),
+    force: Annotated[bool, typer.Option("--force", help="Train although nothing is new.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole chain here, without Airflow: ingest, train, judge and release to a folder.
+
+    Nothing outside the folder is written. The spec's destinations, MLflow, signing and approval have no part in it.
+    """
+    if find_spec("sklearn") is None:
+        raise UsageError("scikit-learn is not installed", hint="install model-release with its extra train")
+    from model_release.workflows.local_run import at_folder, run_here
+    from model_release.workflows.run import Run
+
+    output = out.Output(json, quiet)
+    here, left_out = at_folder(load_spec(spec), to)
+    output.say(f"not part of a try: {', '.join(left_out)}")
+    now = datetime.now(UTC)
+    run = Run(run_id=f"try__{now.isoformat()}", as_of=now.date(), by="model-release try", force=force)
+    with Tasks(output.console) as shown:
+        done = run_here(here, run, opener=open_without_airflow, watch=shown.show)
+    try:
+        live = read_live(to.resolve() / f"{here.name}-models")
+    except NotFound:
+        live = None
+    words, status = story("success", done.outcome, done.verdict, live, run.run_id)
+    document = {
+        "summary": words,
+        "exit_status": status,
+        "store": to.resolve().as_uri(),
+        "live": live.version if live else None,
+        "model_card": str(live.card) if live and live.card else None,
+        "tasks": [{"task": each.label, "state": each.state, "seconds": each.seconds} for each in done.tasks],
+        "outcome": done.outcome,
+        "verdict": done.verdict,
+        "report": done.report,
+    }
+    panel = result_panel(
+        words,
+        live=live,
+        verdict=done.verdict,
+        cost=cost_of_judging(done.tasks),
+        store=to.resolve(),
+        good=status == EXIT_DONE,
+    )
+    output.data(document, [task_table(done.tasks), "", panel])
+    if status != EXIT_DONE:
+        raise typer.Exit(status)

@@ -1,0 +1,137 @@
+"""The command `doctor`, on folders: what it prints, how it ends, and that what it offers can be typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from model_release import cli
+from model_release.errors import EXIT_DOCTOR
+from model_release.stores.local import LocalStore
+from support.damaged_stores import LIVE, MODEL, POINTER, V110, V160, build
+from support.quick_specs import quick_spec
+from support.release_builder import Chain, assert_settled
+
+NAME = "heart-disease-models"
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> tuple[LocalStore, LocalStore]:
+    """Two folders with a history of some days ago, but for one number that is on its way."""
+    home, follower = (LocalStore(tmp_path / name / NAME) for name in ("home", "follower"))
+    build(Chain(home, [follower]), tmp_path / "made")
+    for store in (home, follower):
+        for entry in [*store.list()]:
+            if not entry.key.startswith((f"{V160}/", "staging/")):
+                aged(store.root / entry.key)
+    return home, follower
+
+
+def aged(path: Path) -> None:
+    then = time.time() - 3 * 24 * 3600
+    os.utime(path, (then, then))
+
+
+def call(*arguments: str, columns: int = 80) -> Result:
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(cli.app, list(arguments))
+
+
+def doctor(stores: tuple[LocalStore, LocalStore], *options: str, columns: int = 80) -> Result:
+    home, follower = stores
+    return call("doctor", home.uri, "--also", follower.uri, *options, columns=columns)
+
+
+def read(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_a_healthy_model(stores: tuple[LocalStore, LocalStore]) -> None:
+    result = doctor(stores)
+    assert result.exit_code == 0
+    assert result.stdout == "nothing is wrong (files were compared by size; --read-data reads them)\n"
+    assert result.stderr.startswith("looking at file:///")
+    document = read(doctor(stores, "--read-data", "--json", "-q"))
+    assert document == {
+        "uri": stores[0].uri,
+        "destinations": [store.uri for store in stores],
+        "healthy": True,
+        "found": [],
+        "mended": [],
+        "failures": [],
+    }
+
+
+def test_damage_is_told_then_mended(stores: tuple[LocalStore, LocalStore]) -> None:
+    home, follower = stores
+    (home.root / str(LIVE) / MODEL).write_bytes(b"bit rot")
+    (follower.root / POINTER).unlink()
+    result = doctor(stores)
+    assert result.exit_code == EXIT_DOCTOR
+    for words in ("v1.3.0/best_model.pkl", "file wrong", "follower behind", "2 found, 2 of them can be mended"):
+        assert words in " ".join(result.stdout.split())
+    assert result.stdout.count("Found at") == 2
+    found = read(doctor(stores, "--json", "-q"))["found"]
+    assert [(each["kind"], each["repairable"]) for each in found] == [("file wrong", True), ("follower behind", True)]
+    mended = doctor(stores, "--repair", "--read-data")
+    assert mended.exit_code == 0
+    assert "everything is right now (every byte was read)" in mended.stdout
+    assert f"{home.uri}/{LIVE}/{MODEL}" in mended.stderr
+    for store in stores:
+        assert_settled(store)
+    assert doctor(stores, "--read-data").exit_code == 0
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_choices_are_laid_out_and_can_be_typed(stores: tuple[LocalStore, LocalStore], columns: int) -> None:
+    home, follower = stores
+    (home.root / POINTER).write_bytes(b"{")
+    before = home.get(POINTER)
+    result = doctor(stores, "--repair", columns=columns)
+    assert result.exit_code == EXIT_DOCTOR
+    assert home.get(POINTER) == before
+    assert "pointer unreadable" in result.stdout
+    assert "1 need a person" in result.stdout
+    choices = read(doctor(stores, "--json", "-q"))["found"][0]["choices"]
+    lines = result.stdout.splitlines()
+    assert [line.rstrip() for line in lines if line.startswith("•")] == [f"• {each}" for each in choices]
+    assert max(len(line) for line in lines if not line.startswith("•")) <= columns
+    assert [f" {LIVE} " in choices[0], f" {V110} " in choices[1]] == [True, True]
+    command = re.fullmatch(r"`model-release (.+) --reason …`: live at epoch 8; its files are there.+", choices[0])
+    assert command is not None
+    done = call(*command[1].split(), "--reason", "the pointer was cut short", "--unopened")
+    assert done.exit_code == 0, done.stderr
+    assert doctor(stores, "--repair").exit_code == 0
+    assert assert_settled(follower).version == LIVE
+
+
+def test_what_cannot_be_mended_is_said(stores: tuple[LocalStore, LocalStore]) -> None:
+    follower = stores[1]
+    (follower.root / "latest" / MODEL).unlink()
+    (follower.root / "latest" / MODEL).mkdir()  # nothing can be written under that name
+    (follower.root / "latest" / MODEL / "left").write_bytes(b"x")
+    result = doctor(stores, "--repair")
+    assert result.exit_code == EXIT_DOCTOR
+    assert "could not be mended" in result.stderr
+
+
+def test_a_spec_names_every_destination(stores: tuple[LocalStore, LocalStore], tmp_path: Path) -> None:
+    home, follower = stores
+    destinations = [{"name": store.root.parent.name, "uri": store.root.parent.as_uri()} for store in stores]
+    spec = quick_spec(tmp_path, "heart_disease", destinations=destinations, tracking=None)
+    (follower.root / str(LIVE) / MODEL).unlink()
+    document = read(call("doctor", str(spec), "--json", "-q"))
+    assert document["destinations"] == [home.uri, follower.uri]
+    assert [each["where"] for each in document["found"]] == [f"{follower.uri}/{LIVE}/{MODEL}"]
+
+
+def test_an_empty_place_is_healthy_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:
+    assert call("doctor", (tmp_path / "empty").as_uri()).exit_code == 0
+    assert call("doctor", "ftp://host/x").exit_code == 2
+    assert "doctor" in call("--help").stdout

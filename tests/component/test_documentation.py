@@ -1,0 +1,126 @@
+"""README and docs: each link leads somewhere, each command has the options it is shown with, the wheel is whole."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model_release.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"^(?:\$ |.*&& |)model-release ((?:.*\\\n)*.*)$", re.MULTILINE)
+BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+GROUPS = ("mlruns",)
+INLINE = re.compile(r"`model-release ([^`]+)`")
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def shown(page: Path) -> list[list[str]]:
+    """Return the words of each `model-release` command of a page, in blocks and in running text."""
+    text = page.read_text(encoding="utf-8")
+    in_blocks = chain.from_iterable(COMMAND.findall(block) for block in BLOCK.findall(text))
+    outside = INLINE.findall(BLOCK.sub("", text))
+    commands = [each.replace("\\\n", " ") for each in [*in_blocks, *outside]]
+    return [shlex.split(re.split(r"\s[|]\s|\s#\s", each)[0], comments=True) for each in commands]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_each_link_of_a_page_leads_somewhere(page: Path) -> None:
+    lost = []
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        there = (page.parent / path).resolve() if path else page
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            lost.append(target)
+    assert lost == []
+
+
+@cache
+def options(*command: str) -> set[str] | None:
+    """Return the options that a command's help names; None if there is no such command."""
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*command, "--help"])
+    return {*re.findall(r"(?<![\w-])--?[a-z][\w-]*", told.output)} if told.exit_code == 0 else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_each_command_of_a_page_exists_with_its_options(page: Path) -> None:
+    unknown = []
+    for words in shown(page):
+        depth = 2 if words[0] in GROUPS and len(words) > 1 else 1
+        command = [each for each in words[:depth] if not each.startswith("-")]
+        known = options(*command)
+        if known is None:
+            unknown.append(" ".join(command))
+            continue
+        unknown += [f"{words[0]} {each}" for each in words if re.match(r"--?[a-z]", each) and each not in known]
+    assert unknown == []
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    assert options("republish") is None
+    assert "--to" in (options("pull") or ())
+    assert "--nothing" not in (options("pull") or ())
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(shown(ROOT / "README.md")) > 5
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel as the README says, with the build backend that is installed here."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_file_of_both_packages(wheel: Path) -> None:
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    packages = [ROOT / "include/model_release", ROOT / "include/mlruns_mirror"]
+    files = [path for path in chain.from_iterable(each.rglob("*") for each in packages) if path.is_file()]
+    assert held == {str(each.relative_to(ROOT / "include")) for each in files if each.suffix != ".pyc"}
+
+
+def test_the_wheel_installed_alone_has_the_command_and_the_extras_that_the_pages_name(
+    wheel: Path, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    uv = Path(sys.executable).with_name("uv")
+    install: list[str | Path] = [uv, "pip", "install", "--offline", "--no-deps", "--python", venv / "bin/python", wheel]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    subprocess.run(install, check=True, capture_output=True)
+    assert (venv / "bin/model-release").is_file()
+    code = "import model_release, mlruns_mirror; print(model_release.__file__)"
+    found = subprocess.run([venv / "bin/python", "-c", code], check=True, capture_output=True, text=True, env={})
+    assert found.stdout.startswith(str(venv))
+    held = zipfile.ZipFile(wheel)
+    (metadata,) = [held.read(name) for name in held.namelist() if name.endswith("/METADATA")]
+    asked = re.findall(r"(?:\.whl|'\.|model-release)\[([a-z0-9,]+)\]", "\n".join(page.read_text() for page in PAGES))
+    extras = {extra for each in asked for extra in each.split(",")}
+    assert extras
+    assert extras <= {*message_from_bytes(metadata).get_all("Provides-Extra", [])}

@@ -1,0 +1,305 @@
+"""Whole nights without Airflow, on the shipped data: what the rules of a release mean for a run of the chain."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_release.documents import layout
+from model_release.documents.base import canonical_json
+from model_release.documents.pointer import Hold, Pointer, Quarantine
+from model_release.documents.version import Version
+from model_release.errors import Corrupt, Refused
+from model_release.model_files import sandbox
+from model_release.modelling.training.forms import golden_answers
+from model_release.releases.catalog import live_pointer, published, read_pointer, versions
+from model_release.releases.decisions import DecisionRecord
+from model_release.releases.pointer_cas import move
+from model_release.workflows.retrain import Json, Nightly, report
+from support.retrain_steps import Nights, judged, through
+
+OPENS = sandbox.check
+
+
+def test_each_arrival_is_one_release_and_a_night_without_news_is_none(night: Nights) -> None:
+    for number, day in enumerate((1, 8, 15)):
+        assert through(night(day))["live"] == f"v1.{number}.0"
+        outcome, work = night(day + 1).ingest()
+        assert (work, outcome["new"]) == ([], False)
+        assert f"made v1.{number}.0, live since epoch {number + 1}" in outcome["reason"]
+    assert [str(each) for each in versions(night(15).home)] == ["v1.0.0", "v1.1.0", "v1.2.0"]
+
+
+def test_a_run_that_is_overtaken_is_judged_again(night: Nights) -> None:
+    through(night(1))
+    slow = night(15)
+    verdict, orders = judged(slow)
+    assert verdict["baseline"] == "v1.0.0"
+    assert through(night(8))["live"] == "v1.2.0"
+    done = slow.update_latest([slow.upload(each) for each in orders])
+    assert (done["version"], done["live"], done["epoch"]) == ("v1.1.0", "v1.1.0", 3)
+    manifest = published(slow.home, Version.parse("v1.1.0"))
+    keys = [each.key for each in slow.home.list(f"{layout.decisions_of(manifest.fingerprint)}/0")]
+    assert [key.rpartition("/")[2][:12] for key in keys] == ["000000000001", "000000000002"]
+
+
+def test_a_slower_run_on_older_data_publishes_and_says_why_latest_stays(night: Nights) -> None:
+    through(night(1))
+    slow = night(8)
+    _, orders = judged(slow)
+    through(night(15))
+    done = slow.update_latest([slow.upload(each) for each in orders])
+    assert not done["promoted"]
+    assert "latest only moves forward" in done["reason"]
+    assert done["live"] == "v1.2.0"
+
+
+def test_a_run_that_may_not_promote_publishes_and_announces_nothing(night: Nights) -> None:
+    through(night(1))
+    backfill = night(8, promote="never")
+    done = through(backfill)
+    assert (done["version"], done["promoted"], done["live"]) == ("v1.1.0", False, "v1.0.0")
+    assert backfill.announcement(None) is None
+    outcome, work = night(8, run_id="again", promote="never").ingest()
+    assert (work, outcome["new"]) == ([], False)
+
+
+def test_a_published_version_is_promoted_by_the_night_that_may(night: Nights) -> None:
+    through(night(1))
+    through(night(8, promote="never"))
+    done = through(night(9))
+    assert (done["version"], done["live"], done["epoch"]) == ("v1.1.0", "v1.1.0", 2)
+    assert [str(each) for each in versions(night(9).home)] == ["v1.0.0", "v1.1.0"]
+
+
+def test_a_hold_stops_promotion_until_it_is_lifted(night: Nights) -> None:
+    home = night(1).home
+    through(night(1))
+    hold = Hold(by="bob", reason="audit", at=datetime(2026, 10, 2, tzinfo=UTC), operation="h")
+
+    def holds(each: list[Hold]) -> Callable[[Pointer | None], Pointer | None]:
+        def decide(current: Pointer | None) -> Pointer | None:
+            assert current is not None
+            changes = {"holds": each, "epoch": current.epoch + 1, "write_id": f"w{current.epoch}"}
+            return current.model_copy(update=changes)
+
+        return decide
+
+    move(home, holds([hold]))
+    done = through(night(8))
+    assert (done["version"], done["promoted"]) == ("v1.1.0", False)
+    assert "held at v1.0.0 by bob" in done["reason"]
+    assert night(9).ingest()[1] == []
+    move(home, holds([]))
+    assert through(night(10))["live"] == "v1.1.0"
+
+
+def test_an_accepted_verdict_that_never_became_a_release_is_resumed(night: Nights) -> None:
+    through(night(1))
+    verdict, orders = judged(night(8))  # and then its machine was lost
+    assert verdict["version"] == "v1.1.0"
+    assert orders
+    done = through(night(9))
+    assert (done["version"], done["live"]) == ("v1.1.0", "v1.1.0")
+
+
+def test_a_rejection_can_be_overruled_and_the_manifest_says_by_whom(night: Nights) -> None:
+    through(night(1))
+    strict = {"gate": {"cross_validation": {"accuracy": 0.99}}}
+    verdict, orders = judged(night(8, spec=strict))
+    assert (verdict["accepted"], orders) == (False, [])
+    forced = through(night(8, spec=strict, run_id="forced", promote="force"))
+    assert forced["live"] == "v1.1.0"
+    gate = published(night(8).home, Version.parse("v1.1.0")).gate
+    assert gate is not None
+    assert (gate.accepted, gate.overruled) == (False, "ann")
+
+
+def test_a_risen_schema_revision_makes_a_major_version(night: Nights) -> None:
+    through(night(1))
+    assert through(night(8, spec={"schema_revision": 2}))["live"] == "v2.0.0"
+    assert through(night(15, spec={"schema_revision": 2}))["live"] == "v2.1.0"
+
+
+def test_a_forced_run_says_what_it_reproduced(night: Nights) -> None:
+    through(night(1))
+    verdict, orders = judged(night(2, force=True))
+    assert (verdict["summary"], orders) == ("reproduced v1.0.0 byte for byte", [])
+
+
+def test_other_bytes_from_the_same_inputs_are_an_error(night: Nights) -> None:
+    through(night(1))
+    through(night(8, promote="never"))
+    home = night(1).home
+    key = "v1.1.0/metadata.json"
+    stored = home.get(key)
+    assert stored is not None
+    manifest = json.loads(stored.body)
+    for entry in manifest["files"]:
+        entry["sha256"] = "0" * 64
+    home.replace(key, canonical_json(manifest), stored.token)
+    with pytest.raises(Corrupt, match=r"differs now"):
+        judged(night(9, force=True))
+
+
+def test_consumers_are_told_once_of_each_epoch(night: Nights) -> None:
+    through(night(1))
+    news = night(1).announcement(None)
+    assert news is not None
+    assert (news["version"], news["epoch"]) == ("v1.0.0", 1)
+    assert night(2).announcement(news) is None
+    through(night(8))
+    assert night(8).announcement(news) is not None
+
+
+def test_the_pointer_names_the_run_and_who_started_it(night: Nights) -> None:
+    through(night(1, run_type="scheduled"))
+    change = live_pointer(night(1).home).change
+    assert (change.by, change.reason) == ("ann", "scheduled run night-1")
+
+
+def evidence(night: Nightly, verdict: Json) -> DecisionRecord:
+    stored = night.home.get(verdict["decision"])
+    assert stored is not None
+    return DecisionRecord.read(stored.body, where="here")
+
+
+def test_a_new_hospital_is_told_as_drift_and_stops_the_night_where_the_policy_says_so(night: Nights) -> None:
+    through(night(1))
+    verdict, _ = judged(night(8))
+    assert verdict["accepted"]
+    told = next(each for each in verdict["checks"] if each["name"] == "drift")
+    assert told["warning"]
+    assert told["words"].startswith("the data has drifted since v1.0.0: ")
+    policy = {**night(1).spec.gate.model_dump(mode="json"), "drift": {"policy": "stop"}}
+    stopped, orders = judged(night(8, spec={"gate": policy}, run_id="strict"))
+    assert (stopped["reasons"], orders) == ([told["words"]], [])
+
+
+def test_a_decision_record_holds_all_evidence_and_every_threshold(night: Nights) -> None:
+    through(night(1))
+    second = night(8)
+    verdict, _ = judged(second)
+
+    record = evidence(second, verdict)
+
+    assert record.policy == second.spec.model_dump(mode="json", include={"choose", "gate"})
+    facts = record.evaluation
+    scores = facts.candidates["logistic_regression"]
+    assert {each.column for each in scores.slices} == {"sex", "age", "site"}
+    assert None not in scores.holdout_intervals.values()
+    assert list(facts.costs["logistic_regression"].latency_p95_ms) == ["onnx", "pickle"]
+    assert facts.drift is not None
+    assert (facts.drift.rows_before, facts.drift.rows_now) == (303, 596)
+    assert facts.champion is not None
+    assert facts.champion.candidate == "logistic_regression"
+    assert verdict["reasons"][-1] == "the recipe is that of the live v1.0.0, on newer data"
+
+
+def test_data_of_which_the_snapshot_is_gone_is_said_and_is_no_error(night: Nights, tmp_path: Path) -> None:
+    through(night(1))
+    for folder in (tmp_path / "store" / "datasets").glob("*/processed/*"):
+        shutil.rmtree(folder)
+
+    verdict, orders = judged(night(8))
+
+    assert orders
+    words = "drift of the data since v1.0.0 was not measured: its snapshot cannot be read: there is no such snapshot"
+    assert words in verdict["reasons"]
+
+
+def test_nothing_is_released_against_a_live_version_in_quarantine(night: Nights) -> None:
+    through(night(1))
+
+    def bar(current: Pointer | None) -> Pointer | None:
+        assert current is not None
+        entry = Quarantine(by="bob", reason="wrong labels", at=datetime(2026, 10, 2, tzinfo=UTC))
+        changes = {"quarantined": {"v1.0.0": entry}, "epoch": current.epoch + 1, "write_id": "bar"}
+        return current.model_copy(update=changes)
+
+    move(night(1).home, bar)
+    verdict, orders = judged(night(8))
+
+    assert orders == []
+    why = "the live v1.0.0 is no baseline, and there is no other: v1.0.0 is quarantined by bob: wrong labels"
+    assert why in verdict["reasons"]
+
+
+def test_what_answers_otherwise_in_a_clean_process_gets_no_number(
+    night: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = night(1)
+    monkeypatch.setattr(sandbox, "check", OPENS)
+
+    def wrong(*fitted: Any) -> Any:
+        answers = golden_answers(*fitted)
+        return answers.model_copy(update={"probabilities": [1 - each for each in answers.probabilities]})
+
+    monkeypatch.setattr("model_release.modelling.training.fitting.golden_answers", wrong)
+    with pytest.raises(
+        Refused, match=r"a clean process cannot serve this model\n  model\.onnx: ValueError: golden row 1"
+    ):
+        judged(first)
+    assert versions(first.home) == []
+
+
+def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
+    night: Nights, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    back = (tmp_path / "back").as_uri()
+    monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
+    both = {"destinations": [{"name": "home", "uri": "${MODEL_RELEASE_STORE}"}, {"name": "back", "uri": back}]}
+    first = night(1, spec=both)
+    _, orders = judged(first)
+    seen: list[set[str]] = []
+
+    def refuse(folder: Path, manifest: Any) -> None:
+        seen.append({path.name for path in folder.iterdir()})
+        assert seen[-1] == {entry.path for entry in manifest.files}
+        raise Refused("cannot be served")
+
+    monkeypatch.setattr(sandbox, "check", refuse)
+    for order in orders:
+        with pytest.raises(Refused, match="cannot be served"):
+            first.upload(order)
+
+    assert len(seen) == 2
+    for store in first.destinations.stores:
+        assert store.get("v1.0.0/best_model.pkl") is not None
+        assert store.get("v1.0.0/metadata.json") is None
+        assert read_pointer(store) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "answer", "done", "summary"),
+    [
+        ({"reason": "the same as v1.0.0"}, None, None, None, "nothing is new: the same as v1.0.0"),
+        (None, {"accepted": False, "summary": "lr: rejected", "reasons": ["low"]}, None, None, "lr: rejected: low"),
+        (None, {"accepted": True, "summary": "reproduced v1.0.0", "reasons": []}, None, None, "reproduced v1.0.0"),
+        (None, None, {"asked": True, "summary": "rejected by bo"}, None, "rejected by bo"),
+        (
+            None,
+            None,
+            {"asked": True, "summary": "approved by ada"},
+            {"version": "v1.1.0", "live": "v1.1.0", "promoted": True, "reason": None},
+            "v1.1.0 is published and live",
+        ),
+        (
+            None,
+            None,
+            None,
+            {"version": "v1.1.0", "live": "v1.0.0", "promoted": False, "reason": "latest is held"},
+            "v1.1.0 is published and not live: latest is held",
+        ),
+    ],
+)
+def test_what_became_of_a_run(
+    found: Json | None, verdict: Json | None, answer: Json | None, done: Json | None, summary: str
+) -> None:
+    assert report(found, verdict, answer, done)["summary"] == summary

@@ -1,0 +1,277 @@
+"""The service beside the protocols that it speaks: MLflow's own scoring server, and the Open Inference Protocol."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+from jsonschema import Draft202012Validator
+
+from model_release import __version__, client
+from model_release.client import Pulled
+from model_release.documents.golden import table
+from model_release.serving.application import application
+from model_release.serving.live import Live
+from model_release.serving.served import open_release
+from support.servable_releases import ROW, golden, release
+
+INFER = "/v2/models/heart-disease/infer"
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Pulled:
+    """A consumer's copy of a release."""
+    store = tmp_path_factory.mktemp("store") / "heart-disease-models"
+    release(store, 0.1)
+    return client.pull(store.as_uri(), to=tmp_path_factory.mktemp("copies"))
+
+
+@pytest.fixture(scope="module")
+def service(pulled: Pulled) -> Iterator[TestClient]:
+    served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=False)
+    with TestClient(application(Live(served), limit=100_000)) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="module")
+def theirs(pulled: Pulled) -> Any:
+    """MLflow's own parsers and model, as its scoring server calls them: body and content type in, answer out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+        from mlflow.pyfunc import scoring_server
+
+        score: Any = scoring_server.invocations
+
+        model = mlflow.pyfunc.load_model(str(pulled.folder))
+
+    def ask(body: str, kind: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = score(body, kind, model, model.metadata.get_input_schema())
+        assert answer.status == 200
+        return json.loads(answer.response)
+
+    return ask
+
+
+FRAME = table(golden(0.1).rows)
+WITH_NULLS = json.loads(FRAME.to_json(orient="records"))
+WHOLE = FRAME.dropna()
+
+
+def by_mlflow_client(frame: pd.DataFrame) -> str:
+    from mlflow.utils.proto_json_utils import dump_input_data
+
+    return str(dump_input_data(frame))
+
+
+BODIES = {
+    "dataframe_split by pandas": lambda: '{"dataframe_split": ' + FRAME.to_json(orient="split") + "}",
+    "dataframe_split by MLflow's client, with NaN": lambda: by_mlflow_client(FRAME),
+    "dataframe_split in another order": lambda: '{"dataframe_split": ' + FRAME[FRAME.columns[::-1]].to_json(
+        orient="split"
+    ) + "}",
+    "dataframe_records": lambda: json.dumps({"dataframe_records": WITH_NULLS}),
+    "instances": lambda: json.dumps({"instances": WITH_NULLS}),
+    "inputs by column": lambda: json.dumps({"inputs": WHOLE.to_dict(orient="list")}),
+    "inputs by row": lambda: json.dumps({"inputs": WITH_NULLS}),
+    "inputs, one row": lambda: json.dumps({"inputs": WITH_NULLS[0]}),
+    "with params": lambda: json.dumps({"dataframe_records": WITH_NULLS, "params": {}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", BODIES)
+def test_json_gets_the_answer_of_mlflow_s_server(service: TestClient, theirs: Any, form: str) -> None:
+    body = BODIES[form]()
+    answer = service.post("/invocations", content=body, headers={"Content-Type": "application/json; charset=utf-8"})
+    assert answer.status_code == 200, answer.text
+    same(answer.json(), theirs(body, "application/json"))
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_csv_gets_the_answer_of_mlflow_s_server(service: TestClient, theirs: Any, index: bool) -> None:
+    body = FRAME.to_csv(index=index)
+    answer = service.post("/invocations", content=body, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200, answer.text
+    same(answer.json(), theirs(body, "text/csv"))
+
+
+def same(ours: Any, theirs: Any) -> None:
+    assert len(ours["predictions"]) == len(theirs["predictions"]) > 0
+    for mine, other in zip(ours["predictions"], theirs["predictions"], strict=True):
+        assert mine.keys() == other.keys() == {"label", "probability"}
+        assert mine["label"] == other["label"]
+        assert mine["probability"] == pytest.approx(other["probability"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "error"),
+    [
+        ("application/json", "[]", 422, "the body must be an object with one of dataframe_split, dataframe_records,"),
+        ("application/json", '{"inputs": {}, "instances": []}', 422, "the body must be an object with one of"),
+        ("application/json", '{"dataframe_split": {"data": [[1]]}}', 422, "dataframe_split must be an object with"),
+        (
+            "application/json",
+            '{"dataframe_split": {"columns": ["age"], "data": [[1], []]}}',
+            422,
+            "row 1: must be a list of 1 values, as there are columns",
+        ),
+        ("application/json", '{"inputs": {"age": [1, 2], "sex": 3}}', 422, "inputs by column must be lists of one"),
+        ("application/json", json.dumps({"instances": [[*ROW.values()]]}), 422, "row 0: must be an object with a"),
+        (
+            "application/json",
+            json.dumps({"dataframe_records": [{**ROW, "chol": math.nan}]}),
+            422,
+            "row 0, chol: must be a number from 80 to 700",
+        ),
+        ("text/csv", "", 400, "the body is empty; its first line must name the columns"),
+        ("text/csv", "age,sex\n1\n", 422, "row 0: must have 2 values, as there are columns"),
+        ("text/csv", ",".join(ROW), 422, "there are no rows"),
+        ("text/csv", ",".join(ROW) + "\n" + ",".join(["x"] * 13), 422, "row 0, age: must be a number from 18 to 110"),
+        ("application/json; charset=latin-1", "{}", 415, "only UTF-8 is read"),
+        ("application/x-npy", "", 415, "the content type is none of those that are read here: application/json and"),
+    ],
+)
+def test_what_cannot_be_read_is_told(service: TestClient, kind: str, body: str, status: int, error: str) -> None:
+    answer = service.post("/invocations", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(error)
+
+
+def test_a_container_of_sagemaker_answers_pings(service: TestClient) -> None:
+    assert service.get("/ping").status_code == service.get("/health").status_code == 200
+    assert service.get("/version").text == __version__
+
+
+TENSOR: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"enum": ["BOOL", "INT64", "FP32", "FP64", "BYTES"]},
+    },
+    "required": ["name", "shape", "datatype"],
+}
+PUBLISHED = {
+    "server": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "version": {"type": "string"},
+            "extensions": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["name", "version", "extensions"],
+    },
+    "model": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "versions": {"type": "array", "items": {"type": "string"}},
+            "platform": {"type": "string"},
+            "inputs": {"type": "array", "items": TENSOR},
+            "outputs": {"type": "array", "items": TENSOR},
+        },
+        "required": ["name", "platform", "inputs", "outputs"],
+    },
+    "response": {
+        "type": "object",
+        "properties": {
+            "model_name": {"type": "string"},
+            "model_version": {"type": "string"},
+            "id": {"type": "string"},
+            "outputs": {
+                "type": "array",
+                "items": {
+                    **TENSOR,
+                    "properties": {**TENSOR["properties"], "data": {"type": "array", "items": {"type": "number"}}},
+                    "required": ["name", "shape", "datatype", "data"],
+                },
+            },
+        },
+        "required": ["model_name", "outputs"],
+    },
+    "error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]},
+}
+"""What the Open Inference Protocol says of each body, in the words of JSON Schema."""
+
+
+def told(service: TestClient, path: str, schema: str, *, body: Any = None, status: int = 200) -> Any:
+    answer = service.get(path) if body is None else service.post(path, json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    Draft202012Validator(PUBLISHED[schema]).validate(answer.json())
+    return answer.json()
+
+
+@pytest.mark.parametrize("version", ["", "/versions/v1.0.0"])
+def test_the_open_inference_protocol_is_spoken(service: TestClient, version: str) -> None:
+    told(service, "/v2", "server")
+    path = f"/v2/models/heart-disease{version}"
+    model = told(service, path, "model")
+    assert model["versions"] == ["v1.0.0"]
+    assert [each["name"] for each in model["inputs"]] == [*ROW]
+    assert service.get(f"{path}/ready").json() == {"name": "heart-disease", "ready": True}
+    tensors = [
+        {"name": name, "shape": [8], "datatype": "FP64", "data": values} for name, values in golden(0.1).rows.items()
+    ]
+    answer = told(service, f"{path}/infer", "response", body={"id": "42", "inputs": tensors})
+    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("42", "heart-disease", "v1.0.0")
+    label, probability = answer["outputs"]
+    assert (label["name"], label["datatype"], label["shape"]) == ("label", "INT64", [8])
+    assert (probability["name"], probability["datatype"], probability["shape"]) == ("probability", "FP64", [8])
+    assert golden(0.1).disagreement(label["data"], probability["data"]) is None
+    wanted = {"inputs": tensors, "outputs": [{"name": "probability"}]}
+    (alone,) = told(service, f"{path}/infer", "response", body=wanted)["outputs"]
+    assert alone == probability
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_single_tensor_is_the_whole_matrix_in_the_model_s_order(service: TestClient, nested: bool) -> None:
+    rows = [[*row] for row in zip(*golden(0.1).rows.values(), strict=True)]
+    data = rows if nested else [value for row in rows for value in row]
+    tensor = {"name": "input-0", "shape": [8, 13], "datatype": "FP32", "data": data}
+    label, probability = told(service, INFER, "response", body={"inputs": [tensor]})["outputs"]
+    assert golden(0.1).disagreement(label["data"], probability["data"]) is None
+
+
+def column(name: str = "age", **changes: Any) -> list[dict[str, Any]]:
+    tensors = [{"name": each, "shape": [1, 1], "datatype": "INT64", "data": [value]} for each, value in ROW.items()]
+    return [{**each, **(changes if each["name"] == name else {})} for each in tensors]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"inputs": column(data=[200])}, "row 0, age: must be a number from 18 to 110"),
+        ({"inputs": column(datatype="FP65")}, "age: has a datatype that the protocol does not know; it knows BOOL,"),
+        ({"inputs": column(data=[63, 64])}, "age: has another number of values than its shape says"),
+        ({"inputs": column(shape=[1, 1, 1])}, "age: must have the shape [rows] or [rows, 1]"),
+        ({"inputs": column(shape=[2], data=[63, 64])}, "the inputs have different numbers of rows"),
+        ({"inputs": column(name="sex")[:-1]}, "row 0, thal: is missing; must be one of 3, 6, 7, or null"),
+        ({"inputs": [*column(), *column()[:1]]}, "two inputs have the same name"),
+        ({"inputs": []}, "there are no rows"),
+        ({"inputs": column(), "outputs": [{"name": "logit"}]}, "logit: no such output; the outputs are label and"),
+        ({"rows": []}, "not an inference request: Object missing required field `inputs`"),
+        ([], "not an inference request: Expected `object`, got `array`"),
+    ],
+)
+def test_tensors_that_are_not_the_model_s_are_refused(service: TestClient, body: Any, error: str) -> None:
+    assert told(service, INFER, "error", body=body, status=422)["error"].startswith(error)
+
+
+@pytest.mark.parametrize("rest", ["", "/ready", "/infer"])
+def test_another_model_or_version_is_not_there_and_the_one_that_is_is_named(service: TestClient, rest: str) -> None:
+    body = {"inputs": column()} if rest == "/infer" else None
+    path = f"/v2/models/heart-disease/versions/v9.9.9{rest}"
+    assert told(service, path, "error", body=body, status=404) == {"error": "no such version is served; v1.0.0 is"}
+    path = f"/v2/models/diabetes{rest}"
+    assert told(service, path, "error", body=body, status=404) == {
+        "error": "no such model is served here; heart-disease is"
+    }

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from model_release import cli, errors
 from model_release.spec.load import load_spec
 from model_release.workflows.local_run import at_folder
-from shipped import quick_spec
+from support.quick_specs import quick_spec
 
 FEW = {"folds": 3, "repeats": 1}
 

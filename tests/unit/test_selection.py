@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm import BEETLES, FIRST, HEADER, ROWS, SECOND, Farm
 from model_release.errors import DataInvalid, SpecError
 from model_release.modelling.dataset.selection import overlaps, select
 from model_release.spec.dataset import RowRules
+from support.tiny_dataset import BEETLES, FIRST, HEADER, ROWS, SECOND, Farm
 
 NUMBER = "weight: {kind: numeric}"
 THIRD = "dt=2026-10-15/beetles.csv"

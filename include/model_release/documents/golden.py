@@ -17,6 +17,7 @@ from model_release.documents.manifest import InputColumn
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 GOLDEN_FILE = "golden.json"
 
@@ -59,7 +60,7 @@ class Golden(Document):
             return self.class_probabilities
         return [[each] for each in (self.probabilities if self.values is None else self.values)]
 
-    def disagreement(self, classes: Sequence[Any] | None, numbers: Sequence[Any] | None) -> str | None:
+    def disagreement(self, classes: Sequence[Any] | None, numbers: Sequence[Any] | NDArray[Any] | None) -> str | None:
         """Return how other answers differ from these, in words; None if they agree.
 
         A class counts only if the probability is not within the tolerance of the border to another class.

@@ -40,7 +40,7 @@ class Answers(NamedTuple):
     """
 
     classes: Sequence[Any] | None
-    probabilities: Sequence[Any] | None
+    probabilities: Sequence[Any] | NDArray[Any] | None
     values: Sequence[float] | None = None
 
     @property
@@ -49,7 +49,7 @@ class Answers(NamedTuple):
         return len(self.values if self.values is not None else self.classes if self.classes is not None else ())
 
     @property
-    def numbers(self) -> Sequence[Any] | None:
+    def numbers(self) -> Sequence[Any] | NDArray[Any] | None:
         """The numbers of each row: a value, a probability, or those of all classes; None if the model tells none."""
         return self.probabilities if self.values is None else self.values
 
@@ -177,7 +177,7 @@ class _OnnxModel:
             case "value":
                 return Answers(None, None, first)
             case "classes":
-                return Answers(first, [*np.stack(more, axis=1)])
+                return Answers(first, np.stack(more, axis=1))
             case "probability":
                 return Answers(first, more[0] if more else None)
 

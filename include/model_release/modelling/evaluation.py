@@ -19,7 +19,7 @@ from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
 from model_release.spec.gate import Choice
 from model_release.spec.model import Candidate, Spec
-from model_release.spec.tasks import BINARY, REGRESSION
+from model_release.spec.tasks import BINARY, kind_of
 
 
 def evaluate(
@@ -145,13 +145,9 @@ def _in_words(recipe: Candidate) -> str:
 
 def _folds_words(evaluation: Evaluation) -> str:
     return (
-        f"mean over {evaluation.repeats} times {evaluation.folds}-fold{_stratified(evaluation)} cross-validation "
+        f"mean over {evaluation.repeats} times {evaluation.folds}-fold {kind_of(evaluation.task).folds} "
         f"of {evaluation.rows} rows"
     )
-
-
-def _stratified(evaluation: Evaluation) -> str:
-    return "" if evaluation.task == REGRESSION.name else " stratified"
 
 
 def _holdout_words(evaluation: Evaluation, spec: Spec) -> str:

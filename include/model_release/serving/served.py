@@ -105,7 +105,7 @@ class Served:
         if values is not None:
             return [Estimated(value, output.unit or None) for value in values]
         found = classes or []
-        told: Sequence[Any] = probabilities if probabilities is not None else [None] * len(found)
+        told: Any = probabilities if probabilities is not None else [None] * len(found)
         if output.form == "classes":
             return [
                 Classified(label, None if each is None else dict(zip(output.classes, each, strict=True)))
@@ -122,7 +122,7 @@ class Served:
         found: list[Sequence[Any]] = [answers.classes or []]
         if answers.probabilities is not None:
             many = self.manifest.answers.form == "classes"
-            found += [*zip(*answers.probabilities, strict=True)] if many else [answers.probabilities]
+            found += [*zip(*answers.probabilities, strict=True)] if many else [[*answers.probabilities]]
         return dict(zip(names, found, strict=False))  # a model may tell no probabilities
 
 
@@ -199,5 +199,5 @@ def _words(manifest: Manifest) -> dict[int, str]:
     return {found: words for found, words in told.items() if isinstance(words, str)}
 
 
-def _plain(values: Sequence[Any]) -> list[Any]:
+def _plain(values: Sequence[Any] | np.ndarray[Any, Any]) -> list[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -265,7 +265,7 @@ class Spec(Strict):
         task, classes = info.data.get("task"), len(dataset.target.words)
         if task == "classification" and not classes:
             raise ValueError("target: a classification needs classes, or positive_above; else say task: regression")
-        if task == "regression" and classes:
+        if task == REGRESSION.name and classes:
             raise ValueError("target: a regression predicts a number, which has no classes and no positive_above")
         return dataset
 
@@ -280,8 +280,10 @@ class Spec(Strict):
     @field_validator("choose")
     @classmethod
     def _choice_of_task(cls, choose: Choice, info: ValidationInfo) -> Choice:
-        if choose is Choice.BEST_HOLDOUT_ACCURACY and info.data.get("task") == REGRESSION.name:
-            raise ValueError("a regression has no accuracy to choose by")
+        if choose is Choice.BEST_HOLDOUT_ACCURACY and "dataset" in info.data and "task" in info.data:
+            kind = _kind(info.data["task"], info.data["dataset"])
+            if kind.measure("accuracy") is None:
+                raise ValueError(f"a {kind.name} model has no accuracy to choose by")
         return choose
 
     @field_validator("gate")

@@ -52,6 +52,7 @@ class TaskKind:
         margin: how much worse in that default loss still counts as not worse, unless the spec says: absolute, or `1 %`.
         headline: the figures that the card shows large.
         constant: what the simplest model of all answers, in words.
+        folds: how the rows of cross-validation are dealt out, in words.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TaskKind:
     margin: float | str
     headline: tuple[str, ...]
     constant: str
+    folds: str
 
     def measure(self, metric: Metric) -> Measure | None:
         """Return the kind of a figure; None if this task has no such figure."""
@@ -129,6 +131,7 @@ BINARY = TaskKind(
     margin=0.005,
     headline=("accuracy", "recall", "roc_auc", "brier"),
     constant="guessing the share",
+    folds="stratified cross-validation",
 )
 MULTICLASS = TaskKind(
     "multiclass",
@@ -148,6 +151,7 @@ MULTICLASS = TaskKind(
     margin="1 %",
     headline=("accuracy", "macro_f1", "roc_auc", "log_loss"),
     constant="guessing the shares",
+    folds="stratified cross-validation",
 )
 REGRESSION = TaskKind(
     "regression",
@@ -165,6 +169,7 @@ REGRESSION = TaskKind(
     margin="1 %",
     headline=("rmse", "mae", "median_absolute_error", "r2"),
     constant="the best constant",
+    folds="cross-validation",
 )
 
 TASKS: Final = {each.name: each for each in (BINARY, MULTICLASS, REGRESSION)}

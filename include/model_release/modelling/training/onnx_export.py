@@ -55,6 +55,7 @@ def export(preprocessor: ColumnTransformer, estimator: Any, columns: Sequence[st
         warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
         model = convert_sklearn(
             estimator,
+            name="estimator",  # else a random one
             initial_types=[("features", FloatTensorType([None, width]))],
             options=None if output.form == "value" else {id(estimator): {"zipmap": False}},
             target_opset=_OPSETS,

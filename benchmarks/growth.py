@@ -38,6 +38,7 @@ from model_release.documents.version import Version
 from model_release.releases.claims import Became, take_number
 from model_release.releases.promote import Promotion, follow, refresh_latest
 from model_release.releases.publish import place, seal, stage
+from model_release.releases.store import ReleaseStore
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import Store
 from model_release.stores.s3.store import S3Store, client_config
@@ -109,11 +110,11 @@ def _since(promotion: Promotion) -> int | None:
 
 def publish(home: Store, follower: Store, made: Made) -> Claim:
     """Take the steps of a release up to its manifest at home, in the order of the nightly chain."""
-    stage(home, made.run, made.folder, made.draft.files)
-    claim = take_number(home, made.draft, run=made.run)
-    place(claim, home=home, target=follower)
-    place(claim, home=home, target=home)
-    seal(home, claim)
+    stage(ReleaseStore(home), made.run, made.folder, made.draft.files)
+    claim = take_number(ReleaseStore(home), made.draft, run=made.run)
+    place(ReleaseStore(home), claim, follower)
+    place(ReleaseStore(home), claim, home)
+    seal(ReleaseStore(home), claim)
     return claim
 
 
@@ -122,7 +123,7 @@ def make_live(home: Store, follower: Store, claim: Claim, since: int | None) -> 
     promotion = Chain(home, [follower]).promote(claim.metadata, since=since)
     if promotion.refusal is not None:
         raise RuntimeError(promotion.refusal)
-    follow(home, follower)
+    follow(ReleaseStore(home), follower)
     for store in (home, follower):
         refresh_latest(store)
 
@@ -178,7 +179,7 @@ def main() -> None:
                 store_at(server.url, f"other-{turn}") as (follower, there),
             ):
                 since = old_versions(home, old, held, many=many, live=history == HISTORIES[0])
-                follow(home, follower)
+                follow(ReleaseStore(home), follower)
                 refresh_latest(follower)
                 both, reading = Cost(at_home, there), Cost(at_home)
                 claim = both.of(partial(publish, home, follower, new))

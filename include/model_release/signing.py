@@ -8,7 +8,6 @@ key. It does not say which version is live: `latest.json` changes too often to b
 from __future__ import annotations
 
 import base64
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,8 +17,9 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.manifest import Manifest, read_manifest
+from model_release.documents.strict_json import read_json
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, Refused, UsageError
 
@@ -27,12 +27,9 @@ KEY_FILE = "MODEL_RELEASE_SIGNING_KEY"
 PASSPHRASE = "MODEL_RELEASE_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable
 CERTIFICATES_FILE = "MODEL_RELEASE_SIGNING_CERTIFICATES"
 
-MAX_SIGNATURE = 1_000_000
-"""Bytes. A signature takes 200 for each file."""
-
 _UNSIGNED = [layout.CLAIM, layout.SIGNATURE]
-_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _MAX_PEM = 60_000
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +101,9 @@ def key_of_environment() -> SigningKey | None:
         return None
     chain = os.environ.get(CERTIFICATES_FILE)
     return SigningKey.read(
-        _read(path, KEY_FILE),
+        _read(path, f"{KEY_FILE}={path}"),
         passphrase=os.environ.get(PASSPHRASE),
-        certificates=_read(chain, CERTIFICATES_FILE) if chain else b"",
+        certificates=_read(chain, f"{CERTIFICATES_FILE}={chain}") if chain else b"",
         where=f"{KEY_FILE}={path}",
     )
 
@@ -148,7 +145,7 @@ def sign(folder: Path, key: SigningKey) -> bytes:
             config.use_elliptic_key_signer(private_key=private)
         target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="model-release-"))) / layout.SIGNATURE
         config.sign(folder, target)
-        signature = target.read_bytes()
+        signature = limits.read_bounded(target, limits.SIGNATURE)
     try:
         check(folder, signature, key.trust, where=str(folder))
     except (Corrupt, Refused) as error:
@@ -184,13 +181,9 @@ def verify(folder: Path, trust: Path, *, model: str | None, version: Version | N
             where=where,
             hint="leave the trusted key out for a release that was published without a signature",
         )
-    try:
-        anchors = trust.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the trusted key cannot be read: {error.strerror}", where=str(trust)) from None
-    if path.stat().st_size > MAX_SIGNATURE:
-        raise Corrupt("is too large for a signature", where=str(path))
-    manifest, signed_model = check(folder, path.read_bytes(), anchors, where=where, trusted=str(trust))
+    anchors = _read(trust, str(trust))
+    signature = limits.read_bounded(path, limits.SIGNATURE)
+    manifest, signed_model = check(folder, signature, anchors, where=where, trusted=str(trust))
     for asked, found in ((model, signed_model), (version, manifest.version)):
         if asked is not None and asked != found:
             raise Corrupt(
@@ -259,7 +252,8 @@ def check(
     signed = set(_digests(statement))
     manifest = None
     if layout.MANIFEST in signed:
-        manifest = read_manifest((folder / layout.MANIFEST).read_bytes(), where=f"{where}/{layout.MANIFEST}")
+        body = limits.read_bounded(folder / layout.MANIFEST, limits.MANIFEST)
+        manifest = read_manifest(body, where=f"{where}/{layout.MANIFEST}")
     if not isinstance(manifest, Manifest) or signed != {layout.MANIFEST, *(each.path for each in manifest.files)}:
         raise Corrupt("the signature covers other files than a release of model-release has", where=where)
     return manifest, str(statement["subject"][0]["name"])
@@ -271,12 +265,12 @@ def _read_bundle(signature: bytes, *, where: str) -> tuple[dict[str, Any], str |
     Nothing of it may be trusted before it is verified.
     """
     try:
-        bundle = json.loads(signature)
-        statement = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+        bundle = read_json(signature)
+        statement = read_json(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
         material = bundle["verificationMaterial"]
         signer = str(material["publicKey"]["hint"]) if "publicKey" in material else None
         _digests(statement), statement["subject"][0]["name"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, IndexError):
         raise Corrupt("is no signature of model-signing", where=where) from None
     return statement, signer
 
@@ -346,11 +340,18 @@ def _installed() -> Iterator[None]:
         raise UsageError(f"signatures need {error.name}, which is not installed", hint=hint) from None
 
 
-def _read(path: str, name: str) -> bytes:
+def _read(path: str | Path, where: str) -> bytes:
+    """Return the bytes of a file of keys or certificates.
+
+    Raises:
+        UsageError: it cannot be read, or is too large for one.
+    """
     try:
-        return Path(path).read_bytes()
+        return limits.read_bounded(Path(path), limits.PEM)
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", where=f"{name}={path}") from None
+        raise UsageError(f"cannot be read: {error.strerror}", where=where) from None
+    except Corrupt as error:
+        raise UsageError(error.what, where=where) from None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from model_release.cli.released import read_live
-from model_release.cli.run_page import Tasks, cost_of_judging, result_panel, story, task_table
+from model_release.cli.run_page import Tasks, result_page, story
 from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, NotFound
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
@@ -36,6 +36,7 @@ app = typer.Typer(add_completion=False)
 def run(
     *,
     force: Annotated[bool, typer.Option(help="Train although nothing is new.")] = False,
+    full: Annotated[bool, typer.Option(help="Show each task and each check of the gate.")] = False,
     var: Annotated[Path, typer.Option(help="The folder for all that a run leaves.")] = OF_CHECKOUT.var,
     dags: Annotated[Path, typer.Option(help="The folder of DAG files.")] = OF_CHECKOUT.dags,
 ) -> None:
@@ -44,7 +45,7 @@ def run(
     console = plain_console()
     home = AirflowHome(var=var.resolve(), dags=dags.resolve())
     try:
-        raise SystemExit(_night(home, console, force=force))
+        raise SystemExit(_night(home, console, force=force, full=full))
     except ModelReleaseError as error:
         console.print(Text(str(error), "red"))
         raise SystemExit(error.exit_code) from None
@@ -53,7 +54,7 @@ def run(
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
-def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
+def _night(home: AirflowHome, console: Console, *, force: bool, full: bool) -> int:
     with ExitStack() as until_the_end:
         rest, check = _airflow(home, console, until_the_end)
         rest.unpause(DAG_ID)
@@ -68,8 +69,6 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
             raise
         outcome = rest.xcom(DAG_ID, run_id, "ingest", key="outcome") or {}
         verdict = rest.xcom(DAG_ID, run_id, "gate", key="verdict")
-    console.print(task_table(tasks.last))
-    console.print()
     for task in tasks.last:
         if task.state == "failed":
             log = home.task_log(DAG_ID, run_id, task)
@@ -80,9 +79,10 @@ def _night(home: AirflowHome, console: Console, *, force: bool) -> int:
     except NotFound:
         live = None
     words, status = story(state, outcome, verdict, live, run_id)
-    cost = cost_of_judging(tasks.last)
     good = status == EXIT_DONE
-    console.print(result_panel(words, live=live, verdict=verdict, cost=cost, store=home.store, good=good))
+    page = result_page(words, tasks=tasks.last, live=live, verdict=verdict, store=home.store, good=good, full=full)
+    for each in page:
+        console.print(each)
     return status
 
 

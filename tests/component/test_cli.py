@@ -21,6 +21,7 @@ from model_release.documents.version import Version
 from model_release.errors import ModelReleaseError
 from model_release.releases.claims import abandon
 from model_release.releases.pointer_cas import move
+from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
 from support.release_builder import Chain, make
 
@@ -46,7 +47,7 @@ def released(store: LocalStore, tmp_path: Path) -> LocalStore:
     chain.release(make(tmp_path, "b", since=1), since=1)
     chain.claim(make(tmp_path, "c", since=2))
     chain.claim(make(tmp_path, "d", since=2))
-    abandon(store, Version(1, 3, 0), by="housekeeping", reason="stale")
+    abandon(ReleaseStore(store), Version(1, 3, 0), by="housekeeping", reason="stale")
 
     def decide(current: Pointer | None) -> Pointer:
         assert current is not None
@@ -59,7 +60,7 @@ def released(store: LocalStore, tmp_path: Path) -> LocalStore:
             }
         )
 
-    move(store, decide)
+    move(ReleaseStore(store), decide)
     return store
 
 

@@ -24,6 +24,7 @@ from model_release.documents.pointer import Change, Kind, Pointer, recovered
 from model_release.errors import Corrupt, NotFound, Refused, Stop, StoreUnavailable, UsageError
 from model_release.releases import acts
 from model_release.releases.catalog import candidate_of, live_manifest, read_pointer
+from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
 from support.release_builder import Chain, act, make
 from support.web_server import Shop, shop
@@ -167,7 +168,7 @@ class TestPins:
 
     def test_a_barred_version_is_refused_with_the_reason(self, store: LocalStore, tmp_path: Path, to: Path) -> None:
         release(store, tmp_path, "b")
-        acts.rollback(store, act("op"))
+        acts.rollback(ReleaseStore(store), act("op"))
         with pytest.raises(Refused, match=r"v1\.1\.0 is quarantined by ada: a bad slice\n  → live is v1\.0\.0"):
             client.pull(store.uri, to=to, version="v1.1.0")
         with pytest.raises(Refused, match="v1.0.0 is retired"):
@@ -243,7 +244,7 @@ class TestMemory:
 
     def test_a_hold_is_remembered_and_changes_nothing(self, store: LocalStore, to: Path) -> None:
         client.pull(store.uri, to=to)
-        acts.hold(store, act("op"))
+        acts.hold(ReleaseStore(store), act("op"))
         pulled = client.pull(store.uri, to=to)
         assert pulled.resolved is not None
         assert (pulled.changed, pulled.resolved.epoch) == (False, 2)
@@ -389,7 +390,7 @@ class TestWatch:
         moved = watcher.poll()
         assert moved is not None
         assert (str(moved.version), web.paths().count("latest.json")) == ("v1.1.0", 1)
-        acts.hold(store, act("op"))
+        acts.hold(ReleaseStore(store), act("op"))
         held = watcher.poll()
         assert held is not None
         assert not held.changed

@@ -21,6 +21,7 @@ from model_release.modelling.training.forms import golden_answers
 from model_release.releases.catalog import live_pointer, published, read_pointer, versions
 from model_release.releases.decisions import DecisionRecord
 from model_release.releases.pointer_cas import move
+from model_release.releases.store import ReleaseStore
 from model_release.workflows.retrain import Json, Nightly, report
 from support.retrain_steps import Nights, judged, through
 
@@ -91,12 +92,12 @@ def test_a_hold_stops_promotion_until_it_is_lifted(night: Nights) -> None:
 
         return decide
 
-    move(home, holds([hold]))
+    move(ReleaseStore(home), holds([hold]))
     done = through(night(8))
     assert (done["version"], done["promoted"]) == ("v1.1.0", False)
     assert "held at v1.0.0 by bob" in done["reason"]
     assert night(9).ingest()[1] == []
-    move(home, holds([]))
+    move(ReleaseStore(home), holds([]))
     assert through(night(10))["live"] == "v1.1.0"
 
 
@@ -223,7 +224,7 @@ def test_nothing_is_released_against_a_live_version_in_quarantine(night: Nights)
         changes = {"quarantined": {"v1.0.0": entry}, "epoch": current.epoch + 1, "write_id": "bar"}
         return current.model_copy(update=changes)
 
-    move(night(1).home, bar)
+    move(ReleaseStore(night(1).home), bar)
     verdict, orders = judged(night(8))
 
     assert orders == []
@@ -270,7 +271,7 @@ def test_bytes_that_came_back_and_cannot_be_served_are_not_published(
             first.upload(order)
 
     assert len(seen) == 2
-    for store in first.destinations.stores:
+    for store in first.destinations.releases.stores:
         assert store.get("v1.0.0/best_model.pkl") is not None
         assert store.get("v1.0.0/metadata.json") is None
         assert read_pointer(store) is None

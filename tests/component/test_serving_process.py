@@ -148,7 +148,7 @@ def test_what_cannot_be_verified_replaces_nothing_and_what_is_mended_does(tmp_pa
         service.until(lambda: service.model()["trouble"] is not None)
         told = service.model()
         assert told["version"] == "v1.0.0"
-        assert "model.onnx: is not what the manifest says" in told["trouble"]
+        assert "model.onnx: differs from the manifest" in told["trouble"]
         assert service.client.post("/predict", json=ROW).headers["X-Model-Version"] == "v1.0.0"
         assert service.client.get("/readyz").status_code == 200
         assert "model_release_trouble 1.0" in service.client.get("/metrics").text

@@ -136,7 +136,7 @@ def same(ours: Any, theirs: Any) -> None:
         ("text/csv", ",".join(ROW), 422, "there are no rows"),
         ("text/csv", ",".join(ROW) + "\n" + ",".join(["x"] * 13), 422, "row 0, age: must be a number from 18 to 110"),
         ("application/json; charset=latin-1", "{}", 415, "only UTF-8 is read"),
-        ("application/x-npy", "", 415, "the content type is none of those that are read here: application/json and"),
+        ("application/x-npy", "", 415, "this content type is not read here; use one of application/json and"),
     ],
 )
 def test_what_cannot_be_read_is_told(service: TestClient, kind: str, body: str, status: int, error: str) -> None:

@@ -21,7 +21,7 @@ from model_release.releases.claims import abandon
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.prune import remove_files
 from model_release.releases.publish import place
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.verify import check
 from model_release.signing import SigningKey
 from model_release.stores.base import Store
@@ -96,7 +96,7 @@ def test_a_follower_that_comes_later_gets_the_signature_without_a_key(
     home, follower = stores
     made = make(tmp_path, "night")
     Chain(home, key=KEY).release(made)
-    place(Chain(home).claim(made), home=home, target=follower)
+    place(ReleaseStore(home), Chain(home).claim(made), follower)
     assert body(home, SIGNATURE) == body(follower, SIGNATURE)
 
 
@@ -180,11 +180,11 @@ def test_two_uploads_at_once_agree(
     def overtaken(key: str, new: bytes, **more: Any) -> Any:
         if key == SIGNATURE and home.get(key) is None:
             monkeypatch.setattr(home, "create", create)
-            place(claim, home=home, target=follower, key=KEY)
+            place(ReleaseStore(home), claim, follower, key=KEY)
         return create(key, new, **more)
 
     monkeypatch.setattr(home, "create", overtaken)
-    place(claim, home=home, target=home, key=KEY)
+    place(ReleaseStore(home), claim, home, key=KEY)
     assert body(home, SIGNATURE) == body(follower, SIGNATURE)
 
 
@@ -192,12 +192,12 @@ def test_a_signature_by_somebody_else_is_not_replaced(stores: tuple[MemoryStore,
     home, _ = stores
     claim = Chain(home).claim(make(tmp_path, "night"))
     other = SigningKey.read(pem_of(private_key()), where="the test")
-    place(claim, home=home, target=home, key=other)
+    place(ReleaseStore(home), claim, home, key=other)
     with pytest.raises(Corrupt, match="signed by key .*\n.*if the key is a new one") as error:
-        place(claim, home=home, target=home, key=KEY)
+        place(ReleaseStore(home), claim, home, key=KEY)
     assert error.value.where == f"{home.uri}/{SIGNATURE}"
     home.delete(SIGNATURE)
-    place(claim, home=home, target=home, key=KEY)
+    place(ReleaseStore(home), claim, home, key=KEY)
 
 
 def test_housekeeping_knows_the_signature(stores: tuple[MemoryStore, MemoryStore], tmp_path: Path) -> None:
@@ -234,8 +234,8 @@ def test_housekeeping_knows_the_signature(stores: tuple[MemoryStore, MemoryStore
     ], "whose signature is right, nobody can say without a key"
 
     claim = chain.claim(make(tmp_path, "died", since=1))
-    place(claim, home=home, target=home, key=KEY)
-    assert abandon(home, V110, by="housekeeping", reason="stale")
+    place(ReleaseStore(home), claim, home, key=KEY)
+    assert abandon(ReleaseStore(home), V110, by="housekeeping", reason="stale")
     remove_files(home, V110)
     assert {each.key for each in home.list(f"{V110}/")} == {layout.claim(V110), layout.manifest(V110)}
 

@@ -244,13 +244,8 @@ def test_a_version_of_another_task_is_no_baseline_and_the_reason_says_so(tmp_pat
 def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion_s_as_margin(tmp_path: Path) -> None:
     through(night(tmp_path, REGRESSION))
 
-    verdict, _ = judged(
-        night(
-            tmp_path,
-            {**REGRESSION, "candidates": {"other": {"estimator": "Ridge", "parameters": {"alpha": 0.9}}}},
-            day=2,
-        )
-    )
+    other = {"other": {"estimator": "Ridge", "parameters": {"alpha": 0.9}}}
+    verdict, _ = judged(night(tmp_path, {**REGRESSION, "candidates": other}, day=2))
 
     (compared,) = [each for each in verdict["checks"] if "non-inferior" in each["name"]]
     assert "rmse improves by" in compared["words"]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from model_release.errors import NotFound, UnsafeKey
+from model_release.documents import limits
+from model_release.errors import Corrupt, NotFound, UnsafeKey
 from model_release.stores.base import Lost, Store, Won
 from model_release.stores.local import LocalStore
 from support.memory_store import MemoryStore
@@ -57,6 +58,26 @@ class TestStore:
         with pytest.raises(NotFound, match="a/missing"):
             any_store.copy("a/missing", "a/target")
         assert any_store.get("a/target") is None
+
+    def test_what_is_larger_than_its_bound_is_not_read(self, any_store: Store, tmp_path: Path) -> None:
+        limit = limits.largest("model.sig")
+        for size in (limit, limit + 1):
+            (tmp_path / "source").write_bytes(b"x" * size)
+            any_store.upload(f"{size}/model.sig", tmp_path / "source")
+        assert len(body_of(any_store, f"{limit}/model.sig")) == limit
+        with pytest.raises(Corrupt, match=f"{limit + 1}/model.sig: is larger than {limit:,} bytes"):
+            any_store.get(f"{limit + 1}/model.sig")
+        assert len(body_of(any_store, f"{limit}/model.sig")) == limit, "the next request is answered"
+        any_store.download(f"{limit}/model.sig", tmp_path / "target", limit=limit)
+        with pytest.raises(Corrupt, match="is larger than 728 bytes"):
+            any_store.download(f"{limit}/model.sig", tmp_path / "target", limit=728)
+
+    def test_a_large_object_is_not_downloaded_beyond_its_bound(self, any_store: Store, tmp_path: Path) -> None:
+        (tmp_path / "source").write_bytes(b"x" * (17 * 1024 * 1024))
+        any_store.upload("v1.0.0/file.bin", tmp_path / "source")
+        with pytest.raises(Corrupt, match="is larger than 16,777,216 bytes"):
+            any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=16 * 1024 * 1024)
+        any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=17 * 1024 * 1024)
 
     def test_create_only(self, any_store: Store) -> None:
         assert isinstance(any_store.create("deep/in/key", b"first"), Won)

@@ -13,6 +13,7 @@ from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest, Manifest
 from model_release.documents.version import FIRST, Bump, Version
 from model_release.releases.catalog import history, read_claim, read_version, versions
+from model_release.releases.store import ReleaseStore
 from model_release.releases.sweep import sweep
 from support.killed_processes import Nursery, for_good, nursery
 from support.proof_tally import Record, proof
@@ -104,7 +105,7 @@ def test_numbers_of_runs_that_die(address: Address, children: Nursery, tmp_path:
     assert {again[me] for me, when in mortal.items() if when == "version.json"} <= left, "taken up again"
     assert not {*again.values()} & {*end.value.values()}
     with agreeing():
-        sweep(Later(store), [], by="housekeeping", remove=True)
+        sweep(ReleaseStore(Later(store)), by="housekeeping", remove=True)
     decided = {number: read_version(store, number) for number in versions(store)}
     abandoned = {number for number, each in decided.items() if isinstance(each, AbandonedManifest)}
     with proof(record_property, f"{RUNS} publishers, {len(mortal)} killed, {address.kind}", *DEAD) as tally:

@@ -21,7 +21,8 @@ from model_release.releases.claims import abandon, became
 from model_release.releases.manual import describe
 from model_release.releases.manual.collect import from_folder
 from model_release.releases.manual.publish import Delivered, Intent, adopt, publish
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
 from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
@@ -62,9 +63,9 @@ class Team:
         """Do what the command does."""
         draft = describe.draft(self.collected, facts, called="heart")
         wish = Intent(by="ann", reason="published from models", promote=promote, bump=bump)
-        destinations = [Follower(store) for store in followers]
-        done = act(self.collected, draft, wish, home=home, followers=destinations)
-        after = reconcile(home, destinations)
+        releases = ReleaseStore(home, [Follower(store) for store in followers])
+        done = act(releases, self.collected, draft, wish)
+        after = reconcile(releases)
         return replace(done, pointer=after.pointer)
 
 
@@ -142,7 +143,7 @@ def test_a_hold_and_a_date_keep_latest_where_it_is(team: Team, memory: MemorySto
     undated = team.publish(memory)
     assert undated.refusal is not None
     assert "data as of None) comes before the live v1.0.0" in undated.refusal
-    hold(memory, act("audit", by="bo"))
+    hold(ReleaseStore(memory), act("audit", by="bo"))
     dated = team.publish(memory, data_as_of="2024-05-02")
     assert dated.manifest.data_as_of == date(2024, 5, 2)
     assert dated.refusal is not None
@@ -154,10 +155,10 @@ def test_a_version_that_was_left_may_be_published_again(team: Team, memory: Memo
     team.publish(memory)
     team.train("b")
     team.publish(memory)
-    rollback(memory, act("back"))
-    unhold(memory, act("let go"))
+    rollback(ReleaseStore(memory), act("back"))
+    unhold(ReleaseStore(memory), act("let go"))
     assert not is_live(team.publish(memory)), "what a rollback left is in quarantine"
-    lift(memory, FIRST.next(Bump.MINOR), act("a mistake"))
+    lift(ReleaseStore(memory), FIRST.next(Bump.MINOR), act("a mistake"))
     again = team.publish(memory)
     assert is_live(again)
     operations = [entry.change.operation for entry in history(memory) if entry.change.kind is Kind.PROMOTE]
@@ -167,7 +168,7 @@ def test_a_version_that_was_left_may_be_published_again(team: Team, memory: Memo
 def test_a_number_that_was_given_up_is_not_used_again(team: Team, memory: MemoryStore) -> None:
     with pytest.raises(Killed):
         team.publish(Interposed(memory, killed_at(f"copy {layout.artifact(FIRST, 'preprocessor.pkl')}")))
-    assert abandon(memory, FIRST, by="housekeeping", reason="stale")
+    assert abandon(ReleaseStore(memory), FIRST, by="housekeeping", reason="stale")
     assert team.publish(memory).manifest.version == V110
 
 
@@ -321,7 +322,9 @@ class Scene:
             pointer = assert_settled(store)
             assert pointer.epoch == pointer.since == self.epoch
             assert pointer.version == versions(store)[-1] == (FIRST if self.epoch == 1 else V110)
-            assert became(self.stores[0], published(store, pointer.version).fingerprint) == pointer.version
+            assert (
+                became(ReleaseStore(self.stores[0]), published(store, pointer.version).fingerprint) == pointer.version
+            )
         assert self.stores[0].get(layout.POINTER).body == self.stores[1].get(layout.POINTER).body  # type: ignore[union-attr]
 
     def requests(self) -> Sequence[Request]:
@@ -374,11 +377,10 @@ def test_files_that_travel_are_told(team: Team, memory: MemoryStore) -> None:
     draft = describe.draft(team.collected, {}, called="heart")
     told: list[tuple[str, str]] = []
     publish(
+        ReleaseStore(memory, [Follower(follower)]),
         team.collected,
         draft,
         Intent(by="ann", reason="x"),
-        home=memory,
-        followers=[Follower(follower)],
         watch=lambda entry, uri: told.append((entry.path, uri)),
     )
     destinations = ["memory://home", "memory://follower", "memory://home"]
@@ -428,9 +430,9 @@ def test_a_destination_that_is_not_required_lags_behind_loudly(team: Team, memor
     draft = describe.draft(team.collected, {}, called="heart")
     broken = Interposed(MemoryStore("memory://broken"), between)
     wish = Intent(by="ann", reason="x")
-    done = publish(team.collected, draft, wish, home=memory, followers=[Follower(broken, required=False)])
+    done = publish(ReleaseStore(memory, [Follower(broken, required=False)]), team.collected, draft, wish)
     assert done.pointer is not None
     assert len(done.lagging) == 1
     assert done.lagging[0].startswith("memory://broken lags behind: ")
     with pytest.raises(StoreUnavailable):
-        publish(team.collected, draft, wish, home=memory, followers=[Follower(broken)])
+        publish(ReleaseStore(memory, [Follower(broken)]), team.collected, draft, wish)

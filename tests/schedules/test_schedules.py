@@ -23,6 +23,7 @@ from model_release.releases.claims import abandon, became, take_number
 from model_release.releases.promote import Promotion, follow, refresh_latest
 from model_release.releases.publish import place, seal
 from model_release.releases.reconcile import reconcile
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Store
 from support.interposed_store import Interposed, Request, losing_the_answer
 from support.memory_store import MemoryStore
@@ -101,7 +102,7 @@ def test_one_fingerprint_becomes_one_version(tmp_path: Path, deaths: int) -> Non
             no_errors(*actors)
             again = Chain(home).publish(nights[0])
             made = [each for each in versions(home) if isinstance(read_version(home, each), Manifest) and each != FIRST]
-            assert made == [again.version] == [became(home, again.fingerprint)]
+            assert made == [again.version] == [became(ReleaseStore(home), again.fingerprint)]
             assert all(actor.result == again for actor in actors if not actor.died)
             undecided = [each for each in versions(home) if read_version(home, each) is None]
             assert len(undecided) <= deaths  # a number that nobody came back for; housekeeping gives it up
@@ -149,7 +150,7 @@ def test_promotions_race_forward_only(tmp_path: Path, deaths: int) -> None:
 
         def check() -> None:
             no_errors(*actors, but=(BaselineMoved,))
-            reconcile(home)
+            reconcile(ReleaseStore(home))
             pointer = assert_settled(home)
             won = [a for a in actors if a.error is None and a.result.refusal is None]
             assert len(won) <= 1
@@ -175,14 +176,17 @@ def test_lost_answer_and_a_third_writer(tmp_path: Path) -> None:
         def promotes(wrap: Wrap) -> object:
             return Chain(losing_the_answer(wrap(home))).promote(newer, since=2)
 
-        actors = [Actor("promotes", promotes), Actor("third", lambda wrap: rollback(wrap(home), act("back"), to=FIRST))]
+        actors = [
+            Actor("promotes", promotes),
+            Actor("third", lambda wrap: rollback(ReleaseStore(wrap(home)), act("back"), to=FIRST)),
+        ]
 
         def check() -> None:
             no_errors(*actors, but=(BaselineMoved, Refused))
             was_live = newer.version in [_at(home, epoch).version for epoch in epochs(home)]
             told = actors[0].error is None and actors[0].result.refusal is None
             assert told == was_live
-            reconcile(home)
+            reconcile(ReleaseStore(home))
             assert assert_settled(home).version in (FIRST, newer.version)
 
         return actors, check
@@ -239,11 +243,11 @@ def test_follower_never_stays_behind(tmp_path: Path, deaths: int) -> None:
         home, follower = home_before.clone(), follower_before.clone()
 
         def rolls_back(wrap: Wrap) -> None:
-            rollback(wrap(home), act("back"))
-            follow(wrap(home), wrap(follower))
+            rollback(ReleaseStore(wrap(home)), act("back"))
+            follow(ReleaseStore(wrap(home)), wrap(follower))
 
         actors = [
-            Actor("publisher", lambda wrap: follow(wrap(home), wrap(follower)), mortal=True),
+            Actor("publisher", lambda wrap: follow(ReleaseStore(wrap(home)), wrap(follower)), mortal=True),
             Actor("rollback", rolls_back),
         ]
 
@@ -269,7 +273,7 @@ def test_copies_end_as_those_of_the_live_version(tmp_path: Path, deaths: int) ->
         home.delete(layout.latest_copy("best_model.pkl"))
 
         def rolls_back(wrap: Wrap) -> None:
-            rollback(wrap(home), act("back"))
+            rollback(ReleaseStore(wrap(home)), act("back"))
             refresh_latest(wrap(home))
 
         actors = [
@@ -280,7 +284,7 @@ def test_copies_end_as_those_of_the_live_version(tmp_path: Path, deaths: int) ->
         def check() -> None:
             no_errors(*actors)
             if any(actor.died for actor in actors):
-                reconcile(home)
+                reconcile(ReleaseStore(home))
             assert assert_settled(home).version == FIRST
 
         return actors, check
@@ -297,12 +301,12 @@ def test_sweeper_and_late_worker(tmp_path: Path) -> None:
         home = before.clone()
 
         def late_worker(wrap: Wrap) -> Manifest:
-            place(claim, home=wrap(home), target=wrap(home))
-            return seal(wrap(home), claim)
+            place(ReleaseStore(wrap(home)), claim, wrap(home))
+            return seal(ReleaseStore(wrap(home)), claim)
 
         def sweeper(wrap: Wrap) -> bool:
             store = wrap(home)
-            won = abandon(store, claim.metadata.version, by="housekeeping", reason="stale")
+            won = abandon(ReleaseStore(store), claim.metadata.version, by="housekeeping", reason="stale")
             if won:
                 for entry in claim.metadata.files:
                     store.delete(layout.artifact(claim.metadata.version, entry.path))
@@ -320,7 +324,7 @@ def test_sweeper_and_late_worker(tmp_path: Path) -> None:
             else:
                 assert actors[0].result is None
             if isinstance(decided, AbandonedManifest):  # the run again: the next number, published
-                again = take_number(home, claim.metadata, run=claim.run)
+                again = take_number(ReleaseStore(home), claim.metadata, run=claim.run)
                 assert again.metadata.version == claim.metadata.version.next(Bump.MINOR)
 
         return actors, check

@@ -24,8 +24,9 @@ from model_release.releases.catalog import fetch, history, live_pointer, read_ve
 from model_release.releases.promote import Promotion
 from model_release.releases.prune import prune, retire
 from model_release.releases.publish import place, seal
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
 from model_release.releases.recover import recover, rehome
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import sweep
 from model_release.spec.retention import Retention
 from model_release.stores.base import Store
@@ -61,10 +62,10 @@ def night(home: Store, *, since: int = 2) -> Callable[[Wrap], Promotion]:
 
 
 def operate_run(
-    home: Store, verb: Callable[[Store, Act], Acted], *, seen: int | None = 2, operation: str = "op"
+    home: Store, verb: Callable[[ReleaseStore, Act], Acted], *, seen: int | None = 2, operation: str = "op"
 ) -> Any:
     """A person acts on what epoch `seen` showed."""
-    return lambda wrap: verb(wrap(home), act(operation, seen=seen))
+    return lambda wrap: verb(ReleaseStore(wrap(home)), act(operation, seen=seen))
 
 
 def ended(*actors: Actor, but: tuple[type[BaseException], ...] = (Refused, BaselineMoved)) -> None:
@@ -81,22 +82,22 @@ def done(actor: Actor) -> bool:
 
 def settled(home: MemoryStore) -> list[Kind]:
     """Let the next run heal; return what has happened since v1.1.0 became live."""
-    reconcile(home)
+    reconcile(ReleaseStore(home))
     assert_settled(home)
     return assert_lawful(home)[2:]
 
 
-def to_newest(home: Store, by: Act) -> Acted:
-    return quarantine(home, V120, by)
+def to_newest(releases: ReleaseStore, by: Act) -> Acted:
+    return quarantine(releases, V120, by)
 
 
-def by_word(home: Store, by: Act) -> Acted:
-    return acts.promote(home, V120, by)
+def by_word(releases: ReleaseStore, by: Act) -> Acted:
+    return acts.promote(releases, V120, by)
 
 
 @pytest.mark.parametrize("deaths", [0, 1])
 @pytest.mark.parametrize("verb", [rollback, hold, to_newest, by_word], ids=lambda verb: str(verb.__name__))
-def test_an_act_and_a_night(before: MemoryStore, verb: Callable[[Store, Act], Acted], deaths: int) -> None:
+def test_an_act_and_a_night(before: MemoryStore, verb: Callable[[ReleaseStore, Act], Acted], deaths: int) -> None:
     """[4] The act comes first and the night is refused, or the night does and the act, which has not seen it, is."""
 
     def setting() -> Setting:
@@ -129,7 +130,7 @@ def test_an_act_and_a_night(before: MemoryStore, verb: Callable[[Store, Act], Ac
 
 def test_unhold_and_a_night(before: MemoryStore) -> None:
     """The night is refused and the hold lifted afterwards, or the other way round; a hold is no baseline."""
-    hold(before, act("hold"))
+    hold(ReleaseStore(before), act("hold"))
 
     def setting() -> Setting:
         home = before.clone()
@@ -154,7 +155,9 @@ def test_unhold_and_a_night(before: MemoryStore) -> None:
 @pytest.mark.parametrize("deaths", [0, 1])
 @pytest.mark.parametrize("operation", ["op", "another"])
 @pytest.mark.parametrize("verb", [rollback, by_word], ids=lambda verb: str(verb.__name__))
-def test_one_act_twice(before: MemoryStore, verb: Callable[[Store, Act], Acted], operation: str, deaths: int) -> None:
+def test_one_act_twice(
+    before: MemoryStore, verb: Callable[[ReleaseStore, Act], Acted], operation: str, deaths: int
+) -> None:
     """Two clicks at once: of one act, both are told that it is done; of two, one is refused. One move in any case."""
 
     def setting() -> Setting:
@@ -177,7 +180,7 @@ def test_one_act_twice(before: MemoryStore, verb: Callable[[Store, Act], Acted],
     assert explore(setting, preemptions=3, deaths=deaths, limit=60) > 50
 
 
-PAIRS: list[tuple[Callable[[Store, Act], Acted], Callable[[Store, Act], Acted]]] = [
+PAIRS: list[tuple[Callable[[ReleaseStore, Act], Acted], Callable[[ReleaseStore, Act], Acted]]] = [
     (rollback, hold),
     (rollback, to_newest),
     (rollback, by_word),
@@ -189,7 +192,7 @@ PAIRS: list[tuple[Callable[[Store, Act], Acted], Callable[[Store, Act], Acted]]]
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "-".join(verb.__name__ for verb in pair))
 def test_two_acts_on_one_state(
-    before: MemoryStore, pair: tuple[Callable[[Store, Act], Acted], Callable[[Store, Act], Acted]]
+    before: MemoryStore, pair: tuple[Callable[[ReleaseStore, Act], Acted], Callable[[ReleaseStore, Act], Acted]]
 ) -> None:
     """Two persons who looked at the same epoch: one acts, the other one looks again."""
 
@@ -208,13 +211,13 @@ def test_two_acts_on_one_state(
 
 
 @pytest.mark.parametrize("verb", [rollback, hold, to_newest, by_word], ids=lambda verb: str(verb.__name__))
-def test_lost_answer_inside_an_act(before: MemoryStore, verb: Callable[[Store, Act], Acted]) -> None:
+def test_lost_answer_inside_an_act(before: MemoryStore, verb: Callable[[ReleaseStore, Act], Acted]) -> None:
     """[3] The answer of the act's swap is lost and another one moves on: the log tells that the act was done."""
 
     def setting() -> Setting:
         home = before.clone()
-        person = Actor("person", lambda wrap: verb(losing_the_answer(wrap(home)), act("op", seen=2)))
-        third = Actor("third", lambda wrap: hold(wrap(home), act("third")))
+        person = Actor("person", lambda wrap: verb(ReleaseStore(losing_the_answer(wrap(home))), act("op", seen=2)))
+        third = Actor("third", lambda wrap: hold(ReleaseStore(wrap(home)), act("third")))
 
         def check() -> None:
             ended(person, third)
@@ -239,7 +242,7 @@ def of_old(folder: Path, names: str) -> MemoryStore:
     begun(folder, names, home=home)
     Chain(home).publish(make(folder, "never live", since=len(names), as_of=date(2024, 6, 1)))
     home.ahead = timedelta(days=-2)
-    retire(home, [FIRST], act("before"))
+    retire(ReleaseStore(home), [FIRST], act("before"))
     home.ahead = timedelta(0)
     return home
 
@@ -252,8 +255,8 @@ def test_rollback_and_prune(tmp_path: Path, to: Version, deaths: int) -> None:
 
     def setting() -> Setting:
         home = before.clone()
-        person = Actor("person", lambda wrap: rollback(wrap(home), act("op", seen=5), to=to), mortal=True)
-        keeper = Actor("keeper", lambda wrap: prune(wrap(home), [], KEEP, act("prune")), mortal=True)
+        person = Actor("person", lambda wrap: rollback(ReleaseStore(wrap(home)), act("op", seen=5), to=to), mortal=True)
+        keeper = Actor("keeper", lambda wrap: prune(ReleaseStore(wrap(home)), KEEP, act("prune")), mortal=True)
 
         def check() -> None:
             ended(person, keeper)
@@ -262,7 +265,7 @@ def test_rollback_and_prune(tmp_path: Path, to: Version, deaths: int) -> None:
             assert done(person) <= (pointer.version == to)
             assert pointer.version not in pointer.retired
             if deaths:
-                prune(home, [], KEEP, act("prune"))
+                prune(ReleaseStore(home), KEEP, act("prune"))
             assert len([*home.list("v1.0.0/")]) == 2
             assert_readable(home)
             assert pointer.previous is not None
@@ -282,12 +285,12 @@ def test_files_that_go_at_once(tmp_path: Path) -> None:
 
         def removes(wrap: Wrap) -> None:
             store = wrap(home)
-            pointer = retire(store, [FIRST], act("prune"))
+            pointer = retire(ReleaseStore(store), [FIRST], act("prune"))
             if pointer is not None and FIRST in pointer.retired:
                 for path in ("best_model.pkl", "model_card.html", "preprocessor.pkl"):
                     store.delete(layout.artifact(FIRST, path))
 
-        person = Actor("person", lambda wrap: rollback(wrap(home), act("op"), to=FIRST))
+        person = Actor("person", lambda wrap: rollback(ReleaseStore(wrap(home)), act("op"), to=FIRST))
         keeper = Actor("keeper", removes)
 
         def check() -> None:
@@ -307,7 +310,7 @@ def test_retire_and_a_night(before: MemoryStore, deaths: int) -> None:
 
     def setting() -> Setting:
         home = before.clone()
-        keeper = Actor("keeper", lambda wrap: retire(wrap(home), [V120], act("prune")), mortal=True)
+        keeper = Actor("keeper", lambda wrap: retire(ReleaseStore(wrap(home)), [V120], act("prune")), mortal=True)
         run = Actor("night", night(home), mortal=True)
 
         def check() -> None:
@@ -329,7 +332,7 @@ def test_two_prunes(tmp_path: Path) -> None:
     def setting() -> Setting:
         home = before.clone()
         actors = [
-            Actor(name, lambda wrap, name=name: prune(wrap(home), [], KEEP, act(name)), mortal=True)  # type: ignore[misc]
+            Actor(name, lambda wrap, name=name: prune(ReleaseStore(wrap(home)), KEEP, act(name)), mortal=True)  # type: ignore[misc]
             for name in ("one", "two")
         ]
 
@@ -356,12 +359,14 @@ def test_sweeping_and_a_late_worker(tmp_path: Path) -> None:
 
         def late_worker(wrap: Wrap) -> Manifest:
             for store in (follower, home):
-                place(claim, home=wrap(home), target=wrap(store))
-            return seal(wrap(home), claim)
+                place(ReleaseStore(wrap(home)), claim, wrap(store))
+            return seal(ReleaseStore(wrap(home)), claim)
 
         worker = Actor("worker", late_worker, mortal=True)
         keeper = Actor(
-            "keeper", lambda wrap: sweep(wrap(home), [wrap(follower)], by="housekeeping", remove=True), mortal=True
+            "keeper",
+            lambda wrap: sweep(ReleaseStore(wrap(home), [Follower(wrap(follower))]), by="housekeeping", remove=True),
+            mortal=True,
         )
 
         def check() -> None:
@@ -374,7 +379,7 @@ def test_sweeping_and_a_late_worker(tmp_path: Path) -> None:
                         fetch(store, layout.artifact(V110, entry.path), entry, None)
             again = Chain(home, [follower]).publish(made)
             assert again.version == (V120 if isinstance(decided, AbandonedManifest) else V110)
-            sweep(home, [follower], by="housekeeping", remove=True)
+            sweep(ReleaseStore(home, [Follower(follower)]), by="housekeeping", remove=True)
             if isinstance(decided, AbandonedManifest):
                 for store in (home, follower):
                     assert {entry.key for entry in store.list("v1.1.0/")} <= {
@@ -395,29 +400,31 @@ def test_recover_and_a_late_night(before: MemoryStore, tmp_path: Path, deaths: i
     """Home was restored from a backup: a night that was judged before meets the person who begins anew."""
     follower_before = MemoryStore("memory://follower")
     lost = before.clone()
-    hold(lost, act("lost"))
-    reconcile(lost, [Follower(follower_before)])
+    hold(ReleaseStore(lost), act("lost"))
+    reconcile(ReleaseStore(lost, [Follower(follower_before)]))
 
     def setting() -> Setting:
         home, follower = before.clone(), follower_before.clone()
         person = Actor(
-            "person", lambda wrap: recover(wrap(home), FIRST, act("op"), others=[wrap(follower)]), mortal=True
+            "person",
+            lambda wrap: recover(ReleaseStore(wrap(home), [Follower(wrap(follower))]), FIRST, act("op")),
+            mortal=True,
         )
         run = Actor("night", night(home), mortal=True)
 
         def check() -> None:
             ended(person, run, but=(Contended, BaselineMoved))
-            reconcile(home)
+            reconcile(ReleaseStore(home))
             kinds = [each.change.kind for each in history(home)][2:]
             assert kinds in ([], [Kind.PROMOTE], [Kind.RECOVER], [Kind.PROMOTE, Kind.RECOVER])
             assert done(person) <= (Kind.RECOVER in kinds)
             if not deaths:
                 assert done(person) or done(run)
-            again = recover(home, FIRST, act("op"), others=[follower])
+            again = recover(ReleaseStore(home, [Follower(follower)]), FIRST, act("op"))
             assert again.repeated == (Kind.RECOVER in kinds)
             assert again.pointer == live_pointer(home)
             assert bool(again.pointer.holds) == (Kind.PROMOTE not in kinds), "of the newest pointer, home's first"
-            reconcile(home, [Follower(follower)])
+            reconcile(ReleaseStore(home, [Follower(follower)]))
             assert assert_settled(home, log=False) == assert_settled(follower, log=False) == again.pointer
 
         return [person, run], check
@@ -429,11 +436,11 @@ def test_recover_and_a_late_night(before: MemoryStore, tmp_path: Path, deaths: i
 def test_rehome_and_a_night(before: MemoryStore, deaths: int) -> None:
     """What the night did at the old home goes along, or the night is told that home is elsewhere."""
     new_before = MemoryStore("memory://new")
-    reconcile(before, [Follower(new_before)])
+    reconcile(ReleaseStore(before, [Follower(new_before)]))
 
     def setting() -> Setting:
         home, new = before.clone(), new_before.clone()
-        person = Actor("person", lambda wrap: rehome(wrap(home), wrap(new), act("op")), mortal=True)
+        person = Actor("person", lambda wrap: rehome(ReleaseStore(wrap(home)), wrap(new), act("op")), mortal=True)
         run = Actor("night", night(home), mortal=True)
 
         def check() -> None:
@@ -446,10 +453,10 @@ def test_rehome_and_a_night(before: MemoryStore, deaths: int) -> None:
             assert done(run) <= moved
             assert live_pointer(new).epoch <= live_pointer(home).epoch
             if not done(person):
-                rehome(home, new, act("op"))
+                rehome(ReleaseStore(home), new, act("op"))
             kinds = assert_lawful(new)[2:]
             assert kinds == ([Kind.PROMOTE, Kind.REHOME] if moved else [Kind.REHOME])
-            reconcile(new, [Follower(home)])
+            reconcile(ReleaseStore(new, [Follower(home)]))
             assert assert_settled(new) == assert_settled(home)
             if not moved:
                 assert night(new)(lambda store: store).refusal is None
@@ -462,11 +469,11 @@ def test_rehome_and_a_night(before: MemoryStore, deaths: int) -> None:
 def test_what_an_old_home_is_told(before: MemoryStore) -> None:
     """Every writer whose spec still has the old home stops."""
     new = MemoryStore("memory://new")
-    rehome(before, new, act("op"))
+    rehome(ReleaseStore(before), new, act("op"))
     for verb in (rollback, hold, to_newest, by_word):
         with pytest.raises(Refused, match="its home is memory://new"):
-            verb(before, act("late"))
+            verb(ReleaseStore(before), act("late"))
     with pytest.raises(Refused, match="its home is memory://new"):
         night(before)(lambda store: store)
     with pytest.raises(ModelReleaseError, match="its home is memory://new"):
-        reconcile(before)
+        reconcile(ReleaseStore(before))

@@ -30,7 +30,8 @@ from model_release.documents.version import FIRST, Version
 from model_release.errors import BaselineMoved, NotFound, OutcomeUnknown, Refused
 from model_release.releases import acts, prune
 from model_release.releases.promote import Promotion
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.stores.base import Lost, Store
 from model_release.stores.create_once import RESEND
@@ -204,21 +205,21 @@ scratch = tempfile.TemporaryDirectory(prefix="model-release-")
 
 PERSON: dict[str, tuple[Callable[..., Any], Callable[..., bool]]] = {
     "promote": (
-        lambda home, by, version, flag: acts.promote(home, version, by, overrule=flag),
+        lambda home, by, version, flag: acts.promote(ReleaseStore(home), version, by, overrule=flag),
         lambda model, version, flag: model.promote(version, flag),
     ),
     "rollback": (
-        lambda home, by, version, flag: acts.rollback(home, by, to=version if flag else None),
+        lambda home, by, version, flag: acts.rollback(ReleaseStore(home), by, to=version if flag else None),
         lambda model, version, flag: model.rollback(version if flag else None),
     ),
-    "hold": (lambda home, by, *_: acts.hold(home, by), lambda model, *_: model.hold()),
-    "unhold": (lambda home, by, *_: acts.unhold(home, by), lambda model, *_: model.unhold()),
+    "hold": (lambda home, by, *_: acts.hold(ReleaseStore(home), by), lambda model, *_: model.hold()),
+    "unhold": (lambda home, by, *_: acts.unhold(ReleaseStore(home), by), lambda model, *_: model.unhold()),
     "quarantine": (
-        lambda home, by, version, _: acts.quarantine(home, version, by),
+        lambda home, by, version, _: acts.quarantine(ReleaseStore(home), version, by),
         lambda model, version, _: model.quarantine(version),
     ),
     "lift": (
-        lambda home, by, version, _: acts.lift(home, version, by),
+        lambda home, by, version, _: acts.lift(ReleaseStore(home), version, by),
         lambda model, version, _: model.lift(version),
     ),
 }
@@ -304,11 +305,14 @@ class Releases(RuleBasedStateMachine):
             return Deed(promotes, lambda model, _: model.night(version))
         if kind == "prune":
             return Deed(
-                lambda home, follower: prune.prune(home, [follower], KEEP, act(f"{number}")),
+                lambda home, follower: prune.prune(ReleaseStore(home, [Follower(follower)]), KEEP, act(f"{number}")),
                 lambda model, _: model.prune(),
             )
         if kind == "settle":
-            return Deed(lambda home, follower: reconcile(home, [Follower(follower)]), lambda model, _: model.settle())
+            return Deed(
+                lambda home, follower: reconcile(ReleaseStore(home, [Follower(follower)])),
+                lambda model, _: model.settle(),
+            )
         really, by_model = PERSON[kind]
         seen = max(model.epoch - (nth == 9), 0)
 

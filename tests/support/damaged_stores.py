@@ -19,7 +19,7 @@ from model_release.releases.claims import Became, abandon
 from model_release.releases.decisions import DecisionRecord, record
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.prune import remove_files, retire
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
 from model_release.workflows.destinations import Destinations
 from support.memory_store import MemoryStore, _Object
@@ -48,20 +48,20 @@ def build(chain: Chain, folder: Path) -> None:
     chain.release(make(folder, "a"))
     chain.release(make(folder, "b", since=1, model=b"the same model twice"), since=1)
     chain.release(make(folder, "c", since=2), since=2)
-    acts.rollback(home, act("roll back"))
+    acts.rollback(ReleaseStore(home), act("roll back"))
     chain.spread()
-    acts.unhold(home, act("unhold"))
+    acts.unhold(ReleaseStore(home), act("unhold"))
     chain.spread()
     chain.release(make(folder, "d", since=4), since=4)
-    record(home, verdict("d"))
+    record(ReleaseStore(home), verdict("d"))
     chain.publish(make(folder, "e", since=6, as_of=date(2024, 4, 1), model=b"the same model twice"))
     chain.claim(make(folder, "f", since=6))
-    abandon(home, V150, by="housekeeping", reason="stale")
-    retire(home, [FIRST], act("make room"))
+    abandon(ReleaseStore(home), V150, by="housekeeping", reason="stale")
+    retire(ReleaseStore(home), [FIRST], act("make room"))
     chain.spread()
     for store in (home, *chain.followers):
         remove_files(store, FIRST)
-    acts.hold(home, act("hold"))
+    acts.hold(ReleaseStore(home), act("hold"))
     chain.spread()
     for entry in [*home.list(f"{layout.STAGING}/")]:
         home.delete(entry.key)

@@ -63,8 +63,8 @@ class Interposed:
         kept: dict[str, Any] = {"content_type": content_type, "cache_control": cache_control, "new": new}
         self._between(Request("upload", key, lambda: self._inner.upload(key, path, **kept)))
 
-    def download(self, key: str, path: Path) -> None:
-        self._between(Request("download", key, lambda: self._inner.download(key, path)))
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        self._between(Request("download", key, lambda: self._inner.download(key, path, limit=limit)))
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         kept: dict[str, Any] = {"cache_control": cache_control, "new": new}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
 from model_release.errors import NotFound
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -43,6 +44,7 @@ class MemoryStore:
 
     def get(self, key: str) -> Stored | None:
         found = self._objects.get(check_key(key))
+        limits.check_size(0 if found is None else len(found.body), limits.largest(key), f"{self.uri}/{key}")
         return None if found is None else Stored(found.body, found.token, found.modified)
 
     def create(self, key: str, body: bytes, *, content_type: str = OCTETS, cache_control: str = "") -> Outcome:
@@ -64,8 +66,10 @@ class MemoryStore:
             if not new or key not in self._objects:
                 self._put(check_key(key), body)
 
-    def download(self, key: str, path: Path) -> None:
-        path.write_bytes(self._found(key).body)
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        body = self._found(key).body
+        limits.check_size(len(body), limit, f"{self.uri}/{key}")
+        path.write_bytes(body)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         with self._lock:

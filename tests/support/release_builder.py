@@ -20,6 +20,7 @@ from model_release.releases.catalog import check_file, fetch, history, live_mani
 from model_release.releases.claims import take_number
 from model_release.releases.promote import Promotion, follow, promote, refresh_latest
 from model_release.releases.publish import place, seal, stage
+from model_release.releases.store import ReleaseStore
 from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from support.memory_store import MemoryStore
@@ -108,20 +109,20 @@ class Chain:
 
     def claim(self, made: Made, *, bump: Bump | None = None) -> Claim:
         """Stage the files and take a number."""
-        stage(self.home, made.run, made.folder, made.draft.files)
-        return take_number(self.home, made.draft, run=made.run, bump=bump)
+        stage(ReleaseStore(self.home), made.run, made.folder, made.draft.files)
+        return take_number(ReleaseStore(self.home), made.draft, run=made.run, bump=bump)
 
     def publish(self, made: Made, *, bump: Bump | None = None) -> Manifest:
         """Put the release in place everywhere; home's manifest comes last."""
         claim = self.claim(made, bump=bump)
         for target in [*self.followers, self.home]:
-            place(claim, home=self.home, target=target, key=self.key)
-        return seal(self.home, claim)
+            place(ReleaseStore(self.home), claim, target, key=self.key)
+        return seal(ReleaseStore(self.home), claim)
 
     def promote(self, manifest: Manifest, *, since: int | None = None) -> Promotion:
         """Make it live at home."""
         return promote(
-            self.home,
+            ReleaseStore(self.home),
             manifest,
             judged_since=since,
             by="retrain_heart_disease",
@@ -132,7 +133,7 @@ class Chain:
     def spread(self) -> None:
         """Let followers and copies follow the pointer."""
         for follower in self.followers:
-            follow(self.home, follower)
+            follow(ReleaseStore(self.home), follower)
         for store in [self.home, *self.followers]:
             refresh_latest(store)
 

@@ -16,7 +16,8 @@ from model_release.documents.version import FIRST, Bump
 from model_release.releases import acts, prune
 from model_release.releases.catalog import published
 from model_release.releases.publish import place
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import sweep
 from model_release.spec.retention import Retention
 from model_release.stores.base import Entry, Store
@@ -102,21 +103,21 @@ def _two(home: Store, followers: Sequence[Store], folder: Path) -> None:
 
 
 def _roll_back(home: Store, followers: Sequence[Store], folder: Path) -> None:
-    acts.rollback(home, acts.Act(by="a person", reason="worse", operation="click-1", seen=2))
-    reconcile(home, [Follower(each) for each in followers])
+    acts.rollback(ReleaseStore(home), acts.Act(by="a person", reason="worse", operation="click-1", seen=2))
+    reconcile(ReleaseStore(home, [Follower(each) for each in followers]))
 
 
 def _four(home: Store, followers: Sequence[Store], folder: Path) -> None:
     """Four versions; the first one is retired already, and the second one's turn has come."""
     released(home, followers, folder, ["first", "second", "third", "fourth"])
-    prune.retire(home, [FIRST], acts.Act(by="housekeeping", reason="old", operation="prune-1"))
+    prune.retire(ReleaseStore(home), [FIRST], acts.Act(by="housekeeping", reason="old", operation="prune-1"))
     Chain(home, followers).spread()
 
 
 def _prune(home: Store, followers: Sequence[Store], folder: Path) -> None:
     act = acts.Act(by="housekeeping", reason="old", operation="prune-2")
     with agreeing():
-        prune.prune(Later(home), [Later(each) for each in followers], _SHORT, act)
+        prune.prune(ReleaseStore(Later(home), [Follower(Later(each)) for each in followers]), _SHORT, act)
 
 
 def _one_and_claimed(home: Store, followers: Sequence[Store], folder: Path) -> None:
@@ -124,12 +125,12 @@ def _one_and_claimed(home: Store, followers: Sequence[Store], folder: Path) -> N
     _one(home, followers, folder)
     claim = Chain(home, followers).claim(make(folder, "died", card=False))
     for target in (*followers, home):
-        place(claim, home=home, target=target)
+        place(ReleaseStore(home), claim, target)
 
 
 def _sweep(home: Store, followers: Sequence[Store], folder: Path) -> None:
     with agreeing():
-        sweep(Later(home), [Later(each) for each in followers], by="housekeeping", remove=True)
+        sweep(ReleaseStore(Later(home), [Follower(Later(each)) for each in followers]), by="housekeeping", remove=True)
 
 
 def flushing_nothing() -> AbstractContextManager[object]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 
+from model_release.documents import limits
+from model_release.documents.layout import check_paths
 from model_release.documents.manifest import (
     Abandoned,
     AbandonedManifest,
@@ -23,12 +26,14 @@ from model_release.documents.manifest import (
 )
 from model_release.documents.pointer import Change, Hold, Kind, Pointer, Quarantine
 from model_release.documents.version import Version
+from model_release.errors import UnsafeKey
 
 text = st.text(max_size=20)
 number = st.integers(0, 999_999_999)
-small = st.integers(1, 10**6)
+small = st.integers(1, limits.EPOCH - 1)
 finite = st.floats(allow_nan=False, allow_infinity=False)
-moment = st.datetimes(timezones=st.just(UTC))
+moment = st.datetimes(datetime(1900, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - it adds the zone
+day = st.dates(limits.FIRST_DAY, limits.LAST_DAY)
 digest = st.text("0123456789abcdef", min_size=64, max_size=64)
 segment = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._=+@-]{0,10}[A-Za-z0-9]", fullmatch=True)
 path = st.lists(segment, min_size=1, max_size=3).map("/".join)
@@ -45,6 +50,16 @@ def maybe(strategy: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
 
 
 files = st.builds(FileEntry, path=path, size=st.integers(0, 2**40), sha256=digest)
+
+
+def _fit(entries: list[FileEntry]) -> bool:
+    try:
+        check_paths(entry.path for entry in entries)
+    except UnsafeKey:
+        return False
+    return True
+
+
 figures = st.builds(Measured, value=finite, low=maybe(finite), high=maybe(finite), on=text)
 columns = st.builds(
     InputColumn,
@@ -70,7 +85,7 @@ manifests = st.builds(
     training_data=maybe(text),
     fingerprint=digest,
     accuracy_measured_on=maybe(text),
-    files=st.lists(files, max_size=3),
+    files=st.lists(files, max_size=3).filter(_fit),
     metrics=st.dictionaries(text, figures, max_size=2),
     gate=maybe(
         st.builds(
@@ -89,7 +104,7 @@ manifests = st.builds(
             uri=maybe(text),
             fingerprint=maybe(digest),
             rows=maybe(small),
-            as_of=maybe(st.dates()),
+            as_of=maybe(day),
         )
     ),
     schema_revision=small,
@@ -121,15 +136,21 @@ changes = st.fixed_dictionaries(
         "operation": text,
     }
 ).map(Change.model_validate)
+
+
+def _pointer(epoch: int, since: int, **facts: Any) -> Pointer:
+    return Pointer(epoch=max(epoch, since), since=min(epoch, since), **facts)
+
+
 pointers = st.builds(
-    Pointer,
+    _pointer,
     lineage=text,
     home=text,
     epoch=small,
     version=version,
     metadata_sha256=digest,
     schema_revision=small,
-    data_as_of=maybe(st.dates()),
+    data_as_of=maybe(day),
     since=small,
     previous=maybe(version),
     holds=st.lists(st.builds(Hold, by=text, reason=text, at=moment, operation=text), max_size=2),

@@ -15,6 +15,7 @@ from model_release.releases.catalog import read_pointer
 from model_release.releases.claims import abandon
 from model_release.releases.decisions import DecisionRecord, judged, nothing_new, record
 from model_release.releases.pointer_cas import move
+from model_release.releases.store import ReleaseStore
 from support.memory_store import MemoryStore
 from support.release_builder import AS_OF, Chain, fingerprint_of, make
 
@@ -63,16 +64,16 @@ def home(memory: MemoryStore, tmp_path: Path) -> MemoryStore:
 
 
 def ask(home: MemoryStore, *, may_promote: bool = True) -> str | None:
-    return nothing_new(home, live(home), NIGHT, may_promote=may_promote)
+    return nothing_new(ReleaseStore(home), live(home), NIGHT, may_promote=may_promote)
 
 
 def test_a_fingerprint_that_nobody_knows_is_news(home: MemoryStore, memory: MemoryStore) -> None:
     assert ask(home) is None
-    assert nothing_new(MemoryStore(), None, NIGHT, may_promote=True) is None
+    assert nothing_new(ReleaseStore(MemoryStore()), None, NIGHT, may_promote=True) is None
 
 
 def test_a_rejection_stands_against_its_baseline_only(home: MemoryStore) -> None:
-    record(home, verdict(False))
+    record(ReleaseStore(home), verdict(False))
     said = ask(home)
     assert said is not None
     assert said.startswith("rejected against v1.0.0 already (decisions/")
@@ -80,34 +81,34 @@ def test_a_rejection_stands_against_its_baseline_only(home: MemoryStore) -> None
     pointer = live(home)
     assert pointer is not None
     moved = pointer.model_copy(update={"since": 2})
-    assert nothing_new(home, moved, NIGHT, may_promote=True) is None
-    assert nothing_new(home, None, NIGHT, may_promote=True) is None
+    assert nothing_new(ReleaseStore(home), moved, NIGHT, may_promote=True) is None
+    assert nothing_new(ReleaseStore(home), None, NIGHT, may_promote=True) is None
 
 
 def test_a_rejected_first_release() -> None:
     home = MemoryStore()
-    record(home, verdict(False, since=None))
-    said = nothing_new(home, None, NIGHT, may_promote=True)
+    record(ReleaseStore(home), verdict(False, since=None))
+    said = nothing_new(ReleaseStore(home), None, NIGHT, may_promote=True)
     assert said is not None
     assert said.startswith("rejected before anything was live already")
 
 
 def test_an_accepted_verdict_that_became_nothing_is_resumed(home: MemoryStore, tmp_path: Path) -> None:
-    record(home, verdict(True))
+    record(ReleaseStore(home), verdict(True))
     assert ask(home) is None
     Chain(home).claim(make(tmp_path, "night", since=1))
     assert ask(home) is None, "a number alone is not a release"
 
 
 def test_a_number_given_up_is_no_release(home: MemoryStore, tmp_path: Path) -> None:
-    record(home, verdict(True))
+    record(ReleaseStore(home), verdict(True))
     claim = Chain(home).claim(make(tmp_path, "night", since=1))
-    abandon(home, claim.metadata.version, by="housekeeping", reason="stale")
+    abandon(ReleaseStore(home), claim.metadata.version, by="housekeeping", reason="stale")
     assert ask(home) is None
 
 
 def test_a_published_release(home: MemoryStore, tmp_path: Path) -> None:
-    record(home, verdict(True))
+    record(ReleaseStore(home), verdict(True))
     chain, made = Chain(home), make(tmp_path, "night", since=1)
     manifest = chain.publish(made)
     assert ask(home) is None, "it may become live now"
@@ -121,7 +122,7 @@ def test_a_published_release(home: MemoryStore, tmp_path: Path) -> None:
 
 
 def test_a_release_that_a_rule_keeps_from_being_live(home: MemoryStore, tmp_path: Path) -> None:
-    record(home, verdict(True))
+    record(ReleaseStore(home), verdict(True))
     Chain(home).publish(make(tmp_path, "night", since=1))
     hold = Hold(by="ada", reason="audit", at=datetime(2024, 6, 1, tzinfo=UTC), operation="op")
 
@@ -132,7 +133,7 @@ def test_a_release_that_a_rule_keeps_from_being_live(home: MemoryStore, tmp_path
                 update={"epoch": current.epoch + 1, "holds": holds, "write_id": str(current.epoch)}
             )
 
-        move(home, decide)
+        move(ReleaseStore(home), decide)
 
     holding([hold])
     said = ask(home)
@@ -145,7 +146,7 @@ def test_a_release_that_a_rule_keeps_from_being_live(home: MemoryStore, tmp_path
 
 
 def test_a_release_that_others_have_passed(home: MemoryStore, tmp_path: Path) -> None:
-    record(home, verdict(True))
+    record(ReleaseStore(home), verdict(True))
     chain = Chain(home)
     chain.publish(make(tmp_path, "night", since=1, as_of=AS_OF))
     chain.release(make(tmp_path, "later", since=1, as_of=date(2024, 5, 9)), since=1)
@@ -155,7 +156,7 @@ def test_a_release_that_others_have_passed(home: MemoryStore, tmp_path: Path) ->
 
 
 def test_a_published_release_without_a_pointer_is_resumed(memory: MemoryStore, tmp_path: Path) -> None:
-    record(memory, verdict(True, since=None))
+    record(ReleaseStore(memory), verdict(True, since=None))
     Chain(memory).publish(make(tmp_path, "night"))
     assert ask(memory) is None
     assert "which is published" in str(ask(memory, may_promote=False))
@@ -166,21 +167,21 @@ def test_a_published_release_rejected_against_a_newer_baseline(home: MemoryStore
     chain.publish(make(tmp_path, "night", since=1, as_of=date(2024, 5, 9)))
     chain.release(make(tmp_path, "other", since=1), since=1)
     assert ask(home) is None
-    record(home, verdict(False, since=2))
+    record(ReleaseStore(home), verdict(False, since=2))
     assert str(ask(home)).startswith("rejected against v1.0.0 already")
 
 
 def test_the_verdict_of_a_run_is_kept_once(home: MemoryStore) -> None:
-    first = record(home, verdict(False))
-    assert record(home, verdict(True)) == first, "the same run again: what it said first stands"
-    other = record(home, verdict(True, run="run-other"))
+    first = record(ReleaseStore(home), verdict(False))
+    assert record(ReleaseStore(home), verdict(True)) == first, "the same run again: what it said first stands"
+    other = record(ReleaseStore(home), verdict(True, run="run-other"))
     assert other.decision.accepted
-    assert judged(home, NIGHT, 1) in (first, other)
-    assert judged(home, NIGHT, 2) is None
-    assert judged(home, NIGHT, None) is None
+    assert judged(ReleaseStore(home), NIGHT, 1) in (first, other)
+    assert judged(ReleaseStore(home), NIGHT, 2) is None
+    assert judged(ReleaseStore(home), NIGHT, None) is None
 
 
 def test_versions_of_a_fingerprint_are_told_apart(home: MemoryStore) -> None:
-    assert nothing_new(home, live(home), fingerprint_of("before"), may_promote=True) == (
+    assert nothing_new(ReleaseStore(home), live(home), fingerprint_of("before"), may_promote=True) == (
         f"the same data, code, packages and parameters made {Version(1, 0, 0)}, live since epoch 1"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_release.releases.doctor.examine import examine
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.workflows.checkup import Checkup, checkup
 from support.damaged_stores import CASES, Case, Scene
 
@@ -97,4 +98,4 @@ def test_there_are_many_kinds() -> None:
 
 
 def test_examine_lists_each_store_once(scene: Scene) -> None:
-    assert examine(scene.home, [scene.follower]) == []
+    assert examine(ReleaseStore(scene.home, [Follower(scene.follower)])) == []

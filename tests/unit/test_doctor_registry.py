@@ -15,6 +15,7 @@ from model_release.documents import layout
 from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import StoreUnavailable
 from model_release.releases.doctor.findings import Damage
+from model_release.releases.store import ReleaseStore
 from model_release.releases.sweep import sweep
 from model_release.spec.model import Tracking
 from model_release.workflows.checkup import MLFLOW, Checkup, checkup
@@ -67,7 +68,7 @@ def destinations(memory: MemoryStore, tmp_path: Path) -> Destinations:
     Chain(memory).release(Made(made.folder, made.draft.model_copy(update={"mlflow": tracked}), made.run))
     for key, each in memory._objects.items():
         memory._objects[key] = _Object(each.body, each.token, each.modified - timedelta(days=3))
-    sweep(memory, [], by="housekeeping", remove=True)
+    sweep(ReleaseStore(memory), by="housekeeping", remove=True)
     return Destinations(memory, tracking=TRACKING)
 
 

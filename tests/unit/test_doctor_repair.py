@@ -18,8 +18,9 @@ from model_release.errors import Contended, CredentialsRefused, StoreUnavailable
 from model_release.releases.acts import Act, lift, rollback
 from model_release.releases.doctor.examine import examine
 from model_release.releases.doctor.findings import Damage
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
 from model_release.releases.recover import recover
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import Checkup, checkup
@@ -176,9 +177,8 @@ def test_an_unreadable_follower_keeps_nobody_else_back(scene: Scene) -> None:
     def down(request: Request) -> object:
         raise StoreUnavailable("the endpoint is down", where=request.key)
 
-    destinations = scene.destinations
-    destinations.followers.append(Follower(Interposed(third, down)))
-    done = checkup(destinations, repair=True)
+    followers = [*scene.destinations.releases.followers, Follower(Interposed(third, down))]
+    done = checkup(Destinations(scene.destinations.home, followers), repair=True)
     assert told(done) == {(Damage.UNREADABLE, f"memory://down/{POINTER}")}
     assert done.failures == []
     scene.check()
@@ -200,20 +200,22 @@ def test_every_choice_that_is_offered_leads_out(scene: Scene, name: str) -> None
         home = stores.pop(uri)
         match command:
             case "recover":
-                done = recover(home, Version.parse(version), act, others=[*stores.values()])
+                done = recover(
+                    ReleaseStore(home, [Follower(each) for each in [*stores.values()]]), Version.parse(version), act
+                )
                 assert done.pointer.change.kind is Kind.RECOVER
             case "rollback":
-                done = rollback(home, act, to=Version.parse(version))
+                done = rollback(ReleaseStore(home), act, to=Version.parse(version))
             case "quarantine":
                 assert "--lift" in choice
-                done = lift(home, Version.parse(version), act)
+                done = lift(ReleaseStore(home), Version.parse(version), act)
         assert str(done.pointer.version) == version
         destinations = scene.destinations
         if home is scene.follower:
-            destinations.home, destinations.followers = home, [Follower(scene.home)]
+            destinations = Destinations(home, [Follower(scene.home)])
         checkup(destinations, read_data=True, repair=True)
         scene.age()
-        reconcile(destinations.home, destinations.followers)
+        reconcile(destinations.releases)
         for store in scene.stores:
             assert assert_settled(store, log=False) == done.pointer
         left = checkup(destinations, read_data=True).left
@@ -230,7 +232,7 @@ def test_a_follower_that_became_home_learns_what_each_fingerprint_became(tmp_pat
     chain = Chain(home, [follower])
     chain.release(make(tmp_path, "a"))
     chain.release(make(tmp_path, "b", since=1), since=1)
-    done = recover(follower, V110, Act(by="ada", reason="home burned down", operation="recover"))
+    done = recover(ReleaseStore(follower), V110, Act(by="ada", reason="home burned down", operation="recover"))
     destinations = Destinations(follower)
     assert {each.kind for each in checkup(destinations, read_data=True).left} == {Damage.RECORD_MISSING}
     assert checkup(destinations, repair=True).left == []
@@ -247,7 +249,7 @@ def test_a_log_that_is_ahead_is_recovered_from_at_a_home_alone(memory: MemorySto
     memory._objects[POINTER] = memory._objects[layout.log_entry(2)]
     (found,) = (each for each in checkup(Destinations(memory)).left if each.kind is not Damage.LITTER)
     assert found.kind is Damage.LOG_AHEAD
-    done = recover(memory, V110, Act(by="ada", reason="restored from a backup", operation="recover"))
+    done = recover(ReleaseStore(memory), V110, Act(by="ada", reason="restored from a backup", operation="recover"))
     assert done.pointer.epoch == 4
     assert checkup(Destinations(memory), repair=True).left == []
     assert assert_settled(memory).version == V110
@@ -313,10 +315,10 @@ def test_it_begins_anew_when_the_pointer_moves(scene: Scene) -> None:
     for limit in (2, 1000):
         home = Interposed(scene.home, between)
         if limit == 2:
-            assert examine(home, [scene.follower]) == []
+            assert examine(ReleaseStore(home, [Follower(scene.follower)])) == []
         else:
             with pytest.raises(Contended, match="moved 5 times while doctor looked"):
-                examine(home, [scene.follower])
+                examine(ReleaseStore(home, [Follower(scene.follower)]))
 
 
 def test_clocks_that_differ_are_told_and_nothing_is_swept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +353,12 @@ def test_what_is_published_while_doctor_looks_is_not_missing_anywhere(scene: Sce
             Chain(scene.home, [scene.follower]).publish(made)
         return outcome
 
-    assert examine(scene.home, [Interposed(scene.follower, between)], read_data=True) == []
+    assert (
+        examine(
+            ReleaseStore(scene.home, [Follower(each) for each in [Interposed(scene.follower, between)]]), read_data=True
+        )
+        == []
+    )
 
 
 def test_a_follower_named_as_home_is_told_from_one_and_nothing_is_written_there(scene: Scene) -> None:

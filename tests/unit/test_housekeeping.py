@@ -15,7 +15,7 @@ from model_release.errors import Corrupt
 from model_release.releases.acts import Act
 from model_release.releases.catalog import live_pointer, published, read_version
 from model_release.releases.prune import files_by_version, retire
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.housekeeping import Housekeeping
@@ -88,7 +88,7 @@ def test_what_has_been_retired_long_enough_goes_everywhere_and_is_told(
 ) -> None:
     size = sum(each.size for each in files_by_version(stores.home)[OLD])
     stores.clock(hours=2)
-    retire(stores.home, [OLD], Act(by="ann", reason="r", operation="o"))
+    retire(ReleaseStore(stores.home), [OLD], Act(by="ann", reason="r", operation="o"))
     stores.clock(hours=0)
     caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().prune()

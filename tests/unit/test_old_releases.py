@@ -26,6 +26,7 @@ from model_release.releases.acts import Act
 from model_release.releases.catalog import history, live_pointer, versions
 from model_release.releases.claims import Became
 from model_release.releases.decisions import DecisionRecord, nothing_new
+from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
 from model_release.workflows.checkup import checkup
 from model_release.workflows.destinations import Destinations
@@ -128,13 +129,13 @@ def test_releases_go_on_from_them(old: LocalStore, tmp_path: Path) -> None:
 
     since = live_pointer(old).since
     assert "made v1.4.0, live since epoch 9" in str(
-        nothing_new(old, live_pointer(old), _fingerprint(old), may_promote=True)
+        nothing_new(ReleaseStore(old), live_pointer(old), _fingerprint(old), may_promote=True)
     )
-    acts.unhold(old, act("unhold"))
+    acts.unhold(ReleaseStore(old), act("unhold"))
     chain = Chain(old)
     assert chain.release(make(tmp_path, "next", since=since), since=since).refusal is None
     assert versions(old) == [FIRST, V110, V120, V130, LIVE, NEXT]
-    acts.rollback(old, act("roll back"))
+    acts.rollback(ReleaseStore(old), act("roll back"))
     chain.spread()
     pointer = assert_settled(old)
     assert (pointer.version, sorted(pointer.quarantined)) == (LIVE, [str(V120), str(NEXT)])

@@ -13,8 +13,8 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.version import Version
 from model_release.errors import NotFound, Refused, UsageError
 from model_release.releases.catalog import live_pointer, read_pointer
-from model_release.releases.reconcile import Follower
 from model_release.releases.request import Action, Request
+from model_release.releases.store import Follower
 from model_release.workflows import operate
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.operate import Operation

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model_release.documents import limits
 from model_release.documents.pointer import (
     Candidate,
     Change,
@@ -39,7 +40,7 @@ candidates = st.builds(
     version=version,
     metadata_sha256=st.just("0" * 64),
     schema_revision=st.integers(1, 5),
-    data_as_of=st.none() | st.dates(),
+    data_as_of=st.none() | st.dates(limits.FIRST_DAY, limits.LAST_DAY),
 )
 
 

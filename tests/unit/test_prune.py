@@ -19,8 +19,9 @@ from model_release.releases.acts import hold, lift, promote, quarantine, rollbac
 from model_release.releases.catalog import candidate_of, live_pointer, published, read_version
 from model_release.releases.claims import abandon
 from model_release.releases.prune import Plan, plan, prune, retire
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
 from model_release.releases.recover import recover
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.stores.base import Store
 from support.interposed_store import Interposed, Request
@@ -74,10 +75,10 @@ class Days:
         self.ago(0)
 
     def plan(self, keep: Retention = KEEP) -> Plan:
-        return plan(self.home, [self.follower], keep)
+        return plan(ReleaseStore(self.home, [Follower(self.follower)]), keep)
 
     def prune(self, keep: Retention = KEEP, *, operation: str = "prune") -> Plan:
-        return prune(self.home, [self.follower], keep, act(operation, by="housekeeping"))
+        return prune(ReleaseStore(self.home, [Follower(self.follower)]), keep, act(operation, by="housekeeping"))
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_what_was_live_before_a_rollback_and_after_it(days: Days) -> None:
     """The one before is the one that was left, quarantined as it is; terms long ago count when they came again."""
     days.release(100, 90, 80, 70)
     days.ago(20)
-    rollback(days.home, act("back"), to=FIRST)
+    rollback(ReleaseStore(days.home), act("back"), to=FIRST)
     days.ago(0)
     made = days.plan(KEEP.model_copy(update={"live_versions": 1}))
     assert whys(made)["v1.0.0"] == "it is live"
@@ -176,14 +177,17 @@ def test_what_was_live_before_a_rollback_and_after_it(days: Days) -> None:
 def test_a_plan_changes_nothing(days: Days) -> None:
     days.release(100, 90, 80, 40, 5)
     days.ago(3)
-    retire(days.home, [FIRST], act("prune"))
+    retire(ReleaseStore(days.home), [FIRST], act("prune"))
     days.ago(0)
 
     def reads(request: Request) -> object:
         assert not request.writes
         return request.perform()
 
-    made = plan(Interposed(days.home, reads), [Interposed(days.follower, reads)], KEEP)
+    made = plan(
+        ReleaseStore(Interposed(days.home, reads), [Follower(each) for each in [Interposed(days.follower, reads)]]),
+        KEEP,
+    )
     assert retiring(made) == ["v1.1.0", "v1.2.0"]
     assert [fate.version for fate in made.due] == [FIRST]
 
@@ -214,7 +218,7 @@ def test_pruning_retires_then_waits_then_removes(days: Days) -> None:
     days.ago(0)
     last = days.prune()
     assert (last.retiring, last.due, last.waiting) == ([], [], {})
-    reconcile(days.home, [Follower(days.follower)])
+    reconcile(ReleaseStore(days.home, [Follower(days.follower)]))
     assert assert_settled(days.home) == assert_settled(days.follower) == pointer
     manifest = days.publish(0)
     assert str(manifest.version) == "v1.4.0", "a number is never used twice"
@@ -224,7 +228,7 @@ def test_pruning_retires_then_waits_then_removes(days: Days) -> None:
 def test_the_grace_period(days: Days, hours: int) -> None:
     days.release(100, 90, 5)
     days.ago(2)
-    retire(days.home, [FIRST], act("prune"))
+    retire(ReleaseStore(days.home), [FIRST], act("prune"))
     days.ago(0)
     made = days.plan(KEEP.model_copy(update={"grace_hours": hours}))
     assert ([fate.version for fate in made.due], [*made.waiting]) == (([FIRST], []) if hours < 48 else ([], [FIRST]))
@@ -236,7 +240,7 @@ def test_whatever_lies_in_a_retired_folder_goes_but_what_decided_it(days: Days) 
     days.home.create("v1.0.0/extra/metadata.json", b"not the manifest")
     days.home.create("v1.0.01/other", b"no version")
     days.ago(2)
-    retire(days.home, [FIRST], act("prune"))
+    retire(ReleaseStore(days.home), [FIRST], act("prune"))
     days.ago(0)
     days.prune()
     assert keys(days.home, FIRST) == DECIDED
@@ -251,10 +255,10 @@ def test_clocks_that_differ(tmp_path: Path, which: str, minutes: int, well: bool
     (home if which == "home" else follower).ahead = timedelta(minutes=minutes)
     before = dict(home._objects), dict(follower._objects)
     if well:
-        prune(home, [follower], KEEP, act("prune"))
+        prune(ReleaseStore(home, [Follower(follower)]), KEEP, act("prune"))
     else:
         with pytest.raises(Refused, match="clock and the store's are 3(60|59) s apart"):
-            prune(home, [follower], KEEP, act("prune"))
+            prune(ReleaseStore(home, [Follower(follower)]), KEEP, act("prune"))
     assert (home._objects, follower._objects) == before
 
 
@@ -262,11 +266,11 @@ def test_pruning_is_for_home(days: Days) -> None:
     with pytest.raises(NotFound, match="nothing was ever released here"):
         days.plan()
     with pytest.raises(NotFound, match="nothing was ever released here"):
-        retire(days.home, [FIRST], act("prune"))
+        retire(ReleaseStore(days.home), [FIRST], act("prune"))
     days.release(100, 90, 5)
     for call in (
-        lambda: prune(days.follower, [days.home], KEEP, act("prune")),
-        lambda: retire(days.follower, [FIRST], act("prune")),
+        lambda: prune(ReleaseStore(days.follower, [Follower(days.home)]), KEEP, act("prune")),
+        lambda: retire(ReleaseStore(days.follower), [FIRST], act("prune")),
     ):
         with pytest.raises(Refused, match="its home is memory://home"):
             call()
@@ -304,10 +308,10 @@ def test_retired_before_a_recovery(days: Days) -> None:
     """What was retired stays retired, and its grace period begins anew, since the log may have lost when it did."""
     days.release(100, 90, 80, 5)
     days.ago(4)
-    retire(days.home, [FIRST, V110], act("prune"))
+    retire(ReleaseStore(days.home), [FIRST, V110], act("prune"))
     days.ago(1.5)
     days.home.delete(layout.POINTER)
-    recovered = recover(days.home, V120, act("recover"), others=[days.follower]).pointer
+    recovered = recover(ReleaseStore(days.home, [Follower(days.follower)]), V120, act("recover")).pointer
     assert recovered.retired == [FIRST, V110]
     days.ago(1)
     made = days.plan()
@@ -326,7 +330,7 @@ def test_a_log_that_was_damaged_before_a_recovery(days: Days, lost: list[int]) -
     for epoch in lost:
         days.home.delete(layout.log_entry(epoch))
     days.home.delete(layout.POINTER)
-    recover(days.home, V130, act("recover"), others=[days.follower])
+    recover(ReleaseStore(days.home, [Follower(days.follower)]), V130, act("recover"))
     kept = {fate.version for fate in days.plan(KEEP.model_copy(update={"other_versions": 0})).fates if fate.kept}
     assert {V120, V130} <= kept
 
@@ -336,12 +340,12 @@ def test_a_follower_that_lags_keeps_what_it_names(days: Days) -> None:
     lagging = days.follower.clone()
     days.release(80, 70, 5)
     lagging.ahead = timedelta(0)
-    made = plan(days.home, [lagging], KEEP)
+    made = plan(ReleaseStore(days.home, [Follower(lagging)]), KEEP)
     assert whys(made)["v1.1.0"] == "it is live at memory://follower"
     assert retiring(made) == ["v1.0.0", "v1.2.0"]
-    prune(days.home, [lagging], KEEP, act("prune"))
+    prune(ReleaseStore(days.home, [Follower(lagging)]), KEEP, act("prune"))
     assert live_pointer(lagging).version == V140, "it was moved on before any file could go"
-    assert retiring(plan(days.home, [lagging], KEEP)) == ["v1.1.0"]
+    assert retiring(plan(ReleaseStore(days.home, [Follower(lagging)]), KEEP)) == ["v1.1.0"]
 
 
 @pytest.mark.parametrize("reachable", range(4))
@@ -349,7 +353,7 @@ def test_a_follower_that_does_not_answer(days: Days, reachable: int) -> None:
     """What it names cannot be known, or it cannot be moved on: then no file goes."""
     days.release(100, 90, 80, 5)
     days.ago(3)
-    retire(days.home, [FIRST], act("before"))
+    retire(ReleaseStore(days.home), [FIRST], act("before"))
     days.ago(0)
     asked = 0
 
@@ -361,7 +365,11 @@ def test_a_follower_that_does_not_answer(days: Days, reachable: int) -> None:
         return request.perform()
 
     with pytest.raises(StoreUnavailable):
-        prune(days.home, [Interposed(days.follower, between)], KEEP, act("prune"))
+        prune(
+            ReleaseStore(days.home, [Follower(each) for each in [Interposed(days.follower, between)]]),
+            KEEP,
+            act("prune"),
+        )
     assert keys(days.home, FIRST) == WHOLE
     assert live_pointer(days.home).retired == ([FIRST] if reachable < 2 else [FIRST, V110]), (
         "its clock and its pointer come first"
@@ -387,7 +395,7 @@ def test_what_cannot_be_read_or_is_undecided_stays(days: Days) -> None:
     given_up = days.chain.claim(make(days.folder, "given up", since=4)).metadata.version
     for version in (undecided, given_up):
         days.home.create(layout.artifact(version, "best_model.pkl"), b"half")
-    abandon(days.home, given_up, by="housekeeping", reason="stale")
+    abandon(ReleaseStore(days.home), given_up, by="housekeeping", reason="stale")
     days.ago(0)
     made = days.prune(KEEP.model_copy(update={"other_versions": 0}))
     assert whys(made).keys() == {"v1.1.0", "v1.2.0", "v1.3.0"}
@@ -402,13 +410,15 @@ def test_what_becomes_live_meanwhile_is_left_out(days: Days) -> None:
 
     def between(request: Request) -> object:
         if request.verb == "replace" and not moved:
-            moved.append(rollback(days.home, act("back"), to=FIRST).pointer)
+            moved.append(rollback(ReleaseStore(days.home), act("back"), to=FIRST).pointer)
         return request.perform()
 
-    prune(Interposed(days.home, between), [days.follower], KEEP, act("prune"))
+    prune(ReleaseStore(Interposed(days.home, between), [Follower(days.follower)]), KEEP, act("prune"))
     pointer = live_pointer(days.home)
     assert (pointer.version, pointer.retired) == (FIRST, [V110])
-    assert retire(days.home, [FIRST, V130, V110], act("again")) == pointer, "live, before it, and retired already"
+    assert retire(ReleaseStore(days.home), [FIRST, V130, V110], act("again")) == pointer, (
+        "live, before it, and retired already"
+    )
 
 
 # ── a retired version never comes back ───────────────────────────────────────────────────────────────────────────────
@@ -420,19 +430,21 @@ def lost(home: MemoryStore) -> MemoryStore:
 
 
 WAYS: dict[str, Callable[[Days, Manifest], object]] = {
-    "rollback": lambda days, it: rollback(days.home, act("op"), to=it.version),
-    "promote": lambda days, it: promote(days.home, it.version, act("op"), overrule=True),
+    "rollback": lambda days, it: rollback(ReleaseStore(days.home), act("op"), to=it.version),
+    "promote": lambda days, it: promote(ReleaseStore(days.home), it.version, act("op"), overrule=True),
     "after a lift": lambda days, it: [
-        quarantine(days.home, it.version, act("quarantine")),
-        lift(days.home, it.version, act("lift")),
-        promote(days.home, it.version, act("op"), overrule=True),
+        quarantine(ReleaseStore(days.home), it.version, act("quarantine")),
+        lift(ReleaseStore(days.home), it.version, act("lift")),
+        promote(ReleaseStore(days.home), it.version, act("op"), overrule=True),
     ],
     "after a hold": lambda days, it: [
-        hold(days.home, act("hold")),
-        unhold(days.home, act("unhold")),
-        promote(days.home, it.version, act("op"), overrule=True),
+        hold(ReleaseStore(days.home), act("hold")),
+        unhold(ReleaseStore(days.home), act("unhold")),
+        promote(ReleaseStore(days.home), it.version, act("op"), overrule=True),
     ],
-    "recover": lambda days, it: recover(lost(days.home), it.version, act("op"), others=[days.follower]),
+    "recover": lambda days, it: recover(
+        ReleaseStore(lost(days.home), [Follower(days.follower)]), it.version, act("op")
+    ),
 }
 
 
@@ -441,7 +453,7 @@ def test_a_retired_version_never_comes_back(days: Days, way: str) -> None:
     days.release(100, 90)
     newest = days.publish(50)
     days.ago(2)
-    retire(days.home, [newest.version], act("prune"))
+    retire(ReleaseStore(days.home), [newest.version], act("prune"))
     days.ago(0)
     with pytest.raises(Refused, match=r"v1\.2\.0 is retired: its files are removed, or soon will be"):
         WAYS[way](days, newest)
@@ -450,7 +462,7 @@ def test_a_retired_version_never_comes_back(days: Days, way: str) -> None:
 def test_a_night_does_not_make_a_retired_version_live(days: Days) -> None:
     days.release(100)
     newest = days.publish(50)
-    retire(days.home, [newest.version], act("prune"))
+    retire(ReleaseStore(days.home), [newest.version], act("prune"))
     assert "is retired" in str(days.chain.promote(newest, since=1).refusal)
     assert candidate_of(newest).order > live_pointer(days.home).order
 
@@ -462,7 +474,7 @@ def test_killed_before_every_request(days: Days) -> None:
     """Run again, it ends the same; meanwhile what the pointers name is whole, and what is not retired too."""
     days.release(100, 90, 80, 40, 5)
     days.ago(3)
-    retire(days.home, [FIRST, V110], act("before"))
+    retire(ReleaseStore(days.home), [FIRST, V110], act("before"))
     days.ago(0)
     stores = (days.home, days.follower)
     begin = [dict(store._objects) for store in stores]
@@ -474,7 +486,7 @@ def test_killed_before_every_request(days: Days) -> None:
 
         home, follower = (Interposed(store, between) for store in stores)
         try:
-            prune(home, [follower], KEEP, act("prune"))
+            prune(ReleaseStore(home, [Follower(follower)]), KEEP, act("prune"))
             break
         except Killed:
             pass

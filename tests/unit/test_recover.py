@@ -13,13 +13,14 @@ from model_release.documents.pointer import Kind, Pointer
 from model_release.documents.version import FIRST, Version
 from model_release.errors import Contended, Corrupt, NotFound, OutcomeUnknown, Refused, StoreUnavailable
 from model_release.releases.acts import Acted, hold, promote, quarantine, rollback, unhold
-from model_release.releases.catalog import history, live_pointer, published, read_pointer, terms
+from model_release.releases.catalog import history, live_pointer, published, read_pointer
 from model_release.releases.claims import abandon, became
 from model_release.releases.promote import follow
 from model_release.releases.prune import plan, retire
 from model_release.releases.publish import place
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
 from model_release.releases.recover import copy_missing, recover, rehome
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.stores.base import Lost, Store
 from support.interposed_store import Interposed, Request
@@ -42,7 +43,7 @@ class Pair:
             self.release(name)
 
     def settle(self) -> None:
-        reconcile(self.home, [Follower(self.follower)])
+        reconcile(ReleaseStore(self.home, [Follower(self.follower)]))
 
     def release(self, name: str) -> None:
         live = read_pointer(self.home)
@@ -50,7 +51,7 @@ class Pair:
         Chain(self.home, [self.follower]).release(make(self.folder, name, since=since), since=since)
 
     def recover(self, version: Version = V110, operation: str = "recover", home: Store | None = None) -> Acted:
-        return recover(home or self.home, version, act(operation), others=[self.follower])
+        return recover(ReleaseStore(home or self.home, [Follower(self.follower)]), version, act(operation))
 
 
 @pytest.fixture
@@ -67,9 +68,9 @@ def broken(store: MemoryStore, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["missing", "empty", "garbage"])
 def test_a_lost_pointer(pair: Pair, how: str) -> None:
-    hold(pair.home, act("hold"))
-    retire(pair.home, [FIRST], act("prune"))
-    quarantine(pair.home, FIRST, act("quarantine"))
+    hold(ReleaseStore(pair.home), act("hold"))
+    retire(ReleaseStore(pair.home), [FIRST], act("prune"))
+    quarantine(ReleaseStore(pair.home), FIRST, act("quarantine"))
     before = live_pointer(pair.home)
     broken(pair.home, how)
     done = pair.recover()
@@ -95,7 +96,7 @@ def test_the_live_version_is_recovered(pair: Pair) -> None:
     """What was live before stays so, for pruning and for a rollback."""
     pair.home.delete(layout.POINTER)
     assert pair.recover(V120).pointer.previous == V110
-    assert rollback(pair.home, act("back")).pointer.version == V110
+    assert rollback(ReleaseStore(pair.home), act("back")).pointer.version == V110
 
 
 def test_life_goes_on_after_a_recovery(pair: Pair) -> None:
@@ -108,22 +109,29 @@ def test_life_goes_on_after_a_recovery(pair: Pair) -> None:
     assert len(live_pointer(pair.home).ancestors) == 2
     pair.settle()
     assert assert_settled(pair.home) == assert_settled(pair.follower)
-    assert [term.version for term in terms(pair.home, live_pointer(pair.home))] == [V130, V130, V120, V120, V110, FIRST]
-    assert rollback(pair.home, act("one")).pointer.version == V120
-    assert rollback(pair.home, act("two")).pointer.version == V110
+    assert [term.version for term in ReleaseStore(pair.home).terms(live_pointer(pair.home))] == [
+        V130,
+        V130,
+        V120,
+        V120,
+        V110,
+        FIRST,
+    ]
+    assert rollback(ReleaseStore(pair.home), act("one")).pointer.version == V120
+    assert rollback(ReleaseStore(pair.home), act("two")).pointer.version == V110
 
 
 def test_nothing_but_files_is_left(tmp_path: Path) -> None:
     home = begun(tmp_path, "ab")
     for entry in [*home.list("log/"), *home.list("latest")]:
         home.delete(entry.key)
-    pointer = recover(home, V110, act("recover")).pointer
+    pointer = recover(ReleaseStore(home), V110, act("recover")).pointer
     assert (pointer.epoch, pointer.previous, pointer.ancestors, pointer.change.from_version) == (1, None, [], None)
-    reconcile(home)
+    reconcile(ReleaseStore(home))
     assert assert_settled(home) == pointer
     with pytest.raises(Refused, match="nothing to go back to"):
-        rollback(home, act("back"))
-    assert rollback(home, act("back"), to=FIRST).pointer.version == FIRST
+        rollback(ReleaseStore(home), act("back"))
+    assert rollback(ReleaseStore(home), act("back"), to=FIRST).pointer.version == FIRST
 
 
 def test_an_entry_of_the_log_counts_though_it_cannot_be_read(pair: Pair) -> None:
@@ -132,10 +140,10 @@ def test_an_entry_of_the_log_counts_though_it_cannot_be_read(pair: Pair) -> None
     pair.home.create("log/notes.txt", b"a person's")
     assert pair.recover().pointer.epoch == 1_000_000
     new = MemoryStore("memory://new")
-    reconcile(pair.home, [Follower(pair.follower), Follower(new)])
+    reconcile(ReleaseStore(pair.home, [Follower(pair.follower), Follower(new)]))
     for store in (pair.follower, new):
         assert live_pointer(store).epoch == 1_000_000, "nobody counts up to it"
-    assert rollback(pair.home, act("back")).pointer.version == V120
+    assert rollback(ReleaseStore(pair.home), act("back")).pointer.version == V120
 
 
 @pytest.mark.parametrize("seen", [2, 3, None])
@@ -144,10 +152,10 @@ def test_an_act_on_what_was_before_a_recovery(pair: Pair, seen: int | None) -> N
     pair.home.delete(layout.log_entry(3))
     pair.recover()
     if seen is None:
-        assert hold(pair.home, act("hold")).pointer.holds
+        assert hold(ReleaseStore(pair.home), act("hold")).pointer.holds
     else:
         with pytest.raises(Refused, match=f"moved from epoch {seen} to 4 since it was looked at: recover by ada"):
-            hold(pair.home, act("hold", seen=seen))
+            hold(ReleaseStore(pair.home), act("hold", seen=seen))
 
 
 # ── whole, forked, lost ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,13 +166,13 @@ def test_what_is_whole_is_refused(pair: Pair) -> None:
     with pytest.raises(Refused, match=r"latest\.json is whole: v1\.2\.0, epoch 3"):
         pair.recover()
     with pytest.raises(Refused, match=r"memory://home/latest\.json: latest\.json is whole: v1\.2\.0, epoch 3"):
-        recover(pair.follower, V110, act("recover"), others=[pair.home])
+        recover(ReleaseStore(pair.follower, [Follower(pair.home)]), V110, act("recover"))
     assert (pair.home._objects, pair.follower._objects) == before
 
 
 def test_what_may_not_be_live_is_refused(pair: Pair) -> None:
-    quarantine(pair.home, V110, act("quarantine"))
-    retire(pair.home, [FIRST], act("prune"))
+    quarantine(ReleaseStore(pair.home), V110, act("quarantine"))
+    retire(ReleaseStore(pair.home), [FIRST], act("prune"))
     pair.settle()
     for store in (pair.home, pair.follower):
         store.delete(layout.POINTER)
@@ -179,7 +187,7 @@ def test_what_may_not_be_live_is_refused(pair: Pair) -> None:
     with pytest.raises(Corrupt, match="best_model.pkl"):
         pair.recover(V120)
     with pytest.raises(NotFound, match="does not load"):
-        recover(pair.follower, V120, act("op"), opens=not_loading)
+        recover(ReleaseStore(pair.follower), V120, act("op"), opens=not_loading)
     assert pair.home.get(layout.POINTER) is None
 
 
@@ -204,16 +212,16 @@ def test_home_was_restored_from_a_backup(pair: Pair, went_on: bool) -> None:
     pair.release("lost")
     pair.home = backup
     if went_on:
-        hold(pair.home, act("hold"))
+        hold(ReleaseStore(pair.home), act("hold"))
     with pytest.raises((Refused, Corrupt)):
-        follow(pair.home, pair.follower)
+        follow(ReleaseStore(pair.home), pair.follower)
     pointer = pair.recover(V120).pointer
     assert pointer.epoch == 5
     assert len(pointer.ancestors) == 1
     assert bool(pointer.holds) == went_on, "of the newest pointer, home's first"
     pair.settle()
     assert assert_settled(pair.home, log=False) == assert_settled(pair.follower, log=False) == pointer
-    assert rollback(pair.home, act("back")).pointer.version == V110
+    assert rollback(ReleaseStore(pair.home), act("back")).pointer.version == V110
 
 
 @pytest.mark.parametrize("how", ["an older epoch", "the same epoch by hand"])
@@ -224,11 +232,11 @@ def test_a_pointer_that_contradicts_its_own_log(tmp_path: Path, how: str) -> Non
         home._put(layout.POINTER, home._found(layout.log_entry(2)).body)
     else:
         home._put(layout.POINTER, live_pointer(home).model_copy(update={"version": V110}).to_bytes())
-    pointer = recover(home, V110, act("recover")).pointer
+    pointer = recover(ReleaseStore(home), V110, act("recover")).pointer
     assert (pointer.epoch, pointer.version) == (4, V110)
     assert [each.epoch for each in history(home)] == [1, 2, 3, 4]
-    assert rollback(home, act("back")).pointer.epoch == 5
-    reconcile(home)
+    assert rollback(ReleaseStore(home), act("back")).pointer.epoch == 5
+    reconcile(ReleaseStore(home))
     assert_settled(home)
 
 
@@ -237,37 +245,37 @@ def test_the_epoch_that_was_live_gets_its_log_entry(pair: Pair) -> None:
     backup = pair.home.clone()
     pair.release("lost")
     pair.home = backup
-    hold(pair.home, act("hold"))
+    hold(ReleaseStore(pair.home), act("hold"))
     pair.home.delete(layout.log_entry(4))
     pair.recover()
     assert [each.epoch for each in history(pair.home)] == [1, 2, 3, 4, 5]
 
 
 def test_home_is_lost_and_a_follower_becomes_home(pair: Pair) -> None:
-    hold(pair.home, act("hold"))
-    unhold(pair.home, act("unhold"))
+    hold(ReleaseStore(pair.home), act("hold"))
+    unhold(ReleaseStore(pair.home), act("unhold"))
     pair.settle()  # two epochs at once: the follower has the log of both
-    hold(pair.home, act("never followed"))
+    hold(ReleaseStore(pair.home), act("never followed"))
     lost = pair.home
     new = pair.follower
-    pointer = recover(new, V120, act("recover")).pointer
+    pointer = recover(ReleaseStore(new), V120, act("recover")).pointer
     assert (pointer.home, pointer.epoch, pointer.holds) == ("memory://follower", 6, [])
     assert [each.epoch for each in history(new)] == [1, 2, 3, 4, 5, 6]
-    assert {term.version for term in terms(new, pointer)} == {FIRST, V110, V120}
-    reconcile(new)
+    assert {term.version for term in ReleaseStore(new).terms(pointer)} == {FIRST, V110, V120}
+    reconcile(ReleaseStore(new))
     assert assert_settled(new) == pointer
     keep = Retention(live_versions=1, days=1, other_versions=0, grace_hours=1)
-    assert plan(new, [], keep).retiring == [], "younger than a day"
+    assert plan(ReleaseStore(new), keep).retiring == [], "younger than a day"
     with pytest.raises(Refused, match="its home is memory://follower"):
-        hold(_at(new, "memory://home"), act("wrong home"))
+        hold(ReleaseStore(_at(new, "memory://home")), act("wrong home"))
     # the lost one comes back, at an epoch of its own of the same number
     with pytest.raises(Corrupt, match="epoch 6 is"):
-        follow(new, lost)
-    again = recover(new, V120, act("again"), others=[lost]).pointer
+        follow(ReleaseStore(new), lost)
+    again = recover(ReleaseStore(new, [Follower(lost)]), V120, act("again")).pointer
     assert again.epoch == 7
-    reconcile(new, [Follower(lost)])
+    reconcile(ReleaseStore(new, [Follower(lost)]))
     assert assert_settled(new) == assert_settled(lost) == again
-    assert rollback(new, act("back")).pointer.version == V110
+    assert rollback(ReleaseStore(new), act("back")).pointer.version == V110
 
 
 def _at(store: MemoryStore, uri: str) -> MemoryStore:
@@ -279,9 +287,9 @@ def _at(store: MemoryStore, uri: str) -> MemoryStore:
 @pytest.mark.parametrize("damage", ["missing", "garbage"])
 def test_home_can_be_reached_and_its_pointer_is_lost(pair: Pair, damage: str) -> None:
     broken(pair.home, damage)
-    pointer = recover(pair.follower, V110, act("recover"), others=[pair.home]).pointer
+    pointer = recover(ReleaseStore(pair.follower, [Follower(pair.home)]), V110, act("recover")).pointer
     assert (pointer.home, pointer.epoch) == ("memory://follower", 4)
-    reconcile(pair.follower, [Follower(pair.home)])
+    reconcile(ReleaseStore(pair.follower, [Follower(pair.home)]))
     assert assert_settled(pair.home) == assert_settled(pair.follower) == pointer
 
 
@@ -291,7 +299,11 @@ def test_what_cannot_be_read_is_not_taken_for_missing(pair: Pair) -> None:
 
     pair.home.delete(layout.POINTER)
     with pytest.raises(StoreUnavailable):
-        recover(pair.home, V110, act("recover"), others=[Interposed(pair.follower, down)])
+        recover(
+            ReleaseStore(pair.home, [Follower(each) for each in [Interposed(pair.follower, down)]]),
+            V110,
+            act("recover"),
+        )
     assert pair.home.get(layout.POINTER) is None
 
 
@@ -322,7 +334,7 @@ def test_recover_is_killed_before_every_request(pair: Pair, how: str) -> None:
         pair.home._objects, pair.follower._objects = map(dict, begin)
         home, follower = Interposed(pair.home, between), Interposed(pair.follower, between)
         try:
-            recover(home, V110, act("op"), others=[follower])
+            recover(ReleaseStore(home, [Follower(follower)]), V110, act("op"))
         except Killed as error:
             pointer = pair.recover(operation="op").pointer
             assert pointer.epoch == (5 if how == "fork" else 4)
@@ -339,7 +351,7 @@ def test_recover_is_killed_before_every_request(pair: Pair, how: str) -> None:
 def test_a_recovery_is_known_when_others_have_gone_on(pair: Pair) -> None:
     pair.home.delete(layout.POINTER)
     first = pair.recover(operation="op")
-    hold(pair.home, act("hold"))
+    hold(ReleaseStore(pair.home), act("hold"))
     again = pair.recover(operation="op")
     assert again.repeated
     assert again.pointer == first.pointer
@@ -359,7 +371,7 @@ def test_the_answer_of_a_recovery_is_lost(pair: Pair, fault: str) -> None:
             if fault == "unknown":
                 raise OutcomeUnknown("the answer was lost", where=request.key)
             if fault == "refused, and others go on":
-                hold(pair.home, act("faster"))
+                hold(ReleaseStore(pair.home), act("faster"))
             return Lost()
         return outcome
 
@@ -392,11 +404,11 @@ def test_two_recoveries_at_once(pair: Pair, operation: str) -> None:
 
 @pytest.mark.parametrize("target", ["the follower", "an empty place"])
 def test_rehome(pair: Pair, target: str) -> None:
-    hold(pair.home, act("hold"))
-    unhold(pair.home, act("unhold"))
+    hold(ReleaseStore(pair.home), act("hold"))
+    unhold(ReleaseStore(pair.home), act("unhold"))
     new = pair.follower if target == "the follower" else MemoryStore("memory://new")
     before = live_pointer(pair.home)
-    done = rehome(pair.home, new, act("op"))
+    done = rehome(ReleaseStore(pair.home), new, act("op"))
     pointer = done.pointer
     assert not done.repeated
     assert (pointer.home, pointer.epoch, pointer.change.kind) == (new.uri, 6, Kind.REHOME)
@@ -408,46 +420,46 @@ def test_rehome(pair: Pair, target: str) -> None:
             each.key: each.size for each in pair.home.list(folder)
         }
     others = {store.uri: Follower(store) for store in (pair.home, pair.follower) if store is not new}
-    reconcile(new, [*others.values()])
+    reconcile(ReleaseStore(new, [*others.values()]))
     for store in (new, pair.home, pair.follower):
         assert assert_settled(store) == pointer
     with pytest.raises(Refused, match=f"its home is {new.uri}"):
-        hold(pair.home, act("late"))
+        hold(ReleaseStore(pair.home), act("late"))
     with pytest.raises(Refused, match=f"its home is {new.uri}"):
-        reconcile(pair.home)
+        reconcile(ReleaseStore(pair.home))
     Chain(new, [pair.home]).release(make(pair.folder, "next", since=3), since=3)
     assert assert_settled(new) == assert_settled(pair.home)
-    assert rollback(new, act("back")).pointer.version == V120
+    assert rollback(ReleaseStore(new), act("back")).pointer.version == V120
 
 
 def test_a_rehome_again(pair: Pair) -> None:
     """Repeated, it changes nothing, even where the new home has gone on; and home can be moved back."""
-    first = rehome(pair.home, pair.follower, act("op"))
-    again = rehome(pair.home, pair.follower, act("op"))
+    first = rehome(ReleaseStore(pair.home), pair.follower, act("op"))
+    again = rehome(ReleaseStore(pair.home), pair.follower, act("op"))
     assert again.repeated
     assert again.pointer == first.pointer
-    promoted = hold(pair.follower, act("hold")).pointer
-    late = rehome(pair.home, pair.follower, act("op"))
+    promoted = hold(ReleaseStore(pair.follower), act("hold")).pointer
+    late = rehome(ReleaseStore(pair.home), pair.follower, act("op"))
     assert late.repeated
     assert late.pointer == promoted
-    back = rehome(pair.follower, pair.home, act("back")).pointer
+    back = rehome(ReleaseStore(pair.follower), pair.home, act("back")).pointer
     assert back.home == "memory://home"
     pair.settle()
     assert assert_settled(pair.home) == assert_settled(pair.follower) == back
 
 
 def test_rehome_is_killed_before_every_request(pair: Pair) -> None:
-    hold(pair.home, act("hold"))
+    hold(ReleaseStore(pair.home), act("hold"))
     begin = dict(pair.home._objects), dict(pair.follower._objects)
 
     def run(between: Callable[[Request], object]) -> object:
         pair.home._objects, pair.follower._objects = map(dict, begin)
         try:
-            rehome(Interposed(pair.home, between), Interposed(pair.follower, between), act("op"))
+            rehome(ReleaseStore(Interposed(pair.home, between)), Interposed(pair.follower, between), act("op"))
         except Killed as error:
-            rehome(pair.home, pair.follower, act("op"))
+            rehome(ReleaseStore(pair.home), pair.follower, act("op"))
             assert [each.epoch for each in history(pair.follower)] == [1, 2, 3, 4, 5]
-            reconcile(pair.follower, [Follower(pair.home)])
+            reconcile(ReleaseStore(pair.follower, [Follower(pair.home)]))
             assert assert_settled(pair.follower) == assert_settled(pair.home)
             assert live_pointer(pair.home).home == pair.follower.uri
             return error
@@ -458,18 +470,18 @@ def test_rehome_is_killed_before_every_request(pair: Pair) -> None:
 
 def test_rehome_is_refused(pair: Pair) -> None:
     with pytest.raises(NotFound, match="nothing was ever released here"):
-        rehome(MemoryStore("memory://empty"), pair.home, act("op"))
+        rehome(ReleaseStore(MemoryStore("memory://empty")), pair.home, act("op"))
     elsewhere = MemoryStore("memory://elsewhere")
     Chain(elsewhere).release(make(pair.folder, "a"))
     with pytest.raises(Refused, match="has the history"):
-        rehome(pair.home, elsewhere, act("op"))
+        rehome(ReleaseStore(pair.home), elsewhere, act("op"))
     with pytest.raises(Refused, match="its home is memory://home"):
-        rehome(pair.follower, MemoryStore("memory://new"), act("op"))
-    hold(pair.home, act("hold"))
+        rehome(ReleaseStore(pair.follower), MemoryStore("memory://new"), act("op"))
+    hold(ReleaseStore(pair.home), act("hold"))
     pair.settle()
     pair.home._put(layout.POINTER, pair.home._found(layout.log_entry(3)).body)
     with pytest.raises(Refused, match="ahead of home"):
-        rehome(pair.home, pair.follower, act("op"))
+        rehome(ReleaseStore(pair.home), pair.follower, act("op"))
     assert live_pointer(pair.home).epoch == 3
 
 
@@ -480,7 +492,7 @@ def test_rehome_to_a_place_that_holds_something_else(pair: Pair, key: str, size:
     body = pair.home._found(key).body
     new.create(key, b" " * len(body) if size == "the same size" else b"another")
     with pytest.raises(Corrupt, match="another object has this name already"):
-        rehome(pair.home, new, act("op"))
+        rehome(ReleaseStore(pair.home), new, act("op"))
     assert live_pointer(pair.home).home == "memory://home"
 
 
@@ -488,14 +500,14 @@ def test_rehome_to_a_place_that_holds_something_else(pair: Pair, key: str, size:
 def test_rehome_to_a_follower_that_holds_what_home_gave_up(pair: Pair, swept: bool) -> None:
     """A run died between a follower's manifest and home's: home gave the number up, and the follower cannot."""
     claim = Chain(pair.home).claim(make(pair.folder, "died", since=3))
-    place(claim, home=pair.home, target=pair.follower)
-    abandon(pair.home, V130, by="housekeeping", reason="stale")
+    place(ReleaseStore(pair.home), claim, pair.follower)
+    abandon(ReleaseStore(pair.home), V130, by="housekeeping", reason="stale")
     for entry in [*pair.follower.list("v1.3.0/")] if swept else ():
         if not entry.key.endswith(".json"):
             pair.follower.delete(entry.key)
-    pointer = rehome(pair.home, pair.follower, act("op")).pointer
+    pointer = rehome(ReleaseStore(pair.home), pair.follower, act("op")).pointer
     assert pointer.home == pair.follower.uri
-    reconcile(pair.follower, [Follower(pair.home)])
+    reconcile(ReleaseStore(pair.follower, [Follower(pair.home)]))
     assert assert_settled(pair.follower) == assert_settled(pair.home) == pointer
 
 
@@ -503,11 +515,11 @@ def test_rehome_back_to_where_a_fingerprint_had_become_another_version(pair: Pai
     """`version.json` is replaced when its number was given up; what the former home remembers of it is out of date."""
     made = make(pair.folder, "died", since=3)
     Chain(pair.home).claim(made)
-    rehome(pair.home, pair.follower, act("there"))
-    abandon(pair.follower, V130, by="housekeeping", reason="stale")
+    rehome(ReleaseStore(pair.home), pair.follower, act("there"))
+    abandon(ReleaseStore(pair.follower), V130, by="housekeeping", reason="stale")
     assert Chain(pair.follower).publish(made).version == V140
-    rehome(pair.follower, pair.home, act("back"))
-    assert became(pair.home, made.draft.fingerprint) == V140
+    rehome(ReleaseStore(pair.follower), pair.home, act("back"))
+    assert became(ReleaseStore(pair.home), made.draft.fingerprint) == V140
     assert Chain(pair.home).publish(made).version == V140
 
 
@@ -533,5 +545,5 @@ def test_a_promotion_by_a_person_after_a_recovery(pair: Pair) -> None:
     pair.home.delete(layout.POINTER)
     pair.recover(V120)
     with pytest.raises(Refused, match="was not accepted against what is live"):
-        promote(pair.home, newer, act("op"))
-    assert promote(pair.home, newer, act("op"), overrule=True).pointer.version == V130
+        promote(ReleaseStore(pair.home), newer, act("op"))
+    assert promote(ReleaseStore(pair.home), newer, act("op"), overrule=True).pointer.version == V130

@@ -15,7 +15,8 @@ from model_release.releases.acts import rollback
 from model_release.releases.catalog import history, live_pointer, read_pointer
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import follow, refresh_latest
-from model_release.releases.reconcile import Follower, reconcile
+from model_release.releases.reconcile import reconcile
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Won
 from model_release.stores.conditions import check_conditions
 from model_release.stores.local import LocalStore
@@ -37,7 +38,7 @@ def changed(store: MemoryStore, **update: object) -> Pointer:
         more = {"epoch": current.epoch + 1, "write_id": f"change-{current.epoch + 1}", **update}
         return current.model_copy(update=more)
 
-    pointer = move(store, decide)
+    pointer = move(ReleaseStore(store), decide)
     assert pointer is not None
     return pointer
 
@@ -158,7 +159,7 @@ def test_a_writer_with_another_home_stops(memory: MemoryStore, tmp_path: Path) -
     with pytest.raises(Refused, match="its home is memory://home"):
         Chain(moved).promote(Chain(moved).publish(make(tmp_path, "b", since=1)), since=1)
     with pytest.raises(Refused, match="its home is memory://home"):
-        reconcile(moved)
+        reconcile(ReleaseStore(moved))
 
 
 @pytest.mark.parametrize("left", ["log", "latest", "version judged against it", "version without a claim"])
@@ -218,20 +219,20 @@ def test_a_log_of_another_history_is_found(memory: MemoryStore, tmp_path: Path) 
     memory.delete(layout.log_entry(1))
     memory.create(layout.log_entry(1), b"{}")
     with pytest.raises(Corrupt, match="different bytes"):
-        reconcile(memory)
+        reconcile(ReleaseStore(memory))
 
 
 def test_followers_get_byte_copies_and_only_forward(tmp_path: Path) -> None:
     home, follower = MemoryStore(), MemoryStore("memory://follower")
     chain = Chain(home)
-    assert follow(home, follower) is None, "nothing is live yet"
+    assert follow(ReleaseStore(home), follower) is None, "nothing is live yet"
     chain.release(make(tmp_path, "a"))
-    given = follow(home, follower)
+    given = follow(ReleaseStore(home), follower)
     assert given == live_pointer(home)
-    assert follow(home, follower) is None
+    assert follow(ReleaseStore(home), follower) is None
     kept = {each.key: each for each in follower.list()}
     chain.release(make(tmp_path, "b", since=1), since=1)
-    assert follow(home, follower) is not None
+    assert follow(ReleaseStore(home), follower) is not None
     here, there = home.get(layout.POINTER), follower.get(layout.POINTER)
     assert here is not None
     assert there is not None
@@ -240,7 +241,7 @@ def test_followers_get_byte_copies_and_only_forward(tmp_path: Path) -> None:
     older._objects = {key: each for key, each in home._objects.items() if key != layout.POINTER}
     older.create(layout.POINTER, home._objects[layout.log_entry(1)].body)
     with pytest.raises(Refused, match="at epoch 2, ahead of home at 1"):
-        follow(older, follower)
+        follow(ReleaseStore(older), follower)
     assert live_pointer(follower).epoch == 2
     assert kept.keys() < {each.key for each in follower.list()}
     refresh_latest(follower)
@@ -252,7 +253,7 @@ def test_followers_follow_back_after_a_rollback(tmp_path: Path) -> None:
     chain = Chain(home, [follower])
     chain.release(make(tmp_path, "a"))
     chain.release(make(tmp_path, "b", since=1), since=1)
-    rollback(home, act("back"))
+    rollback(ReleaseStore(home), act("back"))
     chain.spread()
     assert assert_settled(follower).version == FIRST
     assert assert_settled(home).version == FIRST
@@ -263,7 +264,7 @@ def test_followers_with_another_past_are_refused(tmp_path: Path) -> None:
     Chain(home).release(make(tmp_path, "a"))
     Chain(follower).release(make(tmp_path, "a"))
     with pytest.raises(Refused, match="has the history"):
-        follow(home, follower)
+        follow(ReleaseStore(home), follower)
 
 
 def test_a_fork_at_one_epoch_is_found(tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_a_fork_at_one_epoch_is_found(tmp_path: Path) -> None:
     changed(follower, holds=[])
     changed(home, holds=[], write_id="other")
     with pytest.raises(Corrupt, match="epoch 2 is v1.0.0 here and v1.0.0 at home"):
-        follow(home, follower)
+        follow(ReleaseStore(home), follower)
 
 
 def test_copies_are_mended(store: LocalStore, tmp_path: Path) -> None:
@@ -294,7 +295,7 @@ def test_copies_start_over_if_the_pointer_moves_under_them(memory: MemoryStore, 
 
     def between(request: Request) -> object:
         if request.verb == "copy" and not moved:
-            moved.append(rollback(memory, act("back")).pointer)
+            moved.append(rollback(ReleaseStore(memory), act("back")).pointer)
         return request.perform()
 
     refresh_latest(Interposed(memory, between))
@@ -303,17 +304,17 @@ def test_copies_start_over_if_the_pointer_moves_under_them(memory: MemoryStore, 
 
 def test_reconcile_mends_everything_that_follows_from_the_pointer(tmp_path: Path) -> None:
     home, follower = MemoryStore(), MemoryStore("memory://follower")
-    assert reconcile(home, [Follower(follower)]).pointer is None
+    assert reconcile(ReleaseStore(home, [Follower(follower)])).pointer is None
     chain = Chain(home)
     chain.promote(chain.publish(make(tmp_path, "a")))
     home.delete(layout.log_entry(1))
-    done = reconcile(home, [Follower(follower)])
+    done = reconcile(ReleaseStore(home, [Follower(follower)]))
     assert done.pointer == live_pointer(home)
     mended = [each.partition(": ")[2].partition(" ")[0] for each in done.mended]
     assert mended == ["latest/", "latest.json", "latest/"]
     assert_settled(home)
     assert_settled(follower)
-    assert reconcile(home, [Follower(follower)]).mended == []
+    assert reconcile(ReleaseStore(home, [Follower(follower)])).mended == []
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -327,9 +328,9 @@ def test_one_destination_down_does_not_keep_the_others_back(tmp_path: Path, requ
     followers = [Follower(Interposed(MemoryStore("memory://down"), down), required=required), Follower(last)]
     if required:
         with pytest.raises(StoreUnavailable):
-            reconcile(home, followers)
+            reconcile(ReleaseStore(home, followers))
     else:
-        lagging = reconcile(home, followers).lagging
+        lagging = reconcile(ReleaseStore(home, followers)).lagging
         assert len(lagging) == 1
         assert "memory://down" in lagging[0]
     assert_settled(last)
@@ -360,7 +361,7 @@ def test_what_cannot_be_read_is_not_repaired(memory: MemoryStore, tmp_path: Path
         return request.perform()
 
     with pytest.raises(StoreUnavailable):
-        reconcile(Interposed(memory, between))
+        reconcile(ReleaseStore(Interposed(memory, between)))
     assert memory.get(layout.latest_copy("best_model.pkl")) is None
 
 
@@ -400,5 +401,5 @@ def test_a_follower_with_a_newer_format_is_left_alone(tmp_path: Path) -> None:
     follower.create(layout.POINTER, newer)
     chain.promote(chain.publish(make(tmp_path, "b", since=1)), since=1)
     with pytest.raises(UnknownFormat):
-        reconcile(home, [Follower(follower)])
+        reconcile(ReleaseStore(home, [Follower(follower)]))
     assert follower._objects[layout.POINTER].body == newer

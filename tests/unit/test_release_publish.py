@@ -18,6 +18,7 @@ from model_release.releases.catalog import published, read_claim, read_version, 
 from model_release.releases.claims import Noted, abandon, became, take_number
 from model_release.releases.promote import follow
 from model_release.releases.publish import place, seal, stage
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Store
 from model_release.stores.local import LocalStore
 from support.interposed_store import Interposed, Request
@@ -59,9 +60,9 @@ def test_each_step_again_changes_nothing(store: LocalStore, tmp_path: Path) -> N
     before = {entry.key: entry.modified for entry in store.list()}
     claim = chain.claim(made)
     assert claim == chain.claim(made)
-    assert [place(claim, home=store, target=each) for each in (store, *chain.followers)] == [[], []]
-    assert seal(store, claim) == published(store, FIRST)
-    assert chain.promote(seal(store, claim)) == first
+    assert [place(ReleaseStore(store), claim, each) for each in (store, *chain.followers)] == [[], []]
+    assert seal(ReleaseStore(store), claim) == published(store, FIRST)
+    assert chain.promote(seal(ReleaseStore(store), claim)) == first
     chain.spread()
     after = {entry.key: entry.modified for entry in store.list()}
     assert {key for key in after if after[key] != before[key]} == {
@@ -83,7 +84,7 @@ def test_one_fingerprint_in_threads_becomes_one_version(store: LocalStore, tmp_p
     with ThreadPoolExecutor(8) as pool:
         results = [*pool.map(Chain(store).publish, made)]
     assert len({result.sha256() for result in results}) == 1
-    assert became(store, made[0].draft.fingerprint) == results[0].version
+    assert became(ReleaseStore(store), made[0].draft.fingerprint) == results[0].version
     decided = [read_version(store, each) for each in versions(store)]
     assert [type(each) for each in decided].count(Manifest) == 1
     assert None not in decided
@@ -109,7 +110,7 @@ def test_a_report_may_differ_where_the_model_does_not(store: LocalStore, tmp_pat
 def test_fifty_runs_at_once_get_fifty_numbers(store: LocalStore, tmp_path: Path) -> None:
     drafts = [make(tmp_path, f"run{number}") for number in range(50)]
     with ThreadPoolExecutor(16) as pool:
-        claims = [*pool.map(lambda made: take_number(store, made.draft, run=made.run), drafts)]
+        claims = [*pool.map(lambda made: take_number(ReleaseStore(store), made.draft, run=made.run), drafts)]
     assert sorted(claim.metadata.version for claim in claims) == [Version(1, minor, 0) for minor in range(50)]
     assert [claim.run for claim in claims] == [made.run for made in drafts]
 
@@ -130,7 +131,7 @@ def test_the_search_for_a_number_does_not_grow_with_the_numbers_taken(tmp_path: 
         watched, count = counted(home)
         for minor, cost in ((many, first), (many + 1, then)):
             count.clear()
-            claim = take_number(watched, make(tmp_path, f"{minor}").draft, run="run")
+            claim = take_number(ReleaseStore(watched), make(tmp_path, f"{minor}").draft, run="run")
             assert claim.metadata.version == Version(1, minor, 0)
             assert count["list"] == 0
             cost[many] = count.total()
@@ -146,7 +147,7 @@ def test_a_note_of_a_number_decides_nothing(memory: MemoryStore, tmp_path: Path)
     for minor, note in enumerate(notes, 30):
         memory.delete(layout.NEAR_THE_LAST)
         memory.create(layout.NEAR_THE_LAST, note)
-        taken = take_number(memory, make(tmp_path, f"{minor}").draft, run="run").metadata.version
+        taken = take_number(ReleaseStore(memory), make(tmp_path, f"{minor}").draft, run="run").metadata.version
         assert taken == Version(1, minor, 0), note
         stored = memory.get(layout.NEAR_THE_LAST)
         assert stored is not None and stored.body == Noted(version=Version(1, minor - 1, 0)).to_bytes()
@@ -162,7 +163,7 @@ def test_a_note_that_may_not_be_written_costs_no_release(memory: MemoryStore, tm
             raise CredentialsRefused("not permitted", where=request.key)
         return request.perform()
 
-    claim = take_number(Interposed(memory, between), make(tmp_path, "next").draft, run="run")
+    claim = take_number(ReleaseStore(Interposed(memory, between)), make(tmp_path, "next").draft, run="run")
     assert claim.metadata.version == Version(1, 30, 0)
 
 
@@ -186,29 +187,29 @@ def test_numbers_go_by_bump_and_schema(memory: MemoryStore, tmp_path: Path) -> N
 
 def test_numbers_after_the_pointer_moved_back(memory: MemoryStore, tmp_path: Path) -> None:
     begun(tmp_path, "abc", home=memory)
-    rollback(memory, act("back"), to=FIRST)
+    rollback(ReleaseStore(memory), act("back"), to=FIRST)
     assert str(Chain(memory).publish(make(tmp_path, "d")).version) == "v1.3.0"
 
 
 def test_a_number_that_was_given_up_is_never_used_again(memory: MemoryStore, tmp_path: Path) -> None:
     chain, made = Chain(memory), make(tmp_path, "a")
     claim = chain.claim(made)
-    assert abandon(memory, FIRST, by="housekeeping", reason="stale for a day")
-    assert abandon(memory, FIRST, by="housekeeping", reason="again"), "again is as good as once"
-    for step in (lambda: place(claim, home=memory, target=memory), lambda: seal(memory, claim)):
+    assert abandon(ReleaseStore(memory), FIRST, by="housekeeping", reason="stale for a day")
+    assert abandon(ReleaseStore(memory), FIRST, by="housekeeping", reason="again"), "again is as good as once"
+    for step in (lambda: place(ReleaseStore(memory), claim, memory), lambda: seal(ReleaseStore(memory), claim)):
         with pytest.raises(Refused, match="given up by housekeeping: stale for a day"):
             step()
-    assert became(memory, made.draft.fingerprint) is None
+    assert became(ReleaseStore(memory), made.draft.fingerprint) is None
     with pytest.raises(NotFound, match="given up"):
         published(memory, FIRST)
     assert chain.publish(made).version == V110
-    assert became(memory, made.draft.fingerprint) == V110
+    assert became(ReleaseStore(memory), made.draft.fingerprint) == V110
     assert isinstance(read_version(memory, FIRST), AbandonedManifest)
 
 
 def test_a_published_number_is_not_given_up(memory: MemoryStore, tmp_path: Path) -> None:
     manifest = Chain(memory).publish(make(tmp_path, "a"))
-    assert not abandon(memory, FIRST, by="housekeeping", reason="stale")
+    assert not abandon(ReleaseStore(memory), FIRST, by="housekeeping", reason="stale")
     assert published(memory, FIRST) == manifest
 
 
@@ -227,17 +228,17 @@ def test_staging_refuses_what_is_not_as_promised(store: LocalStore, tmp_path: Pa
     made = make(tmp_path, "a")
     (made.folder / "best_model.pkl").write_bytes(b"half")
     with pytest.raises(Corrupt, match="4 bytes"):
-        stage(store, made.run, made.folder, made.draft.files)
+        stage(ReleaseStore(store), made.run, made.folder, made.draft.files)
 
 
 def test_damaged_bytes_are_an_error_and_never_written_over(store: LocalStore, tmp_path: Path) -> None:
     claim = Chain(store).claim(make(tmp_path, "a"))
     store.create("v1.0.0/best_model.pkl", b"half")
     with pytest.raises(Corrupt, match="written once"):
-        place(claim, home=store, target=store)
+        place(ReleaseStore(store), claim, store)
     store.delete("v1.0.0/best_model.pkl")
-    assert place(claim, home=store, target=store) == [entry.path for entry in claim.metadata.files]
-    assert place(claim, home=store, target=store) == []
+    assert place(ReleaseStore(store), claim, store) == [entry.path for entry in claim.metadata.files]
+    assert place(ReleaseStore(store), claim, store) == []
 
 
 def test_bytes_that_come_back_wrong_are_not_sealed(memory: MemoryStore, tmp_path: Path) -> None:
@@ -257,19 +258,19 @@ def test_seal_refuses_another_manifest(memory: MemoryStore, tmp_path: Path) -> N
     other = claim.metadata.model_copy(update={"seed": 7})
     memory.create(layout.manifest(FIRST), other.to_bytes())
     with pytest.raises(Corrupt, match="different bytes"):
-        seal(memory, claim)
+        seal(ReleaseStore(memory), claim)
 
 
 def test_a_follower_holds_the_release_before_home_decides(tmp_path: Path) -> None:
     home, follower = MemoryStore(), MemoryStore("memory://follower")
     claim = Chain(home).claim(make(tmp_path, "a"))
-    place(claim, home=home, target=follower)
+    place(ReleaseStore(home), claim, follower)
     assert read_version(home, FIRST) is None
     stored, here = follower.get(layout.manifest(FIRST)), claim.metadata.to_bytes()
     assert stored is not None
     assert stored.body == here
-    place(claim, home=home, target=home)
-    seal(home, claim)
+    place(ReleaseStore(home), claim, home)
+    seal(ReleaseStore(home), claim)
     decided = home.get(layout.manifest(FIRST))
     assert decided is not None
     assert decided.body == here
@@ -286,9 +287,9 @@ def test_what_came_back_is_inspected_each_time_and_before_a_follower_has_the_man
 
     for _ in range(2):  # the second time every file is there already
         with pytest.raises(Refused, match="does not open"):
-            place(claim, home=home, target=follower, inspect=refuse)
+            place(ReleaseStore(home), claim, follower, inspect=refuse)
         assert follower.get(layout.manifest(FIRST)) is None
-    assert place(claim, home=home, target=follower, inspect=lambda _: None) == []
+    assert place(ReleaseStore(home), claim, follower, inspect=lambda _: None) == []
     assert follower.get(layout.manifest(FIRST)) is not None
 
 
@@ -297,7 +298,7 @@ def test_a_new_follower_gets_what_staging_no_longer_has(tmp_path: Path) -> None:
     Chain(home).release(make(tmp_path, "a"))
     for entry in home.list("staging/"):
         home.delete(entry.key)
-    assert follow(home, follower) is not None
+    assert follow(ReleaseStore(home), follower) is not None
     assert_readable(follower)
 
 
@@ -306,7 +307,7 @@ def test_a_follower_with_another_releases_claim_is_refused(tmp_path: Path) -> No
     Chain(follower).publish(make(tmp_path, "stranger"))
     claim = Chain(home).claim(make(tmp_path, "a"))
     with pytest.raises(Corrupt, match="different bytes"):
-        place(claim, home=home, target=follower)
+        place(ReleaseStore(home), claim, follower)
 
 
 def test_published_reads_what_it_promises(memory: MemoryStore, tmp_path: Path) -> None:

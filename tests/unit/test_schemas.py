@@ -15,6 +15,7 @@ from model_release.documents.manifest import AbandonedManifest, Manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
 from model_release.releases.claims import abandon
+from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
 from support.release_builder import Chain, make
 from support.strategies import abandoned, manifests, pointers
@@ -42,7 +43,7 @@ def test_written_documents_satisfy_them(store: LocalStore, tmp_path: Path) -> No
     chain.release(make(tmp_path, "a"))
     chain.release(make(tmp_path, "b", since=1), since=1)
     chain.claim(make(tmp_path, "c", since=2))
-    abandon(store, Version(1, 2, 0), by="housekeeping", reason="stale")
+    abandon(ReleaseStore(store), Version(1, 2, 0), by="housekeeping", reason="stale")
     kinds = {"latest.json": LATEST, "log": LATEST, "metadata.json": METADATA}
     checked = []
     for entry in store.list():

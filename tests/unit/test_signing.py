@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from model_release import signing
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.base import sha256_of
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import FIRST, Version
@@ -164,7 +164,7 @@ def nothing_signed(folder: Path) -> None:
 
 
 def huge(folder: Path) -> None:
-    (folder / layout.SIGNATURE).write_bytes(b" " * (signing.MAX_SIGNATURE + 1))
+    (folder / layout.SIGNATURE).write_bytes(b" " * (limits.SIGNATURE + 1))
 
 
 def other_bytes_signed(folder: Path) -> None:
@@ -180,7 +180,7 @@ def other_bytes_signed(folder: Path) -> None:
         (no_signature, Refused, "has no model.sig: it is not signed"),
         (not_json, Corrupt, "no signature of model-signing"),
         (nothing_signed, Corrupt, "no signature of model-signing"),
-        (huge, Corrupt, "too large"),
+        (huge, Corrupt, "is larger than 1,000,000 bytes"),
         (other_bytes_signed, Refused, "by no trusted key"),
     ],
 )

@@ -15,6 +15,7 @@ from model_release.errors import Refused, StoreUnavailable
 from model_release.releases.catalog import read_version
 from model_release.releases.claims import abandon, take_number
 from model_release.releases.publish import place, seal, stage
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import Litter, sweep
 from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
@@ -37,13 +38,13 @@ class Scene:
             store.restore()
             store.ahead = ago
         self.claim: Claim = Chain(self.home).claim(self.made)
-        place(self.claim, home=self.home, target=self.follower)
-        place(self.claim, home=self.home, target=self.home)
+        place(ReleaseStore(self.home), self.claim, self.follower)
+        place(ReleaseStore(self.home), self.claim, self.home)
         for store in (self.home, self.follower):
             store.ahead = timedelta(0)
 
     def sweep(self, *, remove: bool = True) -> list[Litter]:
-        return sweep(self.home, [self.follower], by="housekeeping", remove=remove)
+        return sweep(ReleaseStore(self.home, [Follower(self.follower)]), by="housekeeping", remove=remove)
 
 
 def names(store: MemoryStore, prefix: str) -> list[str]:
@@ -65,7 +66,7 @@ def test_a_stale_claim_is_given_up(tmp_path: Path) -> None:
     assert len(names(scene.home, "v1.0.0/")) == 5
     assert scene.sweep() == []
     with pytest.raises(Refused, match="given up by housekeeping: nobody came back for it within a day"):
-        seal(scene.home, scene.claim)
+        seal(ReleaseStore(scene.home), scene.claim)
     assert Chain(scene.home, [scene.follower]).publish(scene.made).version == Version(1, 2, 0)
 
 
@@ -93,7 +94,7 @@ def test_a_folder_without_a_claim(tmp_path: Path, ago: timedelta) -> None:
     home.ahead = ago
     home.create("v1.7.0/best_model.pkl", b"copied back")
     home.ahead = timedelta(0)
-    found = sweep(home, [], by="housekeeping", remove=True)
+    found = sweep(ReleaseStore(home), by="housekeeping", remove=True)
     assert [each.where for each in found if "v1.7.0" in each.where] == ["memory://home/v1.7.0/"] * (
         2 if ago == OLD else 0
     )
@@ -102,7 +103,7 @@ def test_a_folder_without_a_claim(tmp_path: Path, ago: timedelta) -> None:
 
 def test_what_is_published_is_never_touched(tmp_path: Path) -> None:
     scene = Scene(tmp_path, OLD)
-    seal(scene.home, scene.claim)
+    seal(ReleaseStore(scene.home), scene.claim)
     assert [each.what for each in scene.sweep()] == ["staging of a run that is over"]
     for store in (scene.home, scene.follower):
         assert len(names(store, "v1.1.0/")) == 5
@@ -115,7 +116,9 @@ def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
         assert not request.writes
         return request.perform()
 
-    found = sweep(Interposed(scene.home, reads), [scene.follower], by="housekeeping", remove=False)
+    found = sweep(
+        ReleaseStore(Interposed(scene.home, reads), [Follower(scene.follower)]), by="housekeeping", remove=False
+    )
     assert [each.what for each in found] == ["a number that nobody came back for", "staging of a run that is over"]
     assert all(each.size > 0 for each in found if each.files)
 
@@ -139,7 +142,7 @@ def test_uploads_that_were_never_finished(tmp_path: Path) -> None:
 
     home = begun(tmp_path, home=Unfinished())
     for remove in (True, False):
-        [found] = sweep(home, [], by="housekeeping", remove=remove)
+        [found] = sweep(ReleaseStore(home), by="housekeeping", remove=remove)
         assert (found.what, found.where) == (
             "an upload that was never finished",
             "memory://home/v1.1.0/best_model.pkl",
@@ -157,7 +160,7 @@ def test_killed_before_every_request(tmp_path: Path) -> None:
 
         home, follower = Interposed(scene.home, between), Interposed(scene.follower, between)
         try:
-            sweep(home, [follower], by="housekeeping", remove=True)
+            sweep(ReleaseStore(home, [Follower(follower)]), by="housekeeping", remove=True)
             break
         except Killed:
             scene.sweep()
@@ -171,13 +174,13 @@ def test_staging_is_kept_while_its_claim_is_young(tmp_path: Path) -> None:
     """A run that was staged long ago and has claimed its number just now goes on from its staging."""
     home, made = begun(tmp_path), make(tmp_path, "slow", since=1)
     home.ahead = OLD
-    stage(home, made.run, made.folder, made.draft.files)
+    stage(ReleaseStore(home), made.run, made.folder, made.draft.files)
     home.ahead = timedelta(0)
-    claim = take_number(home, made.draft, run=made.run)
-    sweep(home, [], by="housekeeping", remove=True)
+    claim = take_number(ReleaseStore(home), made.draft, run=made.run)
+    sweep(ReleaseStore(home), by="housekeeping", remove=True)
     assert len(names(home, f"staging/{made.run}/")) == 3
-    place(claim, home=home, target=home)
-    assert isinstance(seal(home, claim), Manifest)
+    place(ReleaseStore(home), claim, home)
+    assert isinstance(seal(ReleaseStore(home), claim), Manifest)
 
 
 def test_a_number_that_is_published_meanwhile(tmp_path: Path) -> None:
@@ -186,10 +189,12 @@ def test_a_number_that_is_published_meanwhile(tmp_path: Path) -> None:
 
     def between(request: Request) -> object:
         if (request.verb, request.key) == ("create", layout.manifest(V110)):
-            seal(scene.home, scene.claim)
+            seal(ReleaseStore(scene.home), scene.claim)
         return request.perform()
 
-    found = sweep(Interposed(scene.home, between), [scene.follower], by="housekeeping", remove=True)
+    found = sweep(
+        ReleaseStore(Interposed(scene.home, between), [Follower(scene.follower)]), by="housekeeping", remove=True
+    )
     assert "a number that nobody came back for" not in [each.what for each in found]
     assert isinstance(read_version(scene.home, V110), Manifest)
     assert len(names(scene.home, "v1.1.0/")) == 5
@@ -198,7 +203,7 @@ def test_a_number_that_is_published_meanwhile(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fails", ["list v", f"get {layout.manifest(V110)}"])
 def test_what_cannot_be_read_is_not_taken_for_litter(tmp_path: Path, fails: str) -> None:
     scene = Scene(tmp_path, OLD)
-    abandon(scene.home, V110, by="a person", reason="no longer wanted")
+    abandon(ReleaseStore(scene.home), V110, by="a person", reason="no longer wanted")
     before = names(scene.home, "")
 
     def between(request: Request) -> object:
@@ -207,5 +212,5 @@ def test_what_cannot_be_read_is_not_taken_for_litter(tmp_path: Path, fails: str)
         return request.perform()
 
     with pytest.raises(StoreUnavailable):
-        sweep(Interposed(scene.home, between), [scene.follower], by="housekeeping", remove=True)
+        sweep(ReleaseStore(Interposed(scene.home, between), [Follower(scene.follower)]), by="housekeeping", remove=True)
     assert names(scene.home, "") == before

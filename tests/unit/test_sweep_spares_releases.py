@@ -11,6 +11,7 @@ from model_release.documents import layout
 from model_release.documents.manifest import Abandoned, AbandonedManifest
 from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt
+from model_release.releases.store import ReleaseStore
 from model_release.releases.sweep import sweep
 from support.memory_store import MemoryStore, _Object
 from support.release_builder import Chain, make
@@ -26,7 +27,7 @@ def home(memory: MemoryStore, tmp_path: Path) -> MemoryStore:
     chain.release(make(tmp_path, "b", since=1), since=1)
     for key, each in memory._objects.items():
         memory._objects[key] = _Object(each.body, each.token, each.modified - timedelta(days=3))
-    sweep(memory, [], by="housekeeping", remove=True)
+    sweep(ReleaseStore(memory), by="housekeeping", remove=True)
     return memory
 
 
@@ -38,7 +39,7 @@ def test_a_release_whose_manifest_is_damaged_is_not_given_up(home: MemoryStore, 
         note = Abandoned(by="an older sweep", reason="nobody came back for it", at=home.now())
         home.create(layout.manifest(version), AbandonedManifest(version=version, abandoned=note).to_bytes())
     before = dict(home._objects)
-    assert sweep(home, [], by="housekeeping", remove=True) == []
+    assert sweep(ReleaseStore(home), by="housekeeping", remove=True) == []
     assert home._objects == before
 
 
@@ -50,5 +51,5 @@ def test_while_the_log_cannot_be_read_nothing_is_given_up(home: MemoryStore, tmp
     home.delete(layout.log_entry(1))
     home.create(layout.log_entry(1), b"{}")
     with pytest.raises(Corrupt, match="not a readable pointer"):
-        sweep(home, [], by="housekeeping", remove=True)
+        sweep(ReleaseStore(home), by="housekeeping", remove=True)
     assert home.get(layout.manifest(version)) is None

@@ -19,7 +19,7 @@ from model_release.errors import ModelReleaseError, Retry, UsageError
 from model_release.model_files.sandbox import tries
 from model_release.releases import acts
 from model_release.releases.acts import Act, Acted, Try
-from model_release.stores import Store
+from model_release.releases.store import ReleaseStore
 from model_release.workflows.destinations import Destinations
 
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
@@ -52,7 +52,7 @@ def rollback(
     """Go back to what was live before, hold latest there, and quarantine what it leaves."""
     target = Version.parse(to) if to else None
     _perform(
-        lambda home, act: acts.rollback(home, act, to=target, opens=opener(unopened)),
+        lambda releases, act: acts.rollback(releases, act, to=target, opens=opener(unopened)),
         act_of(reason, by, epoch, operation),
         open_destinations(model, also),
         out.Output(json, quiet),
@@ -78,7 +78,7 @@ def promote(
     """Make a published version live. Holds, quarantine and the order of data stand."""
     target = Version.parse(version)
     _perform(
-        lambda home, act: acts.promote(home, target, act, overrule=overrule, opens=opener(unopened)),
+        lambda releases, act: acts.promote(releases, target, act, overrule=overrule, opens=opener(unopened)),
         act_of(reason, by, epoch, operation),
         open_destinations(model, also),
         out.Output(json, quiet),
@@ -131,7 +131,7 @@ def quarantine(
     """Bar a version from ever being live, or the baseline of a verdict."""
     verb, target = acts.lift if lift else acts.quarantine, Version.parse(version)
     _perform(
-        lambda home, act: verb(home, target, act),
+        lambda releases, act: verb(releases, target, act),
         act_of(reason, by, epoch, operation),
         open_destinations(model, also),
         out.Output(json, quiet),
@@ -179,9 +179,11 @@ def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> N
     output.data(document, _page(done, settled["mended"], settled["lagging"]))
 
 
-def _perform(verb: Callable[[Store, Act], Acted], act: Act, destinations: Destinations, output: out.Output) -> None:
+def _perform(
+    verb: Callable[[ReleaseStore, Act], Acted], act: Act, destinations: Destinations, output: out.Output
+) -> None:
     try:
-        show_acted(verb(destinations.home, act), destinations, output)
+        show_acted(verb(destinations.releases, act), destinations, output)
     except Retry as error:  # it may have happened; a new act on what it left would do it twice
         hint = f"send the same act again: add --operation {act.operation}"
         raise type(error)(error.what, where=error.where, hint=hint) from error

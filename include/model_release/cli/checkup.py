@@ -37,7 +37,7 @@ def doctor(
     """
     output = out.Output(json, quiet)
     destinations = open_destinations(model, also)
-    output.say(f"looking at {', '.join(store.uri for store in destinations.stores)} …")
+    output.say(f"looking at {', '.join(store.uri for store in destinations.releases.stores)} …")
     done = checkup(destinations, read_data=read_data, repair=repair, tell=output.say)
     output.data(_document(destinations, done), [*_page(done, read_data=read_data)])
     for error in done.failures:
@@ -49,7 +49,7 @@ def doctor(
 def _document(destinations: Destinations, done: Checkup) -> dict[str, object]:
     return {
         "uri": destinations.home.uri,
-        "destinations": [store.uri for store in destinations.stores],
+        "destinations": [store.uri for store in destinations.releases.stores],
         "healthy": not done.left,
         "found": [_told(each) for each in done.left],
         "mended": [_told(each) for each in done.mended],

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from model_release.errors import UsageError
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower
 from model_release.signing import SigningKey, key_of_environment, needed_key
 from model_release.spec.load import load_spec
 from model_release.spec.transfer import TransferSettings

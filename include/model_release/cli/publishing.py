@@ -72,11 +72,9 @@ def publish(
         output.say(f"reading {folder} …")
         collected = collect.from_folder(folder, Path(scratch))
         draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
-        with output.travel(_bytes(draft) * (1 + len(destinations.stores))) as set_out:
+        with output.travel(_bytes(draft) * (1 + len(destinations.releases.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.publish(
-                collected, draft, intent, home=destinations.home, followers=destinations.followers, watch=watch, key=key
-            )
+            done = delivery.publish(destinations.releases, collected, draft, intent, watch=watch, key=key)
     _tell(output, done, collected, destinations, asked=intent.promote)
 
 
@@ -110,11 +108,9 @@ def adopt(
                 origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
             )
         draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
-        with output.travel(_bytes(draft) * (1 + len(destinations.stores))) as set_out:
+        with output.travel(_bytes(draft) * (1 + len(destinations.releases.stores))) as set_out:
             watch = _watch(set_out)
-            done = delivery.adopt(
-                collected, draft, intent, home=destinations.home, followers=destinations.followers, watch=watch, key=key
-            )
+            done = delivery.adopt(destinations.releases, collected, draft, intent, watch=watch, key=key)
     _tell(output, done, collected, destinations, asked=True)
 
 

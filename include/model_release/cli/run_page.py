@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,48 +78,64 @@ def cost_of_judging(tasks: list[TaskState]) -> str | None:
     return f"evaluate and gate took {judging:.1f} s, {judging / training:.0%} of the {training:.1f} s of training"
 
 
-def result_panel(
-    story: str,
+def result_page(
+    words: str,
     *,
+    tasks: list[TaskState],
     live: Live | None,
     verdict: Mapping[str, Any] | None,
-    cost: str | None,
     store: Path,
     good: bool,
-) -> RenderableType:
-    """Return the result of a run.
+    full: bool,
+) -> list[RenderableType]:
+    """Return the result of a run, in a few lines or in full.
 
     Args:
-        story: the result in one sentence.
+        words: the result in one sentence.
+        tasks: of the run.
         live: what is live now.
-        verdict: of the gate, where it was reached.
-        cost: of judging, in words.
+        verdict: of the gate; None if it was not reached.
         store: the folder of the store.
         good: whether the run did what a run is for.
+        full: show each task with its seconds, the cost of judging, and each check of the gate, not only those that
+            failed or warn. The model card has all checks too.
     """
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
+    for name, value in _rows(tasks, live, verdict, store, full=full):
+        grid.add_row(name, value)
+    colour = "green" if good else "red"
+    panel = Panel(Group(Text(words, f"bold {colour}"), grid), border_style=colour)
+    return [task_table(tasks), "", panel] if full else [panel]
+
+
+def _rows(
+    tasks: list[TaskState], live: Live | None, verdict: Mapping[str, Any] | None, store: Path, *, full: bool
+) -> Iterator[tuple[str, Text]]:
     if verdict is not None:
-        grid.add_row("gate", Text(str(verdict.get("summary", ""))))
-        for check in verdict.get("checks") or []:
-            mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
-            mark = Text("! ", "yellow") if check.get("warning") else mark
-            grid.add_row("", mark + Text(str(check.get("words", check.get("name", "")))))
+        checks = verdict.get("checks") or []
+        passed = sum(bool(check.get("passed")) for check in checks)
+        counted = f"; {passed} of {len(checks)} checks passed" if checks else ""
+        yield "gate", Text(f"{verdict.get('summary', '')}{counted}")
+        for check in checks:
+            if full or check.get("warning") or not check.get("passed"):
+                mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
+                mark = Text("! ", "yellow") if check.get("warning") else mark
+                yield "", mark + Text(str(check.get("words", check.get("name", ""))))
+    cost = cost_of_judging(tasks) if full else None
     if cost is not None:
-        grid.add_row("cost", Text(cost))
+        yield "cost", Text(cost)
     if live is not None:
         accuracy, measured_on = live.manifest.get("accuracy"), live.manifest.get("accuracy_measured_on")
         if accuracy is not None:
-            grid.add_row("accuracy", Text(f"{accuracy:.4f}" + (f" ({measured_on})" if measured_on else "")))
+            yield "accuracy", Text(f"{accuracy:.4f}" + (f" ({measured_on})" if measured_on else ""))
         sizes = [int(entry["size"]) for entry in live.manifest["files"]]
         checked = f"{len(sizes)} files, {sum(sizes):,} bytes, all verified"
-        grid.add_row("latest", Text(f"{live.version}, epoch {live.pointer['epoch']}; {checked}"))
+        yield "latest", Text(f"{live.version}, epoch {live.pointer['epoch']}; {checked}")
         if live.card is not None:
-            grid.add_row("model card", Text(str(live.card)))
-    grid.add_row("store", Text(str(store)))
-    colour = "green" if good else "red"
-    return Panel(Group(Text(story, f"bold {colour}"), grid), border_style=colour)
+            yield "model card", Text(str(live.card))
+    yield "store", Text(str(store))
 
 
 def story(

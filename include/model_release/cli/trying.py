@@ -13,7 +13,7 @@ from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.destinations import open_without_airflow
 from model_release.cli.released import read_live
-from model_release.cli.run_page import Tasks, cost_of_judging, result_panel, story, task_table
+from model_release.cli.run_page import Tasks, result_page, story
 from model_release.errors import EXIT_DONE, NotFound, UsageError
 from model_release.spec.load import load_spec
 
@@ -25,6 +25,7 @@ def try_(
         Path, typer.Option("--to", metavar="DIR", help="The folder for releases and data, laid out like a bucket.")
     ] = Path("try"),
     force: Annotated[bool, typer.Option("--force", help="Train although nothing is new.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show each task and each check of the gate.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,14 +61,10 @@ def try_(
         "verdict": done.verdict,
         "report": done.report,
     }
-    panel = result_panel(
-        words,
-        live=live,
-        verdict=done.verdict,
-        cost=cost_of_judging(done.tasks),
-        store=to.resolve(),
-        good=status == EXIT_DONE,
+    good = status == EXIT_DONE
+    page = result_page(
+        words, tasks=done.tasks, live=live, verdict=done.verdict, store=to.resolve(), good=good, full=full
     )
-    output.data(document, [task_table(done.tasks), "", panel])
+    output.data(document, page)
     if status != EXIT_DONE:
         raise typer.Exit(status)

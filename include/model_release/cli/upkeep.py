@@ -15,7 +15,7 @@ from model_release.cli.destinations import Also, Model, open_destinations
 from model_release.documents.version import Version
 from model_release.releases import prune as pruning
 from model_release.releases import recover as recovery
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import Litter, sweep
 from model_release.spec.retention import Retention
 from model_release.stores import open_store
@@ -64,13 +64,12 @@ def prune(
     told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
     asked = {name: value for name, value in told.items() if value is not None}
     retention = Retention.model_validate({**destinations.retention.model_dump(), **asked})
-    followers = destinations.others
     act = act_of(reason, by, None, operation)
     if yes:
-        made = pruning.prune(destinations.home, followers, retention, act)
+        made = pruning.prune(destinations.releases, retention, act)
     else:
-        made = pruning.plan(destinations.home, followers, retention)
-    litter = sweep(destinations.home, followers, by=act.by, remove=yes)
+        made = pruning.plan(destinations.releases, retention)
+    litter = sweep(destinations.releases, by=act.by, remove=yes)
     output.data(_pruned(destinations, made, litter, done=yes), _pruning_page(made, litter, done=yes))
     if not yes:
         output.say("nothing was changed; --yes does it")
@@ -93,11 +92,10 @@ def recover(
     Name every other destination by --also, so that the new pointer stands above whatever they have seen. At a follower
     whose home is lost, this makes the follower home.
     """
-    home, others = open_store(uri), [open_store(each) for each in also or []]
-    done = recovery.recover(
-        home, Version.parse(version), act_of(reason, by, None, operation), others=others, opens=opener(unopened)
-    )
-    show_acted(done, Destinations(home, [Follower(each) for each in others]), out.Output(json, quiet))
+    destinations = Destinations(open_store(uri), [Follower(open_store(each)) for each in also or []])
+    act = act_of(reason, by, None, operation)
+    done = recovery.recover(destinations.releases, Version.parse(version), act, opens=opener(unopened))
+    show_acted(done, destinations, out.Output(json, quiet))
 
 
 @app.command()
@@ -114,9 +112,9 @@ def rehome(
 
     Afterwards make NEW the spec's first destination: a run whose spec disagrees with latest.json stops.
     """
-    destinations = Destinations(open_store(new), [Follower(open_store(old))])
-    done = recovery.rehome(destinations.followers[0].store, destinations.home, act_of(reason, by, None, operation))
-    show_acted(done, destinations, out.Output(json, quiet))
+    before, after = open_store(old), open_store(new)
+    done = recovery.rehome(ReleaseStore(before), after, act_of(reason, by, None, operation))
+    show_acted(done, Destinations(after, [Follower(before)]), out.Output(json, quiet))
 
 
 def _pruned(destinations: Destinations, made: pruning.Plan, litter: list[Litter], *, done: bool) -> dict[str, object]:

@@ -5,8 +5,8 @@
     model = client.load("s3://models/heart-disease-models")
     pulled = client.pull("s3://models/heart-disease-models", to="models")
 
-Nothing is trusted that was not verified: `memory` says which pointers are refused, `fetching` checks each byte while it
-streams, `folder` keeps whole copies and swaps them, `pulling` is the order of it all, `watching` does it for ever.
+Nothing is trusted before it is verified: `memory` decides which pointers are refused, `fetching` checks each byte while
+it streams, `folder` keeps whole copies and swaps them, `pulling` orders these steps, `watching` repeats them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pull(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Pulled:
-    """Bring a folder to what `latest` names, and return the verified copy.
+    """Bring a folder to the version that `latest` names, and return the verified copy.
 
     Args:
         uri: the model's folder: `s3://`, `gs://`, `wasb://`, `file://`, `https://`, or a path.
@@ -42,15 +42,15 @@ def pull(
         version: pins a version, such as `v1.4.0`.
         sha256: pins the bytes of the release's `metadata.json`, and with them all others.
         trust: a public key or a certificate; a release that it did not sign is refused.
-        strict: fail where the store cannot be reached, although there is a copy.
+        strict: fail if the store cannot be reached, even if there is a copy.
         progress: is told how many bytes are here, and how many there will be.
 
     Raises:
         StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.
-        CredentialsRefused: it can be, and does not let this process read.
+        CredentialsRefused: the store does not permit this process to read.
         NotFound: nothing is released there, or there is no such version.
         Refused: the pointer goes back, is a fork or of another history, or the version is barred or not the pinned one.
-        Corrupt: a manifest, a file or a signature is not right. What was current stays so.
+        Corrupt: a manifest, a file or a signature is not right. The current copy stays.
     """
     return Puller(uri, to, version=version, sha256=sha256, trust=trust, strict=strict, progress=progress).pull()
 
@@ -69,14 +69,14 @@ class Watcher:
         self._stopped = threading.Event()
 
     def poll(self) -> Pulled | None:
-        """Return what was pulled, as `pull` does, at the first call and after a change of the pointer; else None.
+        """Pull at the first call and after a change of the pointer, and return the copy; else return None.
 
         A change need not be of the model: a hold changes the pointer too, and then `changed` is false.
         """
         return self._puller.poll()
 
     def follow(self, every: float = 30.0) -> Iterator[Pulled]:
-        """Yield what was pulled first, and then each other copy, until `stop`; failures are logged and tried again.
+        """Yield the first copy, and then each other one, until `stop`; failures are logged and tried again.
 
         Args:
             every: seconds between two polls, give or take a fifth; more while the store cannot be reached.
@@ -89,5 +89,5 @@ class Watcher:
 
 
 def watch(uri: str, *, to: str | Path, every: float = 30.0, trust: str | Path | None = None) -> Iterator[Pulled]:
-    """Yield what was pulled first, and then each other copy, for ever; `Watcher` can be stopped."""
+    """Yield the first copy, and then each other one, for ever; `Watcher` can be stopped."""
     return Watcher(uri, to, trust=trust).follow(every)

@@ -32,8 +32,8 @@ next one fetches what is missing. For example:
 WATCH = """\
 Pull, and again whenever `latest` changes, until it is told to end.
 
-A poll without a change is one conditional request. What goes wrong is told and tried again, more slowly while the store
-cannot be reached; what is current stays. For example:
+A poll without a change is one conditional request. A failure is reported and tried again, more slowly while the store
+cannot be reached; the current copy stays. For example:
 
   model-release watch s3://bucket/heart-disease-models --to models --run "systemctl reload scorer"
 """
@@ -44,7 +44,7 @@ exit status: 0 done, 1 failed, 2 usage, 3 refused by a rule (latest goes back, i
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Run `pull …` or `watch …`, and end with the status of what became of it."""
+    """Run `pull …` or `watch …`, and end the process with its exit status."""
     options = _parser().parse_args(arguments)
     level = logging.CRITICAL if options.quiet else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
@@ -74,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         add("--to", metavar="DIR", type=Path, required=True, help="a folder here for this model alone")
         if name == "pull":
             add("--version", metavar="vX.Y.Z", help="this version; else the live one")
-            add("--sha256", metavar="DIGEST", help="what the bytes of the release's metadata.json must have")
-            add("--strict", action="store_true", help="fail if the store cannot be reached, although there is a copy")
+            add("--sha256", metavar="DIGEST", help="of the bytes of the release's metadata.json")
+            add("--strict", action="store_true", help="fail if the store cannot be reached, even if there is a copy")
         else:
             add(
                 "--every",
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="run this first and after each change, without a shell, with MODEL_RELEASE_FOLDER and "
                 "MODEL_RELEASE_VERSION set",
             )
-        add("--trust", metavar="FILE", help="a public key or certificate; what it did not sign is refused")
+        add("--trust", metavar="FILE", help="a public key or certificate; a release that it did not sign is refused")
         add("--json", action="store_true", help="one line of JSON on stdout for each copy")
         add("-q", "--quiet", action="store_true", help="no words and no progress on stderr but errors")
     return parser

@@ -1,4 +1,4 @@
-"""From the store to the parts: exactly the files of a manifest, side by side, each checked while it streams."""
+"""From the store to the parts: exactly the files of a manifest, in parallel, each checked while it streams."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ WORKERS = 8
 _CHUNK = 1024 * 1024
 
 Progress = Callable[[int, int], None]
-"""Called from several threads, one at a time: bytes that are here, and bytes that there will be."""
+"""Called from several threads, one at a time, with the bytes that are here and the bytes in total."""
 
 
 def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress | None = None) -> None:
-    """Bring every file of a release among the folder's parts. What is there, or in an older copy, is not asked for.
+    """Bring every file of a release among the folder's parts. A file that is here already is not fetched.
 
     Raises:
         NotFound: the store lacks a file.
         Corrupt: a file has another size or SHA-256 than the manifest says.
-        StoreUnavailable: no answer; what has arrived stays for the next time.
-        Stop: the disk does not take it.
+        StoreUnavailable: no answer; the bytes that have arrived stay for the next pull.
+        Stop: the disk refuses it.
     """
     wanted = {file.sha256: file for file in manifest.files}
     total, here, counting = sum(file.size for file in wanted.values()), 0, threading.Lock()
@@ -62,8 +62,10 @@ def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress
 
 
 def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable[[int], None]) -> None:
-    """Complete one part; begin it anew, once, if what was there of it turns out to be something else."""
+    """Complete one part; begin it again, once, if its earlier bytes turn out to be others."""
     part = folder.parts / file.sha256
+    if part.exists() and part.stat().st_size > file.size:
+        part.unlink()
     digest, size = _hashed(part)
     had = size
     moved(size)
@@ -85,9 +87,9 @@ def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable
         part.unlink(missing_ok=True)
         if had == 0:
             raise Corrupt(
-                f"is not what the manifest says: {file.size:,} bytes with SHA-256 {file.sha256[:12]}…",
+                f"differs from the manifest, which has {file.size:,} bytes with SHA-256 {file.sha256[:12]}…",
                 where=f"{reader.uri}/{key}",
-                hint="the copy that is here was left as it is; `model-release verify` looks at the whole release",
+                hint="the current copy was left as it is; `model-release verify` checks the whole release",
             )
         moved(-size)
         digest, size, had = hashlib.sha256(), 0, 0

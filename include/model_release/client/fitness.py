@@ -1,4 +1,4 @@
-"""Whether the Python and the scikit-learn that are here fit those that a pickled model was made with."""
+"""Whether the Python and the scikit-learn of this process fit those that made a pickled model."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LIBRARY = "scikit-learn"
 
 
 def misfits(manifest: Promised) -> list[str]:
-    """Return what of this process does not fit the pickles of a release, in words; empty where all does.
+    """Return the versions of this process that do not fit the pickles of a release, in words; empty if all fit.
 
-    What differs in the third number alone fits. Where scikit-learn is not installed nothing will unpickle, and nothing
-    is said of it.
+    A version that differs in its third number alone fits. Without scikit-learn nothing is unpickled, so nothing is said
+    of it.
     """
     return [
         f"{name} {here} is here, and {manifest.version} was made with {name} {made}"
@@ -24,7 +24,7 @@ def misfits(manifest: Promised) -> list[str]:
 
 
 def _here(name: str) -> str | None:
-    """Return the version that is here of Python or scikit-learn; None of what is not here, or of no consequence."""
+    """Return the installed version of Python or scikit-learn; None if it is not installed, or for any other name."""
     if name == "Python":
         return platform.python_version()
     if name == LIBRARY and find_spec("sklearn") is not None:

@@ -1,14 +1,14 @@
-"""The consumer's folder: immutable copies of versions, the one that is current, and what is remembered.
+"""The consumer's folder: immutable copies of versions, a link to the current one, and the remembered pointer.
 
     DIR/current                        a link to one of the copies, swapped by a rename
     DIR/v1.4.0-3f2a51c09b7e/           a copy: the version, and the beginning of its manifest's SHA-256
     DIR/latest.json                    the memory: the pointer as it was last verified, byte for byte
-    DIR/.model-release/lock            held by the one pull that is at work
-    DIR/.model-release/parts/<sha256>  files on their way, by what they will be
-    DIR/.model-release/scratch         what has no name yet
+    DIR/.model-release/lock            held by the one pull that works in the folder
+    DIR/.model-release/parts/<sha256>  files on their way, named by their content
+    DIR/.model-release/scratch         unfinished files and folders
 
-A copy appears whole or not at all, and nothing in it changes. A process may be killed at any byte: what it leaves are
-parts, which the next pull takes up after it has hashed them.
+A copy appears whole or not at all, and nothing in it changes. A process may be killed at any byte: it leaves parts,
+which the next pull hashes and continues.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_release.client.promises import File, Promised, Resolved
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Stop
 
@@ -35,7 +35,7 @@ class Folder:
     """A consumer's folder of one model; made when something is written.
 
     Args:
-        root: where it lies.
+        root: its path.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,7 +47,7 @@ class Folder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Wait for other pulls into this folder to end, and keep them out. A process that dies lets go."""
+        """Wait for other pulls into this folder to end, and keep them out. The lock of a process that dies is free."""
         with told(self.root):
             for each in (self.parts, self.scratch):
                 each.mkdir(parents=True, exist_ok=True)
@@ -60,13 +60,13 @@ class Folder:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
     def remembered(self) -> Resolved | None:
-        """Return the pointer that was last verified; None where there is none.
+        """Return the pointer that was last verified; None if nothing was verified yet.
 
         Raises:
             Corrupt: the file is damaged.
         """
         try:
-            body = self.memory.read_bytes()
+            body = limits.read_bounded(self.memory, limits.POINTER)
         except FileNotFoundError:
             return None
         return Resolved.read(body, where=str(self.memory))
@@ -86,18 +86,18 @@ class Folder:
             new.replace(path)
 
     def current(self) -> Path | None:
-        """Return the copy that is current; None where there is none."""
+        """Return the current copy; None if there is none."""
         link = self.root / CURRENT
         with contextlib.suppress(OSError):
             return self.root / link.readlink()
         return None
 
     def find(self, version: Version, sha256: str | None) -> tuple[Path, Promised] | None:
-        """Return a whole copy of a version, with its manifest, every byte checked; None where there is none.
+        """Return a whole copy of a version, with its manifest, every byte checked; None if there is none.
 
         Args:
-            version: which one.
-            sha256: of its manifest; None for whatever was verified when it was pulled.
+            version: of the copy.
+            sha256: of its manifest; None for any copy of the version.
         """
         for path in sorted(self.root.glob(f"{version}-{sha256[:_DIGITS] if sha256 else ''}*")):
             with contextlib.suppress(OSError, ModelReleaseError):
@@ -105,17 +105,18 @@ class Folder:
         return None
 
     def holding(self, file: File) -> Path | None:
-        """Return a file of a copy that should have these bytes; None where there is none."""
+        """Return a file of a copy that should have these bytes; None if no copy lists them."""
         for path in self._copies():
             with contextlib.suppress(OSError, ModelReleaseError):
-                for other in Promised.read((path / layout.MANIFEST).read_bytes(), where=str(path)).files:
+                body = limits.read_bounded(path / layout.MANIFEST, limits.MANIFEST)
+                for other in Promised.read(body, where=str(path)).files:
                     if other.sha256 == file.sha256:
                         return path / other.path
         return None
 
     @contextlib.contextmanager
     def assembled(self, manifest: Promised) -> Iterator[Path]:
-        """A new folder with a release whose files are all among the parts; removed afterwards, unless it was kept."""
+        """A new folder with a release whose files are all among the parts; removed afterwards unless it was kept."""
         with told(self.root), tempfile.TemporaryDirectory(dir=self.scratch) as name:
             new = Path(name) / "copy"
             new.mkdir()
@@ -134,7 +135,7 @@ class Folder:
             yield new
 
     def keep(self, new: Path, manifest: Promised) -> Path:
-        """Give an assembled folder its name; return where it is."""
+        """Give an assembled folder its name; return its path."""
         name = f"{manifest.version}-{manifest.sha256[:_DIGITS]}"
         taken, place = 1, self.root / name
         while place.exists():  # damaged, and perhaps current
@@ -144,7 +145,7 @@ class Folder:
         return place
 
     def swap(self, copy: Path) -> bool:
-        """Make a copy current, in one step; return whether another one was. The one before stays, older ones go."""
+        """Make a copy current, in one step; return whether another one was. It stays; older ones are removed."""
         before = self.current()
         if before != copy:
             with told(self.root), tempfile.TemporaryDirectory(dir=self.scratch) as name:
@@ -168,14 +169,14 @@ def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
 
     Args:
         folder: holds a release's files beside its `metadata.json`.
-        sha256: what the manifest's bytes must have.
+        sha256: of the manifest's bytes, if it is known.
 
     Raises:
-        Corrupt: a file is missing, or differs from what the manifest says of it, or the manifest from `sha256`.
+        Corrupt: a file is missing, or differs from the manifest, or the manifest differs from `sha256`.
     """
     path = folder / layout.MANIFEST
     try:
-        manifest = Promised.read(path.read_bytes(), where=str(path), sha256=sha256)
+        manifest = Promised.read(limits.read_bounded(path, limits.MANIFEST), where=str(path), sha256=sha256)
     except FileNotFoundError:
         raise Corrupt("is missing", where=str(path), hint="pull the release again") from None
     for file in manifest.files:
@@ -185,12 +186,12 @@ def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
 
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Say in the project's words what the disk does not let us do."""
+    """Turn an error of the disk into one of the project's."""
     try:
         yield
     except OSError as error:
         raise Stop(
             f"the disk says: {error.strerror or error}",
             where=str(error.filename or path),
-            hint="pull into a folder that this process may write to, and that has room",
+            hint="pull into a folder that this process may write to, with enough room",
         ) from error

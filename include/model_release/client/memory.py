@@ -1,4 +1,4 @@
-"""What a consumer remembers of the pointer, and which pointers it therefore refuses (rule 14). Pure."""
+"""The pointer that a consumer remembers, and the pointers that it therefore refuses (rule 14). Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def check_follows(before: Resolved | None, now: Resolved, *, where: str, memory:
     """Check that a pointer may follow the one that was last verified.
 
     Args:
-        before: the last one; None for a consumer without a past.
-        now: what the store has now.
-        where: the store's pointer.
-        memory: the file that holds `before`, for the words of a refusal.
+        before: the last one; None for a consumer without memory.
+        now: the pointer that the store has now.
+        where: the URI of the store's pointer, for errors.
+        memory: the file that holds `before`, for errors.
 
     Raises:
         Refused: it goes back, is a fork, or is of a history that does not continue the remembered one.

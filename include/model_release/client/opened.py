@@ -29,21 +29,21 @@ def load(
     trust: str | Path | None = None,
     strict: bool = False,
 ) -> Model:
-    """Pull a release, verify it and open its model: the ONNX form, or the pickled pipeline where that is allowed.
+    """Pull a release, verify it and open its model: the ONNX form, or the pickled pipeline if that is allowed.
 
     Args:
         uri: as for `pull`.
         version: as for `pull`.
         sha256: as for `pull`.
-        allow_pickle: open the pickled pipeline, which may run any code. Only what is signed by somebody you trust, or
-            comes out of a store that only they write to, should be opened so.
+        allow_pickle: open the pickled pipeline, which may run any code. Allow it for a release that is
+            signed by a person you trust, or for a store that only they can write to.
         to: as for `pull`; by default a folder of this model in the cache of this user.
         trust: as for `pull`.
         strict: as for `pull`.
 
     Raises:
         ModelReleaseError: as for `pull`.
-        Refused: the release does not have that form, or what is here does not fit its pickles.
+        Refused: the release does not have that form, or the versions of this process do not fit its pickles.
     """
     pulled = Puller(uri, to or _cache(uri), version=version, sha256=sha256, trust=trust, strict=strict).pull()
     return _open(pulled.folder, pulled.promised, allow_pickle=allow_pickle)
@@ -53,7 +53,7 @@ def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
     """Verify a folder with a release's files and its `metadata.json`, and open its model.
 
     Raises:
-        Corrupt: a file is not what the manifest says, such as a preprocessor of another release.
+        Corrupt: a file differs from the manifest, such as a preprocessor of another release.
         Refused: as for `load`.
     """
     return _open(Path(folder), checked_copy(Path(folder)), allow_pickle=allow_pickle)
@@ -71,7 +71,7 @@ def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
         raise Refused(f"{manifest.version} has no {form} form", where=str(folder), hint=hint)
     wrong = misfits(promised) if form == "pickle" else []
     if wrong:
-        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with, or open its ONNX form")
+        raise Refused("; ".join(wrong), where=str(folder), hint="install those versions, or open its ONNX form")
     return open_model(folder, manifest, form)
 
 

@@ -1,20 +1,23 @@
-"""What a consumer goes by of `latest.json` and `metadata.json`, each field checked, and nothing else read.
+"""The fields of `latest.json` and `metadata.json` that a consumer uses, each one checked, and no others.
 
-The documents whole are `Pulled.pointer` and `Pulled.manifest`. Their classes are pydantic's, which takes longer to
+The whole documents are `Pulled.pointer` and `Pulled.manifest`. Their classes are pydantic's, which takes longer to
 import than a release takes to arrive, and most pulls end without them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model_release.documents.layout import check_key
+from model_release.documents import limits
+from model_release.documents.layout import check_key, check_paths
+from model_release.documents.strict_json import read_json
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, UnknownFormat, UnsafeKey, UsageError
 
@@ -26,14 +29,14 @@ _SHA256 = re.compile("[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The pointer, as far as a consumer goes by it.
+    """The pointer, as far as a consumer uses it.
 
     Attributes:
         body: all of its bytes.
         lineage: id of its history.
         ancestors: of the histories that it continues.
         epoch: grows with each change.
-        version: what is live.
+        version: the live one.
         metadata_sha256: of that version's manifest.
         barred: why some versions may not be used, by version.
     """
@@ -51,10 +54,14 @@ class Resolved:
         """Read `latest.json`.
 
         Raises:
-            UnknownFormat: a newer version wrote it, in a format of its own.
-            Corrupt: not a pointer.
+            UnknownFormat: a newer version of the package wrote it, in another format.
+            Corrupt: it is no valid pointer.
         """
+        limits.check_size(len(body), limits.POINTER, where)
         told = _Fields.of(body, where)
+        epoch = told.number("epoch", 1, limits.EPOCH)
+        told.number("since", 1, epoch, default=epoch)
+        told.day("data_as_of")
         barred = {name: f"{name} is retired: its files are removed, or soon will be" for name in told.texts("retired")}
         for name, entry in told.take("quarantined", dict, {}).items():
             by, reason = (_Fields(entry, where).take(each, str) for each in ("by", "reason"))
@@ -63,7 +70,7 @@ class Resolved:
             body=body,
             lineage=told.take("lineage", str),
             ancestors=frozenset(told.texts("ancestors")),
-            epoch=told.take("epoch", int),
+            epoch=epoch,
             version=told.version(),
             metadata_sha256=told.sha256("metadata_sha256"),
             barred=barred,
@@ -86,25 +93,24 @@ class File:
         """
         try:
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
+                size = os.fstat(file.fileno()).st_size
+                found = hashlib.file_digest(file, "sha256").hexdigest() if size == self.size else ""
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise Corrupt("is missing", where=str(path)) from None
-        if (size, found) != (self.size, self.sha256):
-            raise Corrupt(
-                f"has {size:,} bytes and SHA-256 {found[:12]}…, and not {self.size:,} and {self.sha256[:12]}…",
-                where=str(path),
-            )
+        if size != self.size:
+            raise Corrupt(f"has {size:,} bytes and not {self.size:,}", where=str(path))
+        if found != self.sha256:
+            raise Corrupt(f"has SHA-256 {found[:12]}… and not {self.sha256[:12]}…", where=str(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """A manifest, as far as a consumer goes by it.
+    """A manifest, as far as a consumer uses it.
 
     Attributes:
         body: all of its bytes.
         version: of the release.
-        files: that it has.
+        files: of the release.
         made_with: versions of Python and packages that pickles of it need, by name; empty if it has no pickles.
     """
 
@@ -129,15 +135,16 @@ class Promised:
 
         Args:
             body: its bytes.
-            where: it lies.
-            version: that it should be of.
-            sha256: that its bytes should have.
+            where: its URI, for errors.
+            version: the one that it must be of; None for any.
+            sha256: the digest that its bytes must have; None for any.
 
         Raises:
             NotFound: it says that this number was given up.
-            UnknownFormat: a newer version wrote it, in a format of its own.
-            Corrupt: not a manifest, or not the one that is named.
+            UnknownFormat: a newer version of the package wrote it, in another format.
+            Corrupt: it is no valid manifest, or not the one that is named.
         """
+        limits.check_size(len(body), limits.MANIFEST, where)
         found = hashlib.sha256(body).hexdigest()
         if sha256 is not None and found != sha256:
             raise Corrupt(f"the manifest has SHA-256 {found}, and {sha256} is promised", where=where)
@@ -150,27 +157,33 @@ class Promised:
             raise NotFound(f"the number {number} was given up: {reason}", where=where)
         packages = told.take("dependencies", dict, {})
         python = told.document.get("python_version")
+        dataset = _Fields(told.document.get("dataset") or {}, where)
+        dataset.number("rows", 0, limits.ROWS, default=0)
+        dataset.day("as_of")
+        files = tuple(_file(_Fields(each, where)) for each in told.take("files", list))
+        try:
+            check_paths(file.path for file in files)
+        except UnsafeKey as error:
+            raise Corrupt(f"not what it should be: {error.what}", where=where) from None
         made_with = {"Python": python, **packages} if told.document.get("model_file") else {}
         return cls(
             body=body,
             version=number,
-            files=tuple(_file(_Fields(each, where)) for each in told.take("files", list)),
+            files=files,
             made_with={name: number for name, number in made_with.items() if isinstance(number, str)},
         )
 
 
 def _file(told: _Fields) -> File:
-    size = told.take("size", int)
-    if size < 0:
-        raise told.wrong("size")
     try:
-        return File(check_key(told.take("path", str)), size, told.sha256("sha256"))
+        path = check_key(told.take("path", str))
     except UnsafeKey:
         raise told.wrong("path") from None
+    return File(path, told.number("size", 0, limits.SIZE), told.sha256("sha256"))
 
 
 class _Fields:
-    """A JSON object from which fields are taken that must be of a type."""
+    """A JSON object whose fields are taken with a check of their type."""
 
     def __init__(self, document: object, where: str) -> None:
         if not isinstance(document, dict):
@@ -181,9 +194,9 @@ class _Fields:
     @classmethod
     def of(cls, body: bytes, where: str) -> _Fields:
         try:
-            fields = cls(json.loads(body), where)
-        except (ValueError, RecursionError):
-            raise Corrupt("not what it should be: no JSON", where=where) from None
+            fields = cls(read_json(body), where)
+        except ValueError as error:
+            raise Corrupt(f"not what it should be: {error}", where=where) from None
         if fields.document.get("format", FORMAT) != FORMAT:
             raise UnknownFormat(
                 "this has a format that this version of model-release does not know",
@@ -203,6 +216,31 @@ class _Fields:
         if not all(isinstance(each, str) for each in found):
             raise self.wrong(name)
         return found
+
+    def number(self, name: str, least: int, most: int, default: int | None = None) -> int:
+        """Return a whole number in a range; the default if the field is null or missing."""
+        if default is not None and self.document.get(name) is None:
+            return default
+        number = self.take(name, int)
+        if not least <= number <= most:
+            raise Corrupt(f"not what it should be: {name} is {number}, and not {least} to {most}", where=self._where)
+        return number
+
+    def day(self, name: str) -> date | None:
+        """Return a date in the range of plausible ones; None if the field is null or missing."""
+        text = self.document.get(name)
+        if text is None:
+            return None
+        try:
+            day = date.fromisoformat(text)
+        except (TypeError, ValueError):
+            raise self.wrong(name) from None
+        if day.isoformat() != text:  # the other spellings of ISO 8601 are no document's
+            raise self.wrong(name)
+        if not limits.FIRST_DAY <= day <= limits.LAST_DAY:
+            what = f"not what it should be: {name} is {day}, and not {limits.FIRST_DAY} to {limits.LAST_DAY}"
+            raise Corrupt(what, where=self._where)
+        return day
 
     def version(self) -> Version:
         try:

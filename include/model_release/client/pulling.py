@@ -1,4 +1,4 @@
-"""A pull: resolve the pointer once, fetch exactly what the manifest names, verify it, swap it in (rule 14)."""
+"""A pull: resolve the pointer once, fetch exactly the files of the manifest, verify them, swap them in (rule 14)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Pulled:
 
     Attributes:
         folder: the copy; nothing in it changes. `current` beside it links to it.
-        promised: what its manifest promises.
+        promised: its manifest, as far as a consumer uses it.
         resolved: the pointer that was followed; None for a pinned version in a store without one.
         changed: whether another copy was current before.
-        stale: whether the store could not be reached, and this is the copy that was there.
-        notes: what a person should know, in words: why it is stale, what here does not fit the pickles.
+        stale: whether the store could not be reached, and this is the last good copy.
+        notes: for a person, in words: why it is stale, and which versions of this process do not fit the pickles.
     """
 
     folder: Path
@@ -70,7 +70,7 @@ class Pulled:
 
 
 class Puller:
-    """Pulls one model into one folder, as often as it is told to.
+    """Pulls one model into one folder, once for each call.
 
     Args:
         uri: the model's folder: `s3://`, `gs://`, `wasb://`, `file://`, `https://`, or a path.
@@ -78,11 +78,11 @@ class Puller:
         version: pins a version; else the pointer's.
         sha256: pins the manifest's bytes.
         trust: a public key or a certificate; a release that it did not sign is refused.
-        strict: whether a store that cannot be reached is an error, where there is a copy too.
+        strict: whether a store that cannot be reached is an error even if there is a copy.
         progress: is told how many bytes are here, and how many there will be.
 
     Raises:
-        UsageError: not such a URI, version or digest.
+        UsageError: the URI, the version or the digest is malformed.
     """
 
     def __init__(
@@ -110,26 +110,26 @@ class Puller:
             raise UsageError("no such file", where=str(trust), hint="name a public key or a certificate to trust")
 
     def pull(self) -> Pulled:
-        """Bring the folder to what the pointer names now.
+        """Bring the folder to the version that the pointer names now.
 
         Raises:
             StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.
             NotFound: nothing is released there, or there is no such version.
             Refused: the pointer goes back, is a fork or of another history; or the version is barred, or not the
                 pinned one.
-            Corrupt: a manifest, a file or a signature is not right. The copy that was there stays current.
+            Corrupt: a manifest, a file or a signature is not right. The current copy stays.
         """
         return self._pull(None)
 
     def poll(self) -> Pulled | None:
-        """Do the same, by one conditional request where the pointer is as it was at the last call; then None."""
+        """Do the same; return None, after one conditional request, if the pointer is as at the last call."""
         if self._seen is None:
             return self.pull()
         moved = self.reader.changed(layout.POINTER, self._seen)
         return None if moved is None else self._pull(moved)
 
     def _pull(self, seen: Stored | None) -> Pulled:
-        """Follow the pointer; the one that was read already, if one was."""
+        """Follow the pointer, or `seen` if it was read already."""
         self._seen = None
         with self.folder.locked():
             known = self.folder.remembered()
@@ -165,12 +165,12 @@ class Puller:
             copy, manifest = found
             self._check_signature(copy, manifest, signature)
         if live is not None and self._pinned is None and (known is None or known.body != live.body):
-            self.folder.remember(live)  # before the swap: whoever has seen an epoch never goes below it
+            self.folder.remember(live)  # before the swap: a consumer that has used an epoch never goes below it
         changed = self.folder.swap(copy)
         return self._pulled(copy, manifest, live, changed=changed)
 
     def _wanted(self, live: Resolved | None, where: str) -> tuple[Version, str | None]:
-        """Return which version is to be had, and the digest that its manifest must have, where somebody knows."""
+        """Return the version to pull, and the digest that its manifest must have, if it is known."""
         if live is None:
             if self._pinned is None:
                 hint = "name the folder of one model, such as s3://bucket/heart-disease-models"
@@ -202,11 +202,11 @@ class Puller:
             return self.folder.keep(new, manifest), manifest
 
     def _check_signature(self, copy: Path, manifest: Promised, signature: Stored | None) -> None:
-        """Check who signed a copy, where somebody is trusted, by the store's signature or else by the copy's own.
+        """Check the signature of a copy, if a key is trusted: the store's, or else the copy's own.
 
         Raises:
-            Refused: nobody did, or nobody who is trusted.
-            Corrupt: the copy is not what was signed.
+            Refused: it has no signature, or none by a trusted key.
+            Corrupt: the copy was changed since it was signed.
         """
         if self._trust is None:
             return

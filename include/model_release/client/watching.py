@@ -17,9 +17,9 @@ _SLOWEST = 600.0
 
 
 def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterator[Pulled]:
-    """Yield what was pulled first, and then each change, until told to stop.
+    """Yield the first copy, and then each other one, until `stopped` is set.
 
-    What goes wrong is logged and tried again: the copy that is there stays.
+    A failure is logged and tried again; the current copy stays.
 
     Args:
         puller: of one model into one folder.
@@ -31,7 +31,7 @@ def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterato
         try:
             pulled = puller.poll()
         except ModelReleaseError as error:
-            log.error("%s", error)  # noqa: TRY400 - what it says is for people, and where it was raised is not
+            log.error("%s", error)  # noqa: TRY400 - the message is for people, the traceback is not
             failures += 1
         else:
             failures = failures + 1 if pulled is not None and pulled.stale else 0
@@ -42,6 +42,6 @@ def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterato
 
 
 def pause(every: float, failures: int) -> float:
-    """Return how long to wait, in seconds: twice as long after each failure, and never exactly as others do."""
+    """Return the seconds to wait: twice as many after each failure, with jitter."""
     slower = min(every * float(2 ** min(failures, 10)), max(every, _SLOWEST))
     return slower * random.uniform(0.8, 1.2)  # noqa: S311 - spreads polls over time, keeps no secret

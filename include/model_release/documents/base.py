@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Self
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,8 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from model_release.documents import limits
+from model_release.documents.strict_json import read_json
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, UnknownFormat, UsageError
+from model_release.errors import Corrupt, UnknownFormat, UnsafeKey, UsageError
 
 JSON_TYPE = "application/json"
 
@@ -60,6 +64,27 @@ VersionText = Annotated[
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
+Epoch = Annotated[int, Field(ge=1, le=limits.EPOCH)]
+Size = Annotated[int, Field(ge=0, le=limits.SIZE)]
+Rows = Annotated[int, Field(ge=0, le=limits.ROWS)]
+
+
+D = TypeVar("D", bound=date)
+
+
+def _plausible(when: D) -> D:
+    day = when.date() if isinstance(when, datetime) else when
+    if not limits.FIRST_DAY <= day <= limits.LAST_DAY:
+        raise ValueError(f"it should lie between {limits.FIRST_DAY} and {limits.LAST_DAY}")
+    return when
+
+
+Day = Annotated[date, AfterValidator(_plausible)]
+"""A date that data can be of."""
+
+Instant = Annotated[datetime, AfterValidator(_plausible)]
+"""A time at which a document can have been written."""
+
 
 class Value(BaseModel):
     """A part of a document: frozen, no NaN.
@@ -85,11 +110,28 @@ class Strict(BaseModel):
 
 
 class Document(Value):
-    """A whole document in the store. Laws: `D.read(d.to_bytes()) == d`, and `D.read(body).to_bytes() == body`."""
+    """A whole document in the store. Laws: `D.read(d.to_bytes()) == d`, and `D.read(body).to_bytes() == body`.
+
+    Attributes:
+        most_bytes: the largest size of such a document; a larger one is neither written nor read.
+    """
+
+    most_bytes: ClassVar[int] = limits.SMALL
 
     def to_bytes(self) -> bytes:
-        """Return the one byte form of this document."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        """Return the one byte form of this document.
+
+        Raises:
+            UsageError: it is larger than any reader takes.
+        """
+        body = canonical_json(self.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        if len(body) > self.most_bytes:
+            raise UsageError(
+                f"this {type(self).__name__.lower()} would have {len(body):,} bytes, and readers take "
+                f"{self.most_bytes:,}",
+                hint="shorten what was written into it by hand, such as a reason or a description",
+            )
+        return body
 
     def sha256(self) -> str:
         """Return the SHA-256 of `to_bytes()`."""
@@ -101,10 +143,15 @@ class Document(Value):
 
         Raises:
             UnknownFormat: this version of the package does not know its format.
-            Corrupt: not JSON, or not this kind of document; names each field that is wrong.
+            Corrupt: too large, not JSON, or not this kind of document; names each field that is wrong.
         """
+        if len(body) > cls.most_bytes:
+            raise limits.too_large(cls.most_bytes, where)
         try:
-            return cls.model_validate_json(body, context=_READING)
+            document = cls.model_validate_json(body, strict=True, context=_READING)
+            read_json(body)  # pydantic takes a repeated key
+        except UnsafeKey as error:
+            raise Corrupt(f"not a readable {cls.__name__.lower()}: {error.what}", where=where) from error
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             if any(fault["loc"] == ("format",) for fault in faults):
@@ -118,3 +165,6 @@ class Document(Value):
                 for fault in faults[:5]
             )
             raise Corrupt(f"not a readable {cls.__name__.lower()}: {wrong}", where=where) from error
+        except ValueError as error:
+            raise Corrupt(f"not a readable {cls.__name__.lower()}: {error}", where=where) from error
+        return document

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from model_release.documents import limits
 from model_release.documents.base import Document
 from model_release.documents.manifest import InputColumn
 
@@ -43,6 +44,8 @@ class Golden(Document):
         values: the predicted numbers, by row; None if classes are predicted.
         threshold: of the positive class's probability, above which a row is called positive.
     """
+
+    most_bytes: ClassVar[int] = limits.GOLDEN
 
     format: Literal[1] = 1
     rows: dict[str, list[Cell]]

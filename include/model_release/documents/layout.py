@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from itertools import accumulate
 
 from model_release.documents.version import Version
 from model_release.errors import UnsafeKey
@@ -29,6 +31,8 @@ MAX_KEY_LENGTH = 900
 """Bytes. Azure and S3 take 1,024 for the whole key; the rest is left to the destination's prefix."""
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+@-]*", re.ASCII)
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(10))}
+_DOCUMENTS = {CLAIM, MANIFEST, SIGNATURE}
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 
@@ -50,6 +54,33 @@ def check_key(key: str) -> str:
                 hint="use letters, digits and ._=+@- between single slashes, no segment beginning with a dot",
             )
     return key
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Check that the files of a release can lie beside each other in one folder on every disk.
+
+    Raises:
+        UnsafeKey: two paths are the same or differ in case only, one lies below another file, one is the name of a
+            device or of a document that each version has; the message names them.
+    """
+    hint = "rename the file before it is published"
+    files: dict[str, str] = {}
+    for path in paths:
+        for segment in path.split("/"):
+            if segment.partition(".")[0].lower() in _DEVICES:
+                raise UnsafeKey(f"the path {path!r} holds {segment!r}, the name of a device on Windows", hint=hint)
+        folded = path.lower()
+        if folded in _DOCUMENTS:
+            raise UnsafeKey(f"the path {path!r} is the name of a document that each version has", hint=hint)
+        if folded in files:
+            how = "stands twice" if files[folded] == path else f"differs from {files[folded]!r} in case only"
+            raise UnsafeKey(f"the path {path!r} {how}", hint=hint)
+        files[folded] = path
+    for folded, path in files.items():
+        parents = folded.split("/")[:-1]
+        above = next((each for each in accumulate(parents, "{}/{}".format) if each in files), None)
+        if above is not None:
+            raise UnsafeKey(f"the path {path!r} lies below {files[above]!r}, which is a file", hint=hint)
 
 
 def join(uri: str, *parts: str) -> str:

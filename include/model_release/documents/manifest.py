@@ -6,13 +6,14 @@ The manifest is written once, last, and decides its version for ever: a release,
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Final, Literal
+from datetime import date
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
-from model_release.documents.base import Document, Sha256, Value, VersionText
-from model_release.documents.layout import check_key
+from model_release.documents import limits
+from model_release.documents.base import Day, Document, Epoch, Instant, Rows, Sha256, Size, Value, VersionText
+from model_release.documents.layout import check_key, check_paths
 from model_release.documents.output import POSITIVE, Output
 from model_release.errors import Corrupt
 
@@ -23,7 +24,7 @@ class FileEntry(Value):
     """One file of a release: path inside the version's folder, size in bytes, SHA-256 in hexadecimal."""
 
     path: str
-    size: int = Field(ge=0)
+    size: Size
     sha256: Sha256
 
     @field_validator("path")
@@ -51,7 +52,7 @@ class GateVerdict(Value):
     reasons: list[str]
     decision: str | None = Field(description="key of the decision record")
     baseline: VersionText | None = Field(description="the champion it was compared with")
-    since: int | None = Field(description="the epoch at which that champion became live")
+    since: Epoch | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
     approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
 
@@ -61,8 +62,8 @@ class DatasetFacts(Value):
 
     uri: str | None
     fingerprint: str | None = Field(description="SHA-256 over the snapshot's rows and columns")
-    rows: int | None = None
-    as_of: date | None = None
+    rows: Rows | None = None
+    as_of: Day | None = None
 
 
 class InputColumn(Value):
@@ -114,9 +115,11 @@ class TrackedRun(Value):
 class Manifest(Document):
     """`metadata.json` of a published version. Null means that the fact is not known; no value is made up for it."""
 
+    most_bytes: ClassVar[int] = limits.MANIFEST
+
     model_name: str
     version: VersionText
-    trained_date: datetime | None
+    trained_date: Instant | None
     accuracy: float | None
     model_file: str | None
     preprocessor_file: str | None
@@ -155,6 +158,11 @@ class Manifest(Document):
         """What the model answers."""
         return self.output or POSITIVE
 
+    @model_validator(mode="after")
+    def _files_that_fit_on_any_disk(self) -> Self:
+        check_paths(entry.path for entry in self.files)
+        return self
+
     @property
     def data_as_of(self) -> date | None:
         """The date that orders this version among others."""
@@ -177,11 +185,13 @@ class Abandoned(Value):
 
     by: str
     reason: str
-    at: datetime
+    at: Instant
 
 
 class AbandonedManifest(Document):
     """`metadata.json` of a number that was given up: it is never used again."""
+
+    most_bytes: ClassVar[int] = limits.MANIFEST
 
     format: Literal[1] = FORMAT
     version: VersionText
@@ -193,6 +203,8 @@ class Claim(Document):
 
     The whole manifest is here, so that each process that continues this version writes the same bytes.
     """
+
+    most_bytes: ClassVar[int] = limits.CLAIM
 
     format: Literal[1] = FORMAT
     run: str = Field(description="the staging folder that holds the files")

@@ -6,13 +6,14 @@ The pointer holds everything that a promotion depends on, so that one compare-an
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from model_release.documents.base import Document, Sha256, Value, VersionText
+from model_release.documents import limits
+from model_release.documents.base import Day, Document, Epoch, Instant, Sha256, Value, VersionText
 from model_release.documents.version import Version
 
 FORMAT: Final = 1
@@ -41,7 +42,7 @@ class Change(Value):
     to_version: VersionText = Field(alias="to")
     by: str
     reason: str
-    at: datetime
+    at: Instant
     operation: str = Field(description="id of the act: a retry of the same act has the same one")
     about: list[VersionText] = Field(
         default_factory=list, description="the versions that a quarantine or a retirement is about"
@@ -55,7 +56,7 @@ class Hold(Value):
 
     by: str
     reason: str
-    at: datetime
+    at: Instant
     operation: str
 
 
@@ -64,21 +65,23 @@ class Quarantine(Value):
 
     by: str
     reason: str
-    at: datetime
+    at: Instant
 
 
 class Pointer(Document):
     """`latest.json`: the one mutable object."""
 
+    most_bytes: ClassVar[int] = limits.POINTER
+
     format: Literal[1] = FORMAT
     lineage: str = Field(description="id of this history; changes only when a person recovers a lost pointer")
     home: str = Field(description="URI of the destination whose pointer decides")
-    epoch: int = Field(ge=1, description="grows by one with each change")
+    epoch: Epoch = Field(description="grows by one with each change")
     version: VersionText
     metadata_sha256: Sha256
     schema_revision: int = Field(ge=1)
-    data_as_of: date | None
-    since: int = Field(ge=1, description="the epoch at which the live version became live")
+    data_as_of: Day | None
+    since: Epoch = Field(description="the epoch at which the live version became live")
     previous: VersionText | None
     holds: list[Hold] = Field(default_factory=list)
     quarantined: dict[str, Quarantine] = Field(default_factory=dict)
@@ -90,6 +93,12 @@ class Pointer(Document):
     ancestors: list[str] = Field(
         default_factory=list, description="lineages that this one continues, by a person's word"
     )
+
+    @model_validator(mode="after")
+    def _live_since_an_epoch_that_was(self) -> Self:
+        if self.since > self.epoch:
+            raise ValueError(f"since is {self.since}, after the epoch {self.epoch}")
+        return self
 
     @property
     def order(self) -> tuple[int, date, Version]:
@@ -103,7 +112,7 @@ class Candidate(Value):
     version: VersionText
     metadata_sha256: Sha256
     schema_revision: int
-    data_as_of: date | None
+    data_as_of: Day | None
 
     @property
     def order(self) -> tuple[int, date, Version]:
@@ -133,11 +142,17 @@ def first(candidate: Candidate, *, lineage: str, home: str, change: Change, writ
     )
 
 
-def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
+def why_not(pointer: Pointer, candidate: Candidate, *, today: date | None = None) -> str | None:
     """Return why the candidate may not become live now, in words; None if it may.
 
     The checks, in the order in which a person wants to hear of them: quarantine (rule 8), retirement (rule 12), hold
     (rule 8), order (rule 5).
+
+    Args:
+        pointer: the one that decides.
+        candidate: a published version.
+        today: by the store's clock, for an act of a person: a live version whose data is later has a wrong date, and
+            then its place in the order holds nothing back.
     """
     barred = why_barred(pointer, candidate.version)
     if barred is not None:
@@ -145,13 +160,18 @@ def why_not(pointer: Pointer, candidate: Candidate) -> str | None:
     if pointer.holds:
         hold = pointer.holds[0]
         return f"latest is held at {pointer.version} by {hold.by} since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.reason}"
-    if candidate.order <= pointer.order:
+    if candidate.order <= pointer.order and not (today and dated_ahead(pointer, today)):
         return (
             f"latest only moves forward: {candidate.version} (schema {candidate.schema_revision}, "
             f"data as of {candidate.data_as_of}) comes before the live {pointer.version} "
             f"(schema {pointer.schema_revision}, data as of {pointer.data_as_of})"
         )
     return None
+
+
+def dated_ahead(pointer: Pointer, today: date) -> bool:
+    """Whether the live version says that its data is of a later date than today's."""
+    return pointer.data_as_of is not None and pointer.data_as_of > today
 
 
 def why_barred(pointer: Pointer, version: Version) -> str | None:

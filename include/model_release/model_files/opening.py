@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from model_release.documents import limits
 from model_release.documents.base import sha256_of
 from model_release.documents.golden import GOLDEN_FILE, Cell, Golden, table
 from model_release.documents.manifest import InputColumn, Manifest
@@ -131,7 +132,8 @@ def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
 
 
 def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
-    body, promised = (folder / name).read_bytes(), manifest.file(name)
+    promised = manifest.file(name)
+    body = limits.read_bounded(folder / name, promised.size)
     if len(body) != promised.size or sha256_of(body) != promised.sha256:
         raise Corrupt(f"not the bytes that the manifest of {manifest.version} promises", where=str(folder / name))
     return body

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from model_release.documents import layout
@@ -32,10 +32,10 @@ from model_release.documents.pointer import (
 )
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, Refused
-from model_release.releases.catalog import candidate_of, fetch, published, read_claim, still_logged, terms
+from model_release.releases.catalog import candidate_of, fetch
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_beginning, check_home, from_the_future
-from model_release.stores.base import Store
+from model_release.releases.store import ReleaseStore
 
 LOOK_BACK = 20
 """Epochs that are searched for an act's earlier success, at most. Nobody retries what is that long ago."""
@@ -77,11 +77,11 @@ class Acted:
     repeated: bool
 
 
-def rollback(home: Store, act: Act, *, to: Version | None = None, opens: Try | None = None) -> Acted:
+def rollback(releases: ReleaseStore, act: Act, *, to: Version | None = None, opens: Try | None = None) -> Acted:
     """Go back to what was live before, hold `latest` there, and quarantine what is left.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         act: the person's.
         to: the version to go to; by default the newest one that was live before and may be live again.
         opens: tries that the target loads; None overrules that it must.
@@ -92,20 +92,24 @@ def rollback(home: Store, act: Act, *, to: Version | None = None, opens: Try | N
     """
 
     def propose(current: Pointer, now: datetime) -> Pointer:
-        target = to or _live_before(home, current)
+        target = to or _live_before(releases, current)
         _refuse_live(current, target)
-        manifest = _may_be_live(home, current, target, opens)
+        manifest = _may_be_live(releases, current, target, opens)
         change = change_of(act, Kind.ROLLBACK, current, now, to=target)
         return rolled_back(current, candidate_of(manifest), change=change, write_id=new_write_id())
 
-    return performed(home, act, propose)
+    return performed(releases, act, propose)
 
 
-def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, opens: Try | None = None) -> Acted:
+def promote(
+    releases: ReleaseStore, version: Version, act: Act, *, overrule: bool = False, opens: Try | None = None
+) -> Acted:
     """Make a published version live by a person's word. Holds, quarantine and the order of data stand.
 
+    The order does not stand against a live version whose data is of a date that has not come yet.
+
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         version: a published one.
         act: the person's.
         overrule: promote although no gate has accepted it against what is live.
@@ -116,40 +120,42 @@ def promote(home: Store, version: Version, act: Act, *, overrule: bool = False, 
         NotFound, Corrupt: the version is not there whole.
     """
 
-    def may_be(current: Pointer | None) -> Candidate:
+    def may_be(current: Pointer | None, now: datetime) -> Candidate:
         if current is None:
-            manifest, since = whole(home, version, opens), None
+            manifest, since = whole(releases, version, opens), None
         else:
             _refuse_live(current, version)
-            manifest, since = _may_be_live(home, current, version, opens), current.since
+            manifest, since = _may_be_live(releases, current, version, opens), current.since
         gate = manifest.gate
         if not overrule and (gate is None or not gate.accepted or gate.since != since):
             raise Refused(
                 f"{version} was not accepted against what is live: {_in_words(gate)}",
-                where=f"{home.uri}/{layout.manifest(version)}",
+                where=f"{releases.uri}/{layout.manifest(version)}",
                 hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
             )
         candidate = candidate_of(manifest)
-        refusal = from_the_future(home, candidate) or (why_not(current, candidate) if current else None)
+        refusal = from_the_future(releases, candidate) or (
+            why_not(current, candidate, today=now.astimezone(UTC).date()) if current else None
+        )
         if refusal is not None:
-            raise Refused(refusal, where=f"{home.uri}/{layout.POINTER}")
+            raise Refused(refusal, where=f"{releases.uri}/{layout.POINTER}")
         return candidate
 
     def begin(now: datetime) -> Pointer:
-        check_beginning(home)
-        candidate = may_be(None)
+        check_beginning(releases)
+        candidate = may_be(None, now)
         change = change_of(act, Kind.FIRST, None, now, to=version)
-        return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=new_write_id())
+        return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
 
     def propose(current: Pointer, now: datetime) -> Pointer:
-        candidate = may_be(current)
+        candidate = may_be(current, now)
         change = change_of(act, Kind.PROMOTE, current, now, to=version)
         return promoted(current, candidate, change=change, write_id=new_write_id())
 
-    return performed(home, act, propose, begin=begin)
+    return performed(releases, act, propose, begin=begin)
 
 
-def hold(home: Store, act: Act) -> Acted:
+def hold(releases: ReleaseStore, act: Act) -> Acted:
     """Keep `latest` where it is: runs publish and do not promote until the hold is lifted.
 
     Raises:
@@ -159,10 +165,10 @@ def hold(home: Store, act: Act) -> Acted:
     def propose(current: Pointer, now: datetime) -> Pointer:
         return held(current, change=change_of(act, Kind.HOLD, current, now), write_id=new_write_id())
 
-    return performed(home, act, propose)
+    return performed(releases, act, propose)
 
 
-def unhold(home: Store, act: Act) -> Acted:
+def unhold(releases: ReleaseStore, act: Act) -> Acted:
     """Lift every hold, so that the next run may move `latest` again.
 
     Raises:
@@ -171,13 +177,13 @@ def unhold(home: Store, act: Act) -> Acted:
 
     def propose(current: Pointer, now: datetime) -> Pointer:
         if not current.holds:
-            raise Refused("latest is not held", where=f"{home.uri}/{layout.POINTER}")
+            raise Refused("latest is not held", where=f"{releases.uri}/{layout.POINTER}")
         return released(current, change=change_of(act, Kind.UNHOLD, current, now), write_id=new_write_id())
 
-    return performed(home, act, propose)
+    return performed(releases, act, propose)
 
 
-def quarantine(home: Store, version: Version, act: Act) -> Acted:
+def quarantine(releases: ReleaseStore, version: Version, act: Act) -> Acted:
     """Bar a version from ever being live or a baseline.
 
     Raises:
@@ -189,19 +195,19 @@ def quarantine(home: Store, version: Version, act: Act) -> Acted:
         if current.version == version:
             raise Refused(
                 f"{version} is live",
-                where=f"{home.uri}/{layout.POINTER}",
+                where=f"{releases.uri}/{layout.POINTER}",
                 hint="roll back; that quarantines what it leaves",
             )
         if str(version) in current.quarantined:
-            raise Refused(str(why_barred(current, version)), where=f"{home.uri}/{layout.POINTER}")
-        published(home, version)
+            raise Refused(str(why_barred(current, version)), where=f"{releases.uri}/{layout.POINTER}")
+        releases.manifest(version)
         change = change_of(act, Kind.QUARANTINE, current, now, about=[version])
         return quarantined(current, change=change, write_id=new_write_id())
 
-    return performed(home, act, propose)
+    return performed(releases, act, propose)
 
 
-def lift(home: Store, version: Version, act: Act) -> Acted:
+def lift(releases: ReleaseStore, version: Version, act: Act) -> Acted:
     """Take a version out of quarantine, where it was put by mistake.
 
     Raises:
@@ -210,15 +216,15 @@ def lift(home: Store, version: Version, act: Act) -> Acted:
 
     def propose(current: Pointer, now: datetime) -> Pointer:
         if str(version) not in current.quarantined:
-            raise Refused(f"{version} is not in quarantine", where=f"{home.uri}/{layout.POINTER}")
+            raise Refused(f"{version} is not in quarantine", where=f"{releases.uri}/{layout.POINTER}")
         change = change_of(act, Kind.LIFT, current, now, about=[version])
         return lifted(current, change=change, write_id=new_write_id())
 
-    return performed(home, act, propose)
+    return performed(releases, act, propose)
 
 
 def performed(
-    home: Store,
+    releases: ReleaseStore,
     act: Act,
     propose: Callable[[Pointer, datetime], Pointer],
     *,
@@ -227,7 +233,7 @@ def performed(
     """Change the pointer once, by what `propose` makes of the state that the author saw, at the store's time.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         act: the person's.
         propose: makes the next pointer.
         begin: makes the first one, for an act that may begin a history.
@@ -243,31 +249,31 @@ def performed(
         nonlocal seen, earlier
         if current is None:
             if begin is None:
-                raise NotFound("nothing was ever released here", where=home.uri)
+                raise NotFound("nothing was ever released here", where=releases.uri)
             seen = 0 if seen is None else seen
-            return begin(home.now())
-        check_home(home, current)
+            return begin(releases.now())
+        check_home(releases, current)
         seen = current.epoch if seen is None else seen
-        earlier = _earlier(home, current, act)
+        earlier = _earlier(releases, current, act)
         if earlier is not None:
             return None
         _check_seen(current, seen)
-        return propose(current, home.now())
+        return propose(current, releases.now())
 
-    pointer = move(home, decide)
+    pointer = move(releases, decide)
     if pointer is None:
-        raise NotFound("nothing was ever released here", where=home.uri)
+        raise NotFound("nothing was ever released here", where=releases.uri)
     return Acted(earlier or pointer, repeated=earlier is not None)
 
 
-def _earlier(home: Store, current: Pointer, act: Act) -> Pointer | None:
+def _earlier(releases: ReleaseStore, current: Pointer, act: Act) -> Pointer | None:
     """Return the pointer as an earlier attempt of the same act left it; None where there was none."""
     oldest = max(act.seen or 0, current.epoch - LOOK_BACK) + 1
     entry: Pointer | None = current
     while entry is not None and entry.change.operation != act.operation:
         if entry.epoch <= oldest or entry.change.kind is Kind.RECOVER:
             return None  # what was seen before a recovery is another history
-        entry = still_logged(home, entry.epoch - 1)
+        entry = releases.still_logged(entry.epoch - 1)
     return entry
 
 
@@ -286,22 +292,22 @@ def _refuse_live(current: Pointer, version: Version) -> None:
         raise Refused(f"{version} is live already, since epoch {current.since}")
 
 
-def _live_before(home: Store, current: Pointer) -> Version:
-    for term in terms(home, current):
+def _live_before(releases: ReleaseStore, current: Pointer) -> Version:
+    for term in releases.terms(current):
         if term.version != current.version and why_barred(current, term.version) is None:
             return term.version
     raise Refused(
         f"there is nothing to go back to: no version but {current.version} was live and may be live again",
-        where=f"{home.uri}/{layout.POINTER}",
+        where=f"{releases.uri}/{layout.POINTER}",
         hint="name a published version, or take one out of quarantine",
     )
 
 
-def whole(home: Store, version: Version, opens: Try | None, *, sha256: str | None = None) -> Manifest:
+def whole(releases: ReleaseStore, version: Version, opens: Try | None, *, sha256: str | None = None) -> Manifest:
     """Return a version's manifest, after every byte of its files and its loading were tried.
 
     Args:
-        home: the model's folder.
+        releases: of the model.
         version: a published one.
         opens: tries that it loads.
         sha256: of the manifest's bytes, where a pointer or the log tells it.
@@ -309,21 +315,21 @@ def whole(home: Store, version: Version, opens: Try | None, *, sha256: str | Non
     Raises:
         NotFound, Corrupt: it is not there whole.
     """
-    manifest = published(home, version, sha256=sha256)
-    claim = read_claim(home, version)
+    manifest = releases.manifest(version, sha256=sha256)
+    claim = releases.claim(version)
     if claim is not None and claim.metadata.sha256() != manifest.sha256():  # the log is not asked beyond its training
-        raise Corrupt("the manifest is not the one that its number was claimed for", where=f"{home.uri}/{version}")
+        raise Corrupt("the manifest is not the one that its number was claimed for", where=f"{releases.uri}/{version}")
     with tempfile.TemporaryDirectory(prefix="model-release-") as name:
         for entry in manifest.files:
             target = Path(name) / entry.path
             target.parent.mkdir(parents=True, exist_ok=True)
-            fetch(home, layout.artifact(version, entry.path), entry, target)
+            fetch(releases.home, layout.artifact(version, entry.path), entry, target)
         if opens is not None:
             opens(Path(name), manifest)
     return manifest
 
 
-def refuse_barred(home: Store, current: Pointer, version: Version) -> None:
+def refuse_barred(releases: ReleaseStore, current: Pointer, version: Version) -> None:
     """Refuse a version that may not become live by any verb.
 
     Raises:
@@ -331,25 +337,25 @@ def refuse_barred(home: Store, current: Pointer, version: Version) -> None:
     """
     barred = why_barred(current, version)
     if barred is not None:
-        raise Refused(barred, where=f"{home.uri}/{layout.POINTER}")
+        raise Refused(barred, where=f"{releases.uri}/{layout.POINTER}")
 
 
-def _may_be_live(home: Store, current: Pointer, version: Version, opens: Try | None) -> Manifest:
+def _may_be_live(releases: ReleaseStore, current: Pointer, version: Version, opens: Try | None) -> Manifest:
     """Return the manifest of a version that may be live, and is there whole.
 
     The pointer was read before, so that whoever retires the version meanwhile makes the swap fail.
     """
-    refuse_barred(home, current, version)
-    return whole(home, version, opens, sha256=_digest_when_live(home, current, published(home, version)))
+    refuse_barred(releases, current, version)
+    return whole(releases, version, opens, sha256=_digest_when_live(releases, current, releases.manifest(version)))
 
 
-def _digest_when_live(home: Store, current: Pointer, manifest: Manifest) -> str | None:
+def _digest_when_live(releases: ReleaseStore, current: Pointer, manifest: Manifest) -> str | None:
     """Return what the log says of a manifest's bytes; None where the version was never live.
 
     No version was live before it was trained, so the log is followed back no further than that.
     """
     trained = manifest.trained_date
-    for term in terms(home, current):
+    for term in releases.terms(current):
         if term.version == manifest.version:
             return term.metadata_sha256
         if trained is not None and term.began < trained - CLOCKS_APART:

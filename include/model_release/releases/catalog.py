@@ -6,14 +6,13 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
 
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, read_manifest
-from model_release.documents.pointer import Candidate, Kind, Pointer
+from model_release.documents.pointer import Candidate, Pointer
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound
 from model_release.stores.base import Readable, Store
@@ -53,7 +52,7 @@ def live_pointer(store: Store) -> Pointer:
     return live.pointer
 
 
-def read_version(store: Store, version: Version) -> Manifest | AbandonedManifest | None:
+def read_version(store: Readable, version: Version) -> Manifest | AbandonedManifest | None:
     """Read the manifest that decided a version; None while it is undecided."""
     key = layout.manifest(version)
     stored = store.get(key)
@@ -92,7 +91,7 @@ def live_manifest(store: Store, pointer: Pointer) -> Manifest:
     return published(store, pointer.version, sha256=pointer.metadata_sha256)
 
 
-def read_claim(store: Store, version: Version) -> Claim | None:
+def read_claim(store: Readable, version: Version) -> Claim | None:
     """Read who took a number; None while it is free."""
     stored = store.get(layout.claim(version))
     return None if stored is None else Claim.read(stored.body, where=f"{store.uri}/{layout.claim(version)}")
@@ -129,52 +128,7 @@ def history(store: Store) -> Iterator[Pointer]:
         yield live.pointer
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A span in which one version was live, by the store's clock.
-
-    Attributes:
-        since: the epoch that made it live.
-        ended: when another one became live; None while it is live.
-    """
-
-    version: Version
-    metadata_sha256: str
-    since: int
-    began: datetime
-    ended: datetime | None
-
-
-def terms(home: Store, pointer: Pointer) -> Iterator[Term]:
-    """Yield which version was live when, newest first, following the log back from `pointer`.
-
-    Two look-ups a term at most: what lies between two terms, such as holds, is stepped over. Before a recovery, what is
-    left of the log is followed.
-
-    Raises:
-        Corrupt: the log lacks an epoch that is needed, and nothing was recovered since.
-    """
-    ended: datetime | None = None
-    recovered = False
-    while True:
-        start: Pointer | None = pointer
-        if pointer.since != pointer.epoch:
-            start = still_logged(home, pointer.since) if recovered else logged(home, pointer.since)
-        start = start or pointer
-        yield Term(pointer.version, pointer.metadata_sha256, pointer.since, start.change.at, ended)
-        ended = start.change.at
-        if start.change.kind is Kind.FIRST:
-            return
-        recovered = recovered or start.change.kind is Kind.RECOVER
-        before = still_logged(home, start.epoch - 1) if recovered else logged(home, start.epoch - 1)
-        if before is None:  # a recovery's epoch lies above all that was ever seen, maybe far above
-            before = newest_logged(home, below=start.epoch)
-        if before is None:
-            return
-        pointer = before
-
-
-def logged(store: Store, epoch: int) -> Pointer:
+def logged(store: Readable, epoch: int) -> Pointer:
     """Read the pointer as it was at an epoch.
 
     Raises:
@@ -187,7 +141,7 @@ def logged(store: Store, epoch: int) -> Pointer:
     return Pointer.read(stored.body, where=f"{store.uri}/{key}")
 
 
-def still_logged(store: Store, epoch: int) -> Pointer | None:
+def still_logged(store: Readable, epoch: int) -> Pointer | None:
     """Read the pointer as it was at an epoch; None where the log has lost it, or never had it."""
     with contextlib.suppress(Corrupt):
         return logged(store, epoch)
@@ -225,7 +179,7 @@ def fetch(store: Store, key: str, entry: FileEntry, target: Path | None) -> None
     """
     with tempfile.TemporaryDirectory(prefix="model-release-", dir=target.parent if target else None) as folder:
         path = Path(folder) / "download"
-        store.download(key, path)
+        store.download(key, path, limit=entry.size)
         check_file(path, entry, where=f"{store.uri}/{key}")
         if target is not None:
             path.replace(target)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import JsonValue
 
-from model_release.documents import layout
-from model_release.documents.base import Document, Sha256, VersionText
+from model_release.documents import layout, limits
+from model_release.documents.base import Day, Document, Epoch, Instant, Sha256, VersionText
 from model_release.documents.evaluation import Evaluation
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer, why_not
 from model_release.documents.verdict import Decision
 from model_release.errors import NotFound
-from model_release.releases.catalog import candidate_of, read_version
+from model_release.releases.catalog import candidate_of
 from model_release.releases.claims import became
-from model_release.stores.base import Store
+from model_release.releases.store import ReleaseStore
 from model_release.stores.create_once import create_once
 
 
@@ -29,14 +28,16 @@ class DecisionRecord(Document):
         policy: the spec's `gate` with every threshold, and its `choose`, as they were.
     """
 
+    most_bytes: ClassVar[int] = limits.VERDICT
+
     format: Literal[1] = 1
     fingerprint: str
     baseline: VersionText | None
-    since: int | None
+    since: Epoch | None
     run: str
     staging: str
-    as_of: date
-    judged_at: datetime
+    as_of: Day
+    judged_at: Instant
     decision: Decision
     evaluation: Evaluation
     policy: dict[str, JsonValue] | None = None
@@ -55,15 +56,17 @@ class Answer(Document):
         by: who answered; None where nobody did in time, which is a rejection of that run alone.
     """
 
+    most_bytes: ClassVar[int] = limits.ANSWER
+
     format: Literal[1] = 1
     fingerprint: str
-    since: int | None
+    since: Epoch | None
     run: str
     draft_sha256: Sha256
     approved: bool
     by: str | None
     comment: str
-    at: datetime
+    at: Instant
 
     @property
     def key(self) -> str:
@@ -79,52 +82,52 @@ class Answer(Document):
         return f"{'approved' if self.approved else 'rejected'} by {self.by}, {self.at:%Y-%m-%d %H:%M} UTC{comment}"
 
 
-def answered(home: Store, answer: Answer) -> Answer:
+def answered(releases: ReleaseStore, answer: Answer) -> Answer:
     """Keep an answer; the first one of a run stands."""
-    return Answer.read(create_once(home, answer.key, answer.to_bytes()), where=f"{home.uri}/{answer.key}")
+    return Answer.read(create_once(releases.home, answer.key, answer.to_bytes()), where=f"{releases.uri}/{answer.key}")
 
 
-def turned_down(home: Store, fingerprint: str, since: int | None) -> Answer | None:
+def turned_down(releases: ReleaseStore, fingerprint: str, since: int | None) -> Answer | None:
     """Return a person's rejection of a fingerprint against a baseline, whichever run they were asked by."""
-    for entry in home.list(layout.answers_of(fingerprint, since)):
-        stored = home.get(entry.key)
+    for entry in releases.home.list(layout.answers_of(fingerprint, since)):
+        stored = releases.home.get(entry.key)
         if stored is not None:
-            answer = Answer.read(stored.body, where=f"{home.uri}/{entry.key}")
+            answer = Answer.read(stored.body, where=f"{releases.uri}/{entry.key}")
             if not answer.approved and answer.by is not None:
                 return answer
     return None
 
 
-def record(home: Store, verdict: DecisionRecord) -> DecisionRecord:
+def record(releases: ReleaseStore, verdict: DecisionRecord) -> DecisionRecord:
     """Keep a verdict; the one that the same run reached before stands."""
-    body = create_once(home, verdict.key, verdict.to_bytes())
-    return DecisionRecord.read(body, where=f"{home.uri}/{verdict.key}")
+    body = create_once(releases.home, verdict.key, verdict.to_bytes())
+    return DecisionRecord.read(body, where=f"{releases.uri}/{verdict.key}")
 
 
-def decided(home: Store, key: str) -> DecisionRecord:
+def decided(releases: ReleaseStore, key: str) -> DecisionRecord:
     """Read a verdict.
 
     Raises:
         NotFound: there is none under this key.
     """
-    stored = home.get(key)
+    stored = releases.home.get(key)
     if stored is None:
-        raise NotFound("this verdict is gone", where=f"{home.uri}/{key}")
-    return DecisionRecord.read(stored.body, where=f"{home.uri}/{key}")
+        raise NotFound("this verdict is gone", where=f"{releases.uri}/{key}")
+    return DecisionRecord.read(stored.body, where=f"{releases.uri}/{key}")
 
 
-def judged(home: Store, fingerprint: str, since: int | None) -> DecisionRecord | None:
+def judged(releases: ReleaseStore, fingerprint: str, since: int | None) -> DecisionRecord | None:
     """Return the first verdict on a fingerprint against a baseline, whichever run reached it."""
     prefix = f"{layout.decisions_of(fingerprint)}/{layout.baseline_token(since)}-"
-    for entry in home.list(prefix):
-        stored = home.get(entry.key)
+    for entry in releases.home.list(prefix):
+        stored = releases.home.get(entry.key)
         if stored is not None:
-            return DecisionRecord.read(stored.body, where=f"{home.uri}/{entry.key}")
+            return DecisionRecord.read(stored.body, where=f"{releases.uri}/{entry.key}")
     return None
 
 
 def nothing_new(
-    home: Store,
+    releases: ReleaseStore,
     pointer: Pointer | None,
     fingerprint: str,
     *,
@@ -135,7 +138,7 @@ def nothing_new(
     """Return why a run of this fingerprint has nothing to do, in words; None when it has.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         pointer: what is live.
         fingerprint: of the run.
         may_promote: whether the run may move the pointer at all.
@@ -143,9 +146,9 @@ def nothing_new(
         asks: whether a person is asked about what the gate accepts.
     """
     since = pointer.since if pointer else None
-    version = became(home, fingerprint)
-    manifest = read_version(home, version) if version else None
-    verdict = judged(home, fingerprint, since)
+    version = became(releases, fingerprint)
+    manifest = releases.decided(version) if version else None
+    verdict = judged(releases, fingerprint, since)
     if isinstance(manifest, Manifest):
         if pointer is not None and pointer.version == version:
             return f"the same data, code, packages and parameters made {version}, live since epoch {pointer.since}"
@@ -157,5 +160,5 @@ def nothing_new(
     if verdict is not None and not verdict.decision.accepted and not overrule:
         against = f"against {verdict.baseline}" if verdict.baseline else "before anything was live"
         return f"rejected {against} already ({verdict.key}): {'; '.join(verdict.decision.reasons)}"
-    said = turned_down(home, fingerprint, since) if asks else None
+    said = turned_down(releases, fingerprint, since) if asks else None
     return f"{said.words} already" if said else None

@@ -9,6 +9,7 @@ from model_release.documents.base import JSON_TYPE
 from model_release.documents.pointer import Pointer
 from model_release.errors import Contended
 from model_release.releases.catalog import Live, logged, read_pointer, still_logged
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import NO_STORE, Outcome, Store, Won
 from model_release.stores.create_once import RESEND, create_exactly
 
@@ -16,11 +17,11 @@ ATTEMPTS = 50
 """How often one change may lose against others before it says so."""
 
 
-def move(store: Store, decide: Callable[[Pointer | None], Pointer | None]) -> Pointer | None:
+def move(releases: ReleaseStore, decide: Callable[[Pointer | None], Pointer | None]) -> Pointer | None:
     """Change the pointer.
 
     Args:
-        store: the model's folder at home.
+        releases: of the model.
         decide: takes the pointer as it is (None: there is none) and returns the next one, or None to leave it. It is
             asked again, with the newer pointer, whenever another writer was faster. It raises what it will not do.
 
@@ -32,18 +33,18 @@ def move(store: Store, decide: Callable[[Pointer | None], Pointer | None]) -> Po
         OutcomeUnknown: the answers were lost; the change may have happened. The same call again settles it.
     """
     for _ in range(ATTEMPTS):
-        live = read_pointer(store)
+        live = releases.pointer()
         if live is not None:
-            heal_log(store, live)
+            heal_log(releases.home, live)
         proposed = decide(live.pointer if live else None)
         if proposed is None:
             return live.pointer if live else None
-        if swap(store, proposed, live.token if live else None):
-            heal_log(store, Live(proposed, "", proposed.to_bytes()))
+        if swap(releases.home, proposed, live.token if live else None):
+            heal_log(releases.home, Live(proposed, "", proposed.to_bytes()))
             return proposed
     raise Contended(
         f"lost {ATTEMPTS} races for the pointer",
-        where=f"{store.uri}/{layout.POINTER}",
+        where=f"{releases.uri}/{layout.POINTER}",
         hint="try again later",
     )
 

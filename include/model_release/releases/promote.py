@@ -11,18 +11,10 @@ from model_release.documents import layout
 from model_release.documents.manifest import FileEntry, Manifest
 from model_release.documents.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
-from model_release.releases.catalog import (
-    Live,
-    candidate_of,
-    live_manifest,
-    matches,
-    published,
-    read_claim,
-    read_pointer,
-    versions,
-)
+from model_release.releases.catalog import Live, candidate_of, live_manifest, matches, published, read_pointer, versions
 from model_release.releases.pointer_cas import heal_log, move, write
 from model_release.releases.publish import place
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import NO_STORE, Store, Stored
 from model_release.stores.create_once import create_once
 
@@ -43,7 +35,7 @@ class Promotion:
 
 
 def promote(
-    home: Store,
+    releases: ReleaseStore,
     manifest: Manifest,
     *,
     judged_since: int | None,
@@ -55,7 +47,7 @@ def promote(
     """Make a published version live, if the rules allow it now.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         manifest: the version's manifest, as published.
         judged_since: `since` of the baseline that the verdict was reached against; None for a first release.
         by: who wants it.
@@ -69,7 +61,7 @@ def promote(
         Refused: this writer is not at home here, or the folder is damaged.
     """
     candidate = candidate_of(manifest)
-    published(home, candidate.version, sha256=candidate.metadata_sha256)
+    releases.manifest(candidate.version, sha256=candidate.metadata_sha256)
     refusal: str | None = None
 
     def decide(current: Pointer | None) -> Pointer | None:
@@ -80,28 +72,28 @@ def promote(
             to_version=candidate.version,
             by=by,
             reason=reason,
-            at=home.now(),
+            at=releases.now(),
             operation=operation,
         )
         write_id = uuid.uuid4().hex
         if current is not None and is_live(current, candidate):
             refusal = None
             return None
-        refusal = from_the_future(home, candidate)
+        refusal = from_the_future(releases, candidate)
         if refusal is not None:
             return None
         if current is None:
-            check_beginning(home, spared)
+            check_beginning(releases, spared)
             _check_baseline(judged_since, None)
-            return first(candidate, lineage=uuid.uuid4().hex, home=home.uri, change=change, write_id=write_id)
-        check_home(home, current)
+            return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=write_id)
+        check_home(releases, current)
         refusal = why_not(current, candidate)
         if refusal is not None:
             return None
         _check_baseline(judged_since, current)
         return promoted(current, candidate, change=change, write_id=write_id)
 
-    pointer = move(home, decide)
+    pointer = move(releases, decide)
     return Promotion(pointer, refusal)
 
 
@@ -110,21 +102,21 @@ def is_live(pointer: Pointer, candidate: Candidate) -> bool:
     return (pointer.version, pointer.metadata_sha256) == (candidate.version, candidate.metadata_sha256)
 
 
-def check_home(home: Store, pointer: Pointer) -> None:
+def check_home(releases: ReleaseStore, pointer: Pointer) -> None:
     """Stop a writer whose spec has another home than the pointer.
 
     Raises:
         Refused: it has.
     """
-    if pointer.home != home.uri:
+    if pointer.home != releases.uri:
         raise Refused(
             f"latest.json says that its home is {pointer.home}",
-            where=home.uri,
+            where=releases.uri,
             hint="make that destination the spec's first; if the folder was moved, a person must give it a new home",
         )
 
 
-def follow(home: Store, follower: Store) -> Pointer | None:
+def follow(releases: ReleaseStore, follower: Store) -> Pointer | None:
     """Give a follower home's current pointer, byte for byte, if its own is older (rule 3).
 
     The version that the pointer names is put there first. What lies there and is no pointer at all is replaced: it
@@ -140,7 +132,7 @@ def follow(home: Store, follower: Store) -> Pointer | None:
     given: Pointer | None = None
     for _ in range(ATTEMPTS):
         found = follower.get(layout.POINTER)  # before home's, so that it cannot be the newer one
-        ours = read_pointer(home)
+        ours = releases.pointer()
         if ours is None:
             return given
         theirs = as_pointer(follower, found)
@@ -149,11 +141,11 @@ def follow(home: Store, follower: Store) -> Pointer | None:
             _keep_logged(follower, theirs, ours)
             if theirs.pointer.epoch == ours.pointer.epoch:
                 return given
-        claim = read_claim(home, ours.pointer.version)
+        claim = releases.claim(ours.pointer.version)
         if claim is not None:
-            place(claim, home=home, target=follower)
+            place(releases, claim, follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
-        _copy_log(home, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
+        _copy_log(releases, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer
     raise Contended(f"lost {ATTEMPTS} races for the pointer", where=f"{follower.uri}/{layout.POINTER}")
@@ -170,13 +162,13 @@ def _keep_logged(follower: Store, theirs: Live, ours: Live) -> None:
         create_once(follower, layout.log_entry(theirs.pointer.epoch), theirs.body)
 
 
-def _copy_log(home: Store, follower: Store, *, after: int, before: int) -> None:
+def _copy_log(releases: ReleaseStore, follower: Store, *, after: int, before: int) -> None:
     """Give a follower the epochs that it passes over: should it become home, it must know what was live."""
     if before - after == 1:
         return
     first, end = layout.log_entry(after + 1), layout.log_entry(before)
-    for key in [entry.key for entry in home.list(f"{layout.LOG}/") if first <= entry.key < end]:
-        entry = home.get(key)
+    for key in [entry.key for entry in releases.home.list(f"{layout.LOG}/") if first <= entry.key < end]:
+        entry = releases.home.get(key)
         if entry is not None:
             create_once(follower, key, entry.body)
 
@@ -257,9 +249,9 @@ def refresh_latest(store: Store) -> list[str]:
     raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
 
 
-def from_the_future(home: Store, candidate: Candidate) -> str | None:
+def from_the_future(releases: ReleaseStore, candidate: Candidate) -> str | None:
     """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
-    today = home.now().astimezone(UTC).date()
+    today = releases.now().astimezone(UTC).date()
     if candidate.data_as_of is not None and candidate.data_as_of > today:
         return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
     return None
@@ -276,35 +268,35 @@ def _check_baseline(judged_since: int | None, current: Pointer | None) -> None:
         )
 
 
-def check_beginning(home: Store, spared: Collection[str] = ()) -> None:
+def check_beginning(releases: ReleaseStore, spared: Collection[str] = ()) -> None:
     """Check that nothing here speaks of a pointer that was once there: a first release needs an empty past (rule 13).
 
     What speaks of one may be the work of another first release, faster than this one: then the pointer is there now.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         spared: keys in `latest/` that an adoption takes over from a hand-made layout, and overwrites.
 
     Raises:
         Refused: the pointer is missing, and something does.
     """
-    trace = _trace_of_a_pointer(home, spared)
-    if trace is not None and read_pointer(home) is None:
+    trace = _trace_of_a_pointer(releases, spared)
+    if trace is not None and releases.pointer() is None:
         raise Refused(
             f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
-            where=home.uri,
+            where=releases.uri,
             hint="restore latest.json from the newest entry of log/, or choose an empty prefix",
         )
 
 
-def _trace_of_a_pointer(home: Store, spared: Collection[str]) -> str | None:
+def _trace_of_a_pointer(releases: ReleaseStore, spared: Collection[str]) -> str | None:
     """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
     for folder in (layout.LOG, layout.LATEST):
-        entry = next((entry for entry in home.list(f"{folder}/") if entry.key not in spared), None)
+        entry = next((entry for entry in releases.home.list(f"{folder}/") if entry.key not in spared), None)
         if entry is not None:
             return entry.key
-    for version in versions(home):
-        claim = read_claim(home, version)
+    for version in versions(releases.home):
+        claim = releases.claim(version)
         if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
             return f"{version}/"
     return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,10 @@ from model_release.documents.pointer import Change, Kind, Pointer, retired
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, Refused
 from model_release.releases.acts import Act
-from model_release.releases.catalog import logged, read_pointer, read_version, terms
+from model_release.releases.catalog import read_pointer
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_home, follow
+from model_release.releases.store import ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.stores.base import Entry, Store
 
@@ -78,7 +79,7 @@ class Plan:
         return [fate for fate in self.fates if not fate.kept]
 
 
-def plan(home: Store, followers: Sequence[Store], retention: Retention) -> Plan:
+def plan(releases: ReleaseStore, retention: Retention) -> Plan:
     """Say what pruning would do. Changes nothing.
 
     Raises:
@@ -86,31 +87,31 @@ def plan(home: Store, followers: Sequence[Store], retention: Retention) -> Plan:
         Refused: this machine's clock and a store's differ, or this is not home.
         StoreUnavailable: a destination does not answer; what it names cannot be known, so nothing is pruned.
     """
-    live = read_pointer(home)
+    live = releases.pointer()
     if live is None:
-        raise NotFound("nothing was ever released here", where=home.uri)
+        raise NotFound("nothing was ever released here", where=releases.uri)
     pointer = live.pointer
-    check_home(home, pointer)
-    for store in (home, *followers):
+    check_home(releases, pointer)
+    for store in releases.stores:
         check_clock(store)
     named = {pointer.version: "it is live"}
     if pointer.previous is not None:
         named.setdefault(pointer.previous, "it was live before")
-    for store in followers:
+    for store in releases.others:
         theirs = read_pointer(store)
         if theirs is not None:
             named.setdefault(theirs.pointer.version, f"it is live at {store.uri}")
-    now = home.now()
-    there = {version: files for version, files in files_by_version(home).items() if files}
+    now = releases.now()
+    there = {version: files for version, files in files_by_version(releases.home).items() if files}
     open_to = {version: files for version, files in there.items() if version not in pointer.retired}
-    fates = [*_fates(home, pointer, open_to, named, retention, now)]
-    since = _retired_since(home, pointer, [version for version in there if version in pointer.retired])
+    fates = [*_fates(releases, pointer, open_to, named, retention, now)]
+    since = _retired_since(releases, pointer, [version for version in there if version in pointer.retired])
     ends = {version: at + timedelta(hours=retention.grace_hours) for version, at in since.items()}
     due = [Fate(each, False, "its grace period is over", there[each]) for each in sorted(ends) if ends[each] <= now]
     return Plan(pointer.epoch, fates, due, {each: end for each, end in ends.items() if end > now})
 
 
-def prune(home: Store, followers: Sequence[Store], retention: Retention, act: Act) -> Plan:
+def prune(releases: ReleaseStore, retention: Retention, act: Act) -> Plan:
     """Retire what is not kept, and remove the files of what has been retired for long enough.
 
     Killed anywhere and run again, it ends the same. Destinations follow home's pointer before a file is removed, so
@@ -122,17 +123,20 @@ def prune(home: Store, followers: Sequence[Store], retention: Retention, act: Ac
     Raises:
         NotFound, Refused, StoreUnavailable: as `plan` says.
     """
-    made = plan(home, followers, retention)
-    retire(home, [fate.version for fate in made.retiring], act)
-    for store in followers:
-        follow(home, store)
+    made = plan(releases, retention)
+    retire(releases, [fate.version for fate in made.retiring], act)
+    for store in releases.others:
+        follow(releases, store)
     for fate in made.due:
-        for store in (*followers, home):  # home last: while it has files, the next run comes back for the others
+        for store in (
+            *releases.others,
+            releases.home,
+        ):  # home last: while it has files, the next run comes back for the others
             remove_files(store, fate.version)
     return made
 
 
-def retire(home: Store, versions: Collection[Version], act: Act) -> Pointer | None:
+def retire(releases: ReleaseStore, versions: Collection[Version], act: Act) -> Pointer | None:
     """Bar versions from being live ever again, by one swap. What has become live meanwhile is left out.
 
     Returns:
@@ -141,8 +145,8 @@ def retire(home: Store, versions: Collection[Version], act: Act) -> Pointer | No
 
     def decide(current: Pointer | None) -> Pointer | None:
         if current is None:
-            raise NotFound("nothing was ever released here", where=home.uri)
-        check_home(home, current)
+            raise NotFound("nothing was ever released here", where=releases.uri)
+        check_home(releases, current)
         about = sorted({*versions} - {current.version, current.previous, *current.retired})
         if not about:
             return None
@@ -152,13 +156,13 @@ def retire(home: Store, versions: Collection[Version], act: Act) -> Pointer | No
             to_version=current.version,
             by=act.by,
             reason=act.reason,
-            at=home.now(),
+            at=releases.now(),
             operation=act.operation,
             about=about,
         )
         return retired(current, change=change, write_id=uuid.uuid4().hex)
 
-    return move(home, decide)
+    return move(releases, decide)
 
 
 def remove_files(store: Store, version: Version) -> list[Entry]:
@@ -199,15 +203,15 @@ def check_clock(store: Store) -> None:
 
 
 def _fates(
-    home: Store,
+    releases: ReleaseStore,
     pointer: Pointer,
     there: dict[Version, list[Entry]],
     named: dict[Version, str],
     retention: Retention,
     now: datetime,
 ) -> Iterator[Fate]:
-    published = {each: manifest for each in there if (manifest := _manifest(home, each)) is not None}
-    ended = _when_live(home, pointer, [(published[each], there[each]) for each in published])
+    published = {each: manifest for each in there if (manifest := _manifest(releases, each)) is not None}
+    ended = _when_live(releases, pointer, [(published[each], there[each]) for each in published])
     recent = [*ended][: retention.live_versions]
     others = sorted(published.keys() - ended.keys(), reverse=True)
     for version in sorted(published):
@@ -230,7 +234,7 @@ def _fates(
 
 
 def _when_live(
-    home: Store, pointer: Pointer, among: Collection[tuple[Manifest, list[Entry]]]
+    releases: ReleaseStore, pointer: Pointer, among: Collection[tuple[Manifest, list[Entry]]]
 ) -> dict[Version, datetime | None]:
     """Return which versions were live, last one first, and when each one's last term ended; None: it has not.
 
@@ -245,7 +249,7 @@ def _when_live(
         for manifest, files in among
     }
     ended: dict[Version, datetime | None] = {}
-    for term in terms(home, pointer):
+    for term in releases.terms(pointer):
         ended.setdefault(term.version, term.ended)
         made.pop(term.version, None)
         if all(term.began + IN_FLIGHT < moment for moment in made.values()):
@@ -253,7 +257,7 @@ def _when_live(
     return ended
 
 
-def _retired_since(home: Store, pointer: Pointer, versions: Collection[Version]) -> dict[Version, datetime]:
+def _retired_since(releases: ReleaseStore, pointer: Pointer, versions: Collection[Version]) -> dict[Version, datetime]:
     """Return when each of the retired versions was retired, from the log."""
     since: dict[Version, datetime] = {}
     left, entry = {*versions}, pointer
@@ -264,14 +268,14 @@ def _retired_since(home: Store, pointer: Pointer, versions: Collection[Version])
             since[version] = told.at
         left -= since.keys()
         if left:
-            entry = logged(home, entry.epoch - 1)
+            entry = releases.logged(entry.epoch - 1)
     return since
 
 
-def _manifest(home: Store, version: Version) -> Manifest | None:
+def _manifest(releases: ReleaseStore, version: Version) -> Manifest | None:
     """The manifest of a published version; None for a number that is undecided, given up, or cannot be read."""
     with suppress(Corrupt):
-        decided = read_version(home, version)
+        decided = releases.decided(version)
         return decided if isinstance(decided, Manifest) else None
     return None
 

@@ -13,7 +13,8 @@ from model_release.documents.base import Document, sha256_of
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, Refused
-from model_release.releases.catalog import check_file, fetch, read_version
+from model_release.releases.catalog import check_file, fetch
+from model_release.releases.store import ReleaseStore
 from model_release.signing import SigningKey
 from model_release.stores.base import OCTETS, Store
 from model_release.stores.create_once import create_exactly, create_once
@@ -26,31 +27,33 @@ def unwatched(_entry: FileEntry, _uri: str) -> None:
     """Nobody waits."""
 
 
-def stage(home: Store, run: str, folder: Path, entries: Iterable[FileEntry], *, watch: Watch = unwatched) -> None:
+def stage(
+    releases: ReleaseStore, run: str, folder: Path, entries: Iterable[FileEntry], *, watch: Watch = unwatched
+) -> None:
     """Keep files of a run in flight in `staging/<run>/`, by content.
 
     Raises:
         Corrupt: a file is not what its entry says.
     """
     for entry in entries:
-        watch(entry, home.uri)
+        watch(entry, releases.uri)
         path = folder / entry.path
         check_file(path, entry, where=str(path))
-        home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
+        releases.home.upload(layout.staged(run, entry.sha256), path, content_type=content_type(entry.path))
 
 
-def keep(home: Store, run: str, document: Document) -> str:
+def keep(releases: ReleaseStore, run: str, document: Document) -> str:
     """Keep a document of a run in flight in `staging/<run>/`.
 
     Returns:
         Its SHA-256, which is its name there.
     """
     body, name = document.to_bytes(), document.sha256()
-    create_exactly(home, layout.staged(run, name), body)
+    create_exactly(releases.home, layout.staged(run, name), body)
     return name
 
 
-def recall(home: Store, run: str, sha256: str) -> bytes:
+def recall(releases: ReleaseStore, run: str, sha256: str) -> bytes:
     """Read back what `keep` kept.
 
     Raises:
@@ -58,8 +61,8 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
         Corrupt: it is not what its name says.
     """
     key = layout.staged(run, sha256)
-    where = f"{home.uri}/{key}"
-    stored = home.get(key)
+    where = f"{releases.uri}/{key}"
+    stored = releases.home.get(key)
     if stored is None:
         raise NotFound(
             "what an earlier task of this run made is gone",
@@ -72,10 +75,10 @@ def recall(home: Store, run: str, sha256: str) -> bytes:
 
 
 def place(
+    releases: ReleaseStore,
     claim: Claim,
-    *,
-    home: Store,
     target: Store,
+    *,
     watch: Watch = unwatched,
     inspect: Callable[[Path], object] = lambda _folder: None,
     key: SigningKey | None = None,
@@ -87,8 +90,8 @@ def place(
     first creates the signature at home, and every destination gets that one.
 
     Args:
+        releases: of the model.
         claim: of the version.
-        home: the destination whose pointer decides.
         target: where to; home itself, or a follower.
         watch: told of each file before it is sent.
         inspect: called with a folder of the files as they came back, before a follower gets the manifest; what it
@@ -103,13 +106,13 @@ def place(
         Refused: the number was given up in the meantime.
     """
     version = claim.metadata.version
-    _refuse_abandoned(home, version)
-    if target.uri != home.uri:
+    _refuse_abandoned(releases, version)
+    if target.uri != releases.uri:
         create_exactly(target, layout.claim(version), claim.to_bytes())
     there = {entry.key: entry.size for entry in target.list(f"{version}/")}
     sent = []
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-        folder = Path(scratch) / layout.folder_name(home.uri)
+        folder = Path(scratch) / layout.folder_name(releases.uri)
         for entry in claim.metadata.files:
             back = folder / entry.path
             back.parent.mkdir(parents=True, exist_ok=True)
@@ -117,20 +120,20 @@ def place(
                 continue
             watch(entry, target.uri)
             try:
-                _send(claim.run, version, entry, home=home, target=target)
+                _send(releases, claim.run, version, entry, target)
                 fetch(target, layout.artifact(version, entry.path), entry, back)
             except NotFound:
-                _refuse_abandoned(home, version)  # whoever gave the number up has removed what was sent
+                _refuse_abandoned(releases, version)  # whoever gave the number up has removed what was sent
                 raise
             sent.append(entry.path)
         inspect(folder)
-        _sign(claim.metadata, folder, key, home=home, target=target)
-    if target.uri != home.uri:
+        _sign(releases, claim.metadata, folder, key, target)
+    if target.uri != releases.uri:
         create_exactly(target, layout.manifest(version), claim.metadata.to_bytes())
     return sent
 
 
-def seal(home: Store, claim: Claim) -> Manifest:
+def seal(releases: ReleaseStore, claim: Claim) -> Manifest:
     """Publish: create `metadata.json` at home, which decides the version once, for ever.
 
     Raises:
@@ -139,42 +142,42 @@ def seal(home: Store, claim: Claim) -> Manifest:
     """
     version = claim.metadata.version
     try:
-        create_exactly(home, layout.manifest(version), claim.metadata.to_bytes())
+        create_exactly(releases.home, layout.manifest(version), claim.metadata.to_bytes())
     except Corrupt:
-        _refuse_abandoned(home, version)
+        _refuse_abandoned(releases, version)
         raise
     return claim.metadata
 
 
-def _sign(manifest: Manifest, folder: Path, key: SigningKey | None, *, home: Store, target: Store) -> None:
+def _sign(releases: ReleaseStore, manifest: Manifest, folder: Path, key: SigningKey | None, target: Store) -> None:
     """Put the signature beside the files: the one that home has, or else a new one, which home gets first.
 
     Raises:
         Corrupt: what home has is no signature of these files by this key.
     """
-    if key is None and target.uri == home.uri:
+    if key is None and target.uri == releases.uri:
         return
     name = layout.signature(manifest.version)
-    found = home.get(name)
+    found = releases.home.get(name)
     signature = found.body if found else None
     if key is not None:
         (folder / layout.MANIFEST).write_bytes(manifest.to_bytes())
-        signature = signature or create_once(home, name, signing.sign(folder, key))
+        signature = signature or create_once(releases.home, name, signing.sign(folder, key))
         try:
-            signing.check(folder, signature, key.trust, where=f"{home.uri}/{manifest.version}", trusted="this run")
+            signing.check(folder, signature, key.trust, where=f"{releases.uri}/{manifest.version}", trusted="this run")
         except (Corrupt, Refused) as error:
             hint = "a signature is written once: if the key is a new one, remove this object, and run again"
-            raise Corrupt(error.what, where=f"{home.uri}/{name}", hint=hint) from None
-    if signature is not None and target.uri != home.uri:
+            raise Corrupt(error.what, where=f"{releases.uri}/{name}", hint=hint) from None
+    if signature is not None and target.uri != releases.uri:
         create_exactly(target, name, signature)
 
 
-def _refuse_abandoned(home: Store, version: Version) -> None:
-    decided = read_version(home, version)
+def _refuse_abandoned(releases: ReleaseStore, version: Version) -> None:
+    decided = releases.decided(version)
     if isinstance(decided, AbandonedManifest):
         raise Refused(
             f"the number was given up by {decided.abandoned.by}: {decided.abandoned.reason}",
-            where=f"{home.uri}/{layout.manifest(version)}",
+            where=f"{releases.uri}/{layout.manifest(version)}",
             hint="run again; the release gets the next number",
         )
 
@@ -198,17 +201,17 @@ def _holds(target: Store, version: Version, entry: FileEntry, there: dict[str, i
     return True
 
 
-def _send(run: str, version: Version, entry: FileEntry, *, home: Store, target: Store) -> None:
+def _send(releases: ReleaseStore, run: str, version: Version, entry: FileEntry, target: Store) -> None:
     source, key = layout.staged(run, entry.sha256), layout.artifact(version, entry.path)
-    if target.uri == home.uri:
-        home.copy(source, key, new=True)
+    if target.uri == releases.uri:
+        releases.home.copy(source, key, new=True)
         return
     with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
         path = Path(folder) / "file"
         try:
-            fetch(home, source, entry, path)
+            fetch(releases.home, source, entry, path)
         except NotFound:  # staging is long gone, yet a new follower may need what home has published
-            fetch(home, key, entry, path)
+            fetch(releases.home, key, entry, path)
         target.upload(key, path, content_type=content_type(entry.path), new=True)
 
 

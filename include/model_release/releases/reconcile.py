@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model_release.documents.pointer import Pointer
 from model_release.errors import ModelReleaseError
-from model_release.releases.catalog import read_pointer
 from model_release.releases.pointer_cas import heal_log
 from model_release.releases.promote import check_home, follow, refresh_latest
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """A destination that is not home.
-
-    Attributes:
-        required: whether its failure is the run's; otherwise it lags behind, loudly, until it can be mended.
-    """
-
-    store: Store
-    required: bool = True
 
 
 @dataclass(slots=True)
@@ -40,7 +27,7 @@ class Reconciled:
     lagging: list[str] = field(default_factory=list)
 
 
-def reconcile(home: Store, followers: Sequence[Follower] = ()) -> Reconciled:
+def reconcile(releases: ReleaseStore) -> Reconciled:
     """Make good the log, the followers' pointers and every `latest/`.
 
     A look-up that fails is never taken for "missing": what cannot be read is not repaired. One destination that fails
@@ -49,16 +36,16 @@ def reconcile(home: Store, followers: Sequence[Follower] = ()) -> Reconciled:
     Raises:
         ModelReleaseError: the first failure of home or of a required follower, after all others had their turn.
     """
-    live = read_pointer(home)
+    live = releases.pointer()
     if live is None:
         return Reconciled(None)
-    check_home(home, live.pointer)
-    heal_log(home, live)
+    check_home(releases, live.pointer)
+    heal_log(releases.home, live)
     done = Reconciled(live.pointer)
     failures: list[ModelReleaseError] = []
-    for each in [Follower(home), *followers]:
+    for each in [Follower(releases.home), *releases.followers]:
         try:
-            _catch_up(home, each.store, done.mended)
+            _catch_up(releases, each.store, done.mended)
         except ModelReleaseError as error:
             if each.required:
                 failures.append(error)
@@ -69,8 +56,8 @@ def reconcile(home: Store, followers: Sequence[Follower] = ()) -> Reconciled:
     return done
 
 
-def _catch_up(home: Store, store: Store, mended: list[str]) -> None:
-    given = follow(home, store) if store is not home else None
+def _catch_up(releases: ReleaseStore, store: Store, mended: list[str]) -> None:
+    given = follow(releases, store) if store is not releases.home else None
     if given is not None:
         mended.append(f"{store.uri}: latest.json moved to epoch {given.epoch} ({given.version})")
     paths = refresh_latest(store)

@@ -20,6 +20,7 @@ from model_release.releases.catalog import Live, candidate_of, newest_logged, re
 from model_release.releases.pointer_cas import heal_log, swap
 from model_release.releases.promote import as_pointer, check_history, follow
 from model_release.releases.publish import content_type
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Entry, Store
 
 
@@ -52,36 +53,34 @@ class Traces:
             self.recoveries[pointer.change.operation] = pointer
 
 
-def recover(
-    home: Store, version: Version, act: Act, *, others: Sequence[Store] = (), opens: Try | None = None
-) -> Acted:
-    """Begin a new lineage at `home`, with `version` live, where the pointer was lost or has been forked.
+def recover(releases: ReleaseStore, version: Version, act: Act, *, opens: Try | None = None) -> Acted:
+    """Begin a new lineage at home, with `version` live, where the pointer was lost or has been forked.
 
     Its epoch lies above all that was ever seen here and at the others, so that followers and clients go along. Holds,
     quarantine and retirements of the newest pointer that can be read stand.
 
     Args:
-        home: the model's folder that decides from now on.
+        releases: of the model: home decides from now on; the followers include the lost home if it can be reached.
         version: a person's choice among what is published here.
         act: the person's.
-        others: the same folder at the other destinations, the home that was lost included if it can be reached.
         opens: tries that the version loads; None overrules that it must.
 
     Raises:
         Refused: a pointer is whole at its home, or the version is quarantined or retired.
         NotFound, Corrupt: the version is not there whole.
     """
+    home = releases.home
     found = home.get(layout.POINTER)
     current = as_pointer(home, found)
-    traces = _traces(home, current, others)
+    traces = _traces(home, current, releases.others)
     earlier = traces.recoveries.get(act.operation)
     if current is not None and earlier is not None:
         heal_log(home, current)
         return Acted(earlier, repeated=True)
-    _refuse_whole((home, *others))
+    _refuse_whole(releases.stores)
     if traces.last is not None:
-        refuse_barred(home, traces.last, version)
-    manifest = whole(home, version, opens, sha256=traces.digests.get(version))
+        refuse_barred(releases, traces.last, version)
+    manifest = whole(releases, version, opens, sha256=traces.digests.get(version))
     change = Change(
         kind=Kind.RECOVER,
         from_version=traces.last.version if traces.last else None,
@@ -112,7 +111,7 @@ def recover(
     return Acted(proposed, repeated=False)
 
 
-def rehome(old: Store, new: Store, act: Act) -> Acted:
+def rehome(releases: ReleaseStore, new: Store, act: Act) -> Acted:
     """Let another destination decide from now on. Everything but staging is copied there first.
 
     Pause the model's DAGs before: what a run publishes at the old home afterwards is not seen by the new one. Killed
@@ -121,23 +120,23 @@ def rehome(old: Store, new: Store, act: Act) -> Acted:
     Raises:
         Refused: the new home has another history, or is ahead of the old one.
     """
-    live = read_pointer(old)
+    live = releases.pointer()
     if live is None:
-        raise NotFound("nothing was ever released here", where=old.uri)
+        raise NotFound("nothing was ever released here", where=releases.uri)
     theirs = read_pointer(new)
     moved = live.pointer.home == new.uri
     if theirs is not None:
         if moved and theirs.pointer.home == new.uri:  # nothing is left to do, and the new home may have gone on
             return Acted(theirs.pointer, repeated=True)
         check_history(new, theirs, live)
-    copy_missing(old, new)
+    copy_missing(releases.home, new)
 
     def propose(current: Pointer, now: datetime) -> Pointer:
         return rehomed(current, new.uri, change=change_of(act, Kind.REHOME, current, now), write_id=new_write_id())
 
-    done = Acted(live.pointer, repeated=True) if moved else performed(old, act, propose)
-    copy_missing(old, new)  # what came meanwhile, the entry of the log included
-    follow(old, new)
+    done = Acted(live.pointer, repeated=True) if moved else performed(releases, act, propose)
+    copy_missing(releases.home, new)  # what came meanwhile, the entry of the log included
+    follow(releases, new)
     return done
 
 
@@ -163,7 +162,7 @@ def copy_missing(source: Store, target: Store) -> int:
                 raise Corrupt("another object has this name already", where=f"{target.uri}/{entry.key}")
             with tempfile.TemporaryDirectory(prefix="model-release-") as name:
                 path = Path(name) / "object"
-                source.download(entry.key, path)
+                source.download(entry.key, path, limit=entry.size)
                 target.upload(entry.key, path, content_type=content_type(entry.key), new=not settles)
             count += 1
     return count

@@ -6,7 +6,7 @@ What is younger than a day may belong to a run that is under way, and stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,9 +14,10 @@ from functools import cache
 from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.version import Version
-from model_release.releases.catalog import history, read_claim, read_version
+from model_release.releases.catalog import history
 from model_release.releases.claims import abandon
 from model_release.releases.prune import IN_FLIGHT, check_clock, files_by_version, remove_files
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Entry, Store
 
 
@@ -37,15 +38,14 @@ class Litter:
     size: int
 
 
-def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> list[Litter]:
+def sweep(releases: ReleaseStore, *, by: str, remove: bool) -> list[Litter]:
     """Give up stale claims, and remove what given up numbers and old runs have left, at every destination.
 
     Killed anywhere and run again, it ends the same. A number that the pointer or its log speaks of was released,
     whatever its manifest says or lacks now: that is damage, and stays for whoever mends it.
 
     Args:
-        home: the model's folder at home.
-        followers: the same folder at the other destinations.
+        releases: of the model.
         by: who sweeps.
         remove: do it; otherwise only say what there is.
 
@@ -56,34 +56,34 @@ def sweep(home: Store, followers: Sequence[Store], *, by: str, remove: bool) -> 
 
     @cache
     def released() -> Collection[Version]:
-        return _released(home)
+        return _released(releases)
 
-    for store in (home, *followers):
+    for store in releases.stores:
         check_clock(store)
     found: list[Litter] = []
     needed: set[str] = set()
-    old = home.now() - IN_FLIGHT
-    for version, claimed in _undecided(home):
+    old = releases.now() - IN_FLIGHT
+    for version, claimed in _undecided(releases):
         if claimed > old:
-            claim = read_claim(home, version)
+            claim = releases.claim(version)
             needed |= {claim.run} if claim else set()
         elif version in released():
             continue
-        elif not remove or abandon(home, version, by=by, reason="nobody came back for it within a day"):
-            found.append(Litter("a number that nobody came back for", f"{home.uri}/{version}/", 0, 0))
-    for store in (home, *followers):
-        found += _given_up_files(home, store, released, remove=remove)
+        elif not remove or abandon(releases, version, by=by, reason="nobody came back for it within a day"):
+            found.append(Litter("a number that nobody came back for", f"{releases.uri}/{version}/", 0, 0))
+    for store in releases.stores:
+        found += _given_up_files(releases, store, released, remove=remove)
         found += _old_staging(store, needed, old, remove=remove)
         unfinished = store.unfinished(old, remove=remove)
         found += [Litter("an upload that was never finished", f"{store.uri}/{each}", 0, 0) for each in unfinished]
     return found
 
 
-def _undecided(home: Store) -> Iterator[tuple[Version, datetime]]:
+def _undecided(releases: ReleaseStore) -> Iterator[tuple[Version, datetime]]:
     """Yield each number without a manifest, and when something was last written into its folder."""
     written: dict[Version, datetime] = {}
     decided: set[Version] = set()
-    for entry in home.list("v"):
+    for entry in releases.home.list("v"):
         name, _, path = entry.key.partition("/")
         if Version.is_version(name):
             version = Version.parse(name)
@@ -93,19 +93,19 @@ def _undecided(home: Store) -> Iterator[tuple[Version, datetime]]:
     return ((version, written[version]) for version in sorted(written.keys() - decided))
 
 
-def _released(home: Store) -> set[Version]:
+def _released(releases: ReleaseStore) -> set[Version]:
     found: set[Version] = set()
-    for pointer in history(home):
+    for pointer in history(releases.home):
         found |= {pointer.version, *pointer.retired, *(Version.parse(name) for name in pointer.quarantined)}
     return found
 
 
 def _given_up_files(
-    home: Store, store: Store, released: Callable[[], Collection[Version]], *, remove: bool
+    releases: ReleaseStore, store: Store, released: Callable[[], Collection[Version]], *, remove: bool
 ) -> list[Litter]:
     found = []
     for version, files in files_by_version(store).items():
-        if not files or not isinstance(read_version(home, version), AbandonedManifest) or version in released():
+        if not files or not isinstance(releases.decided(version), AbandonedManifest) or version in released():
             continue
         if remove:
             files = remove_files(store, version)

@@ -102,7 +102,7 @@ def _check_signature(store: Store, version: Version, trust: Path) -> Checked:
             for entry in published(store, version).files:
                 path = folder / entry.path
                 path.parent.mkdir(parents=True, exist_ok=True)
-                store.download(layout.artifact(version, entry.path), path)
+                store.download(layout.artifact(version, entry.path), path, limit=entry.size)
             for name, stored in ((layout.MANIFEST, manifest), (layout.SIGNATURE, signature)):
                 if stored is not None:
                     (folder / name).write_bytes(stored.body)

@@ -1,4 +1,4 @@
-"""The service's routes: those that predict, as plain routes, and those that tell about it, as FastAPI's."""
+"""The service's routes: predictions as plain routes, information as FastAPI's."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PREDICTING: dict[str, Adapter] = {
     "/v2/models/{name}/infer": infer,
     "/v2/models/{name}/versions/{version}/infer": infer,
 }
-"""What is asked by POST."""
+"""The routes of predictions, by POST."""
 
 
 def application(live: Live, *, limit: int, registry: CollectorRegistry | None = None) -> FastAPI:
     """Return the service.
 
     Args:
-        live: what it serves.
+        live: the release that it serves.
         limit: of a request's body, in bytes.
         registry: of Prometheus; a new one by default.
     """
@@ -51,7 +51,7 @@ def application(live: Live, *, limit: int, registry: CollectorRegistry | None = 
     app.add_middleware(WithVersion, live=live)
     instrumentator = Instrumentator(registry=registry, excluded_handlers=["^/metrics$", "^/healthz$", "^/readyz$"])
     instrumentator.add(metrics.count).instrument(app).expose(app, tags=[OPERATION])
-    app.openapi = lambda: document(app, live.served)  # type: ignore[method-assign] # follows what is served
+    app.openapi = lambda: document(app, live.served)  # type: ignore[method-assign] # follows the served release
 
     @app.exception_handler(HTTPException)
     def _(_: Request, error: HTTPException) -> Response:
@@ -65,62 +65,62 @@ def application(live: Live, *, limit: int, registry: CollectorRegistry | None = 
 
 
 def _tell(app: FastAPI, live: Live) -> None:
-    """Add what tells about the service and the model."""
+    """Add the routes of information about the service and the model."""
 
     @app.get("/model", tags=[OPERATION])
     async def model(request: Request) -> JSONResponse:
-        """Tell which release is served, since when, how good it is and what it takes."""
+        """Describe the served release: version, since when, metrics, input schema."""
         return JSONResponse(_model(request.scope["served"], live))
 
     @app.get("/healthz", tags=[OPERATION])
     async def healthz() -> dict[str, str]:
-        """Tell that the process lives."""
+        """Answer that the process lives."""
         return {"status": "alive"}
 
     @app.get("/readyz", tags=[OPERATION], responses={503: {"description": "It is about to end."}})
     async def readyz(request: Request) -> dict[str, str]:
-        """Tell whether requests should come here: a verified model is loaded, and the service is not about to end."""
+        """Answer whether requests may come: a verified model is loaded, and the service is not about to end."""
         _check_ready(live)
         return {"status": "ready", "version": request.scope["served"].version}
 
     @app.get("/ping", tags=[MLFLOW])
     @app.get("/health", tags=[MLFLOW])
     async def ping() -> Response:
-        """Tell the same as /readyz, to SageMaker and MLflow's clients."""
+        """Answer as /readyz, for SageMaker and MLflow's clients."""
         _check_ready(live)
         return Response("\n", media_type="application/json")
 
     @app.get("/version", tags=[MLFLOW], response_class=PlainTextResponse)
     async def version() -> str:
-        """Tell the version of this software; the model's is in every answer's header X-Model-Version."""
+        """Return the version of this software; the model's is in the header X-Model-Version of every response."""
         return __version__
 
     @app.get("/v2", tags=[OPEN_INFERENCE])
     async def server() -> dict[str, Any]:
-        """Tell about the server."""
+        """Return the server's metadata."""
         return inference.server()
 
     @app.get("/v2/health/live", tags=[OPEN_INFERENCE])
     async def live_v2() -> dict[str, bool]:
-        """Tell that the process lives."""
+        """Answer that the process lives."""
         return {"live": True}
 
     @app.get("/v2/health/ready", tags=[OPEN_INFERENCE])
     async def ready_v2() -> dict[str, bool]:
-        """Tell the same as /readyz."""
+        """Answer as /readyz."""
         _check_ready(live)
         return {"live": True, "ready": True}
 
     @app.get("/v2/models/{name}", tags=[OPEN_INFERENCE])
     @app.get("/v2/models/{name}/versions/{version}", tags=[OPEN_INFERENCE])
     async def metadata(request: Request) -> dict[str, Any]:
-        """Tell the model's inputs and outputs."""
+        """Return the model's inputs and outputs."""
         return inference.metadata(request.scope["served"], request.path_params)
 
     @app.get("/v2/models/{name}/ready", tags=[OPEN_INFERENCE])
     @app.get("/v2/models/{name}/versions/{version}/ready", tags=[OPEN_INFERENCE])
     async def model_ready(request: Request) -> dict[str, Any]:
-        """Tell whether this model, and this version, is served."""
+        """Answer whether this model and this version are served."""
         inference.check_path(request.scope["served"], request.path_params)
         _check_ready(live)
         return {"name": request.scope["served"].name, "ready": True}

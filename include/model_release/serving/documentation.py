@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's of its own routes, and what the plain routes take and give, by the live schema."""
+"""The OpenAPI document: FastAPI's of its own routes, and the plain routes by the schema of the served release."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model_release.serving.inference import datatype
 from model_release.serving.schema import json_schema
 from model_release.serving.served import Served
 
-DESCRIPTION = """Predictions by a verified release. Every answer, errors included, has the header `X-Model-Version`.
+DESCRIPTION = """Predictions by a verified release. Every response, errors included, has the header `X-Model-Version`.
 
 An error's body is `{"error": …}`; it names the row (from 0) and the field that it is about, and never shows a value.
 """
@@ -45,7 +45,7 @@ _REFUSALS = {
 
 
 def document(app: FastAPI, served: Served) -> dict[str, Any]:
-    """Return the document for what is served, with golden rows as examples."""
+    """Return the document of the served release, with its golden rows as examples."""
     told = get_openapi(
         title=f"{served.name} {served.version}", version=__version__, description=DESCRIPTION, routes=app.routes
     )

@@ -1,4 +1,4 @@
-"""A request for predictions, as ASGI speaks: the body read within a limit, one adapter's answer, or what is wrong.
+"""A request for predictions by ASGI: the body read within a limit, then one adapter's response, or an error.
 
 Plain Starlette routes to these objects are what makes the service fast; FastAPI's own would check every row twice.
 """
@@ -18,16 +18,16 @@ from model_release.serving.problems import Problem
 from model_release.serving.served import Served
 
 INLINE_BYTES = 64 * 1024
-"""A larger body is answered in a thread, so that whoever sends a few rows does not wait behind it."""
+"""A larger body is answered in a thread, so that small requests do not wait behind it."""
 
 _LINGER_SECONDS = 5.0
-"""How long a client that sends too much may go on, unheard, so that it comes to read why it was refused."""
+"""How long the rest of a body that is too long is read and dropped, so that its client reads the error."""
 
 JSON = b"application/json"
 
 
 class Request(NamedTuple):
-    """What an adapter needs of a request: the body, its type, and what the path names."""
+    """The parts of a request that an adapter uses: the body, its type, and the parameters of the path."""
 
     body: bytes
     content_type: str
@@ -35,7 +35,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The JSON that answers a request, and how many rows it is about."""
+    """The JSON of a response, and its number of rows."""
 
     body: bytes
     rows: int
@@ -45,12 +45,12 @@ Adapter = Callable[[Served, Request], Answer]
 """One protocol: the request's rows out of it, through `Served.answer`, and JSON back.
 
 Raises:
-    Problem: the request gets no answer.
+    Problem: the request is refused.
 """
 
 
 class Fault(msgspec.Struct, omit_defaults=True):
-    """The body of every error: `error` tells all of it; `row` and `field` name the place where it is known."""
+    """The body of every error: `error` is the whole message; `row` and `field` name the place if it is known."""
 
     error: str
     row: int | None = None
@@ -113,14 +113,14 @@ class Endpoint:
 
 
 async def answer_problem(problem: Problem, send: Send) -> None:
-    """Send what is wrong."""
+    """Send an error."""
     body = fault(problem)
     await send(_start(problem.status, body))
     await send({"type": "http.response.body", "body": body})
 
 
 def fault(problem: Problem) -> bytes:
-    """Return what is wrong, as JSON."""
+    """Return an error as JSON."""
     return msgspec.json.encode(Fault(str(problem), problem.row, problem.field))
 
 
@@ -129,7 +129,7 @@ class _Gone(Exception):
 
 
 class _TooLong(Exception):
-    """The body is longer than it may be; `more` of it is still to come."""
+    """The body is longer than the limit; `more` of it is still to come."""
 
     def __init__(self, *, more: bool) -> None:
         self.more = more
@@ -141,7 +141,7 @@ def _start(status: int, body: bytes) -> Message:
 
 
 async def _refuse_the_rest(problem: Problem, receive: Receive, send: Send, *, more: bool) -> None:
-    """Answer at once, and let the client say the rest: closed on while it sends, it would never read the answer."""
+    """Respond at once, and read the rest: a client whose connection ends while it sends never reads the response."""
     body = fault(problem)
     start = _start(problem.status, body)
     start["headers"].append((b"connection", b"close"))

@@ -34,13 +34,13 @@ class Tensor(msgspec.Struct):
 
 
 class Wanted(msgspec.Struct):
-    """An output that is asked for."""
+    """A requested output."""
 
     name: str
 
 
 class InferenceRequest(msgspec.Struct):
-    """The body of a request; parameters are let through and mean nothing here."""
+    """The body of a request; parameters are accepted and have no effect."""
 
     inputs: list[Tensor]
     id: str | None = None
@@ -72,7 +72,7 @@ def metadata(served: Served, path: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_path(served: Served, path: Mapping[str, str]) -> None:
-    """Check that a path is about the model and the version that are served.
+    """Check that a path names the served model and version.
 
     Raises:
         Problem: 404, it is not.

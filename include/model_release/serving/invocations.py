@@ -20,7 +20,7 @@ from model_release.serving.served import Served
 
 _TYPES = "application/json and text/csv"
 _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
-"""How pandas writes, or is told to write, what is not known."""
+"""The spellings of a missing value that pandas writes."""
 
 
 def invocations(served: Served, request: Request) -> Answer:
@@ -35,14 +35,14 @@ def invocations(served: Served, request: Request) -> Answer:
         case "text/csv":
             rows = _csv_rows(request.body, served.schema)
         case _:
-            raise Problem(415, f"the content type is none of those that are read here: {_TYPES}")
+            raise Problem(415, f"this content type is not read here; use one of {_TYPES}")
     answers = served.table(served.schema.take(rows))
     predictions = [dict(zip(answers, row, strict=True)) for row in zip(*answers.values(), strict=True)]
     return Answer(msgspec.json.encode({"predictions": predictions}), len(predictions))
 
 
 def _json_rows(body: bytes) -> list[Any]:
-    document = decode(body, nan=None)  # which is how MLflow's own client sends what is not known
+    document = decode(body, nan=None)  # MLflow's own client sends NaN for a missing value
     forms = [name for name in _FORMS if isinstance(document, dict) and name in document]
     if len(forms) != 1:
         raise Problem(422, f"the body must be an object with one of {', '.join(_FORMS)}")
@@ -101,13 +101,13 @@ def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
 
 
 def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
-    """Return a value of a table; the schema refuses what is not one."""
+    """Return a cell of a table as a value; the schema refuses wrong ones."""
     if text in _MISSING:
         return None
     column = schema.columns.get(name)
     if column is not None and column.values is not None and text in column.values:
         return text
     try:
-        return text if "_" in text else float(text)  # Python takes 1_000 for a number, and tables do not mean it
+        return text if "_" in text else float(text)  # Python reads 1_000 as a number, tables do not
     except ValueError:
         return text

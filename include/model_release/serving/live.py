@@ -1,4 +1,4 @@
-"""What is served now: the one thing in the service that changes, by one assignment; what Prometheus is told of it."""
+"""The served release, which changes by one assignment; the header and the metrics that follow it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Live:
-    """The release that answers requests from now on, and how fresh it is.
+    """The release that answers new requests, and its freshness.
 
     Attributes:
         served: replaced whole by the watcher's thread; a request takes it once and keeps it.
-        stale: the store could not be asked at the last attempt: what is served is the last good copy.
-        polled: when the store last answered, in seconds since 1970; None where there is no store to ask.
-        trouble: why the newest release, or the store's answer, could not be taken; None where all is well.
+        stale: whether the store could not be reached at the last attempt; then the last good copy is served.
+        polled: when the store last answered, in seconds since 1970; None for a folder without a store.
+        trouble: why the newest release, or the store's pointer, could not be taken; None if it was.
         draining: the service is about to end and wants no more requests.
     """
 
@@ -40,9 +40,9 @@ class Live:
 
 
 class WithVersion:
-    """Middleware: gives each request the release that answers it, and each answer that release's version.
+    """Middleware: gives each request the release that answers it, and each response that release's version.
 
-    It is the one place where a request takes what is served: no request sees two releases.
+    It is the one place where a request gets a release, so no request sees two.
     """
 
     def __init__(self, app: ASGIApp, live: Live) -> None:
@@ -75,15 +75,15 @@ class WithVersion:
 
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""The buckets of a request's time: a row takes a quarter of a thousandth."""
+"""The buckets of a request's duration, in seconds: one row takes 0.25 ms."""
 
 
 class Metrics(Collector):
-    """What the service counts and tells; of HTTP under the names that a library's dashboards know.
+    """The metrics of the service; those of HTTP have the names that common dashboards use.
 
     Args:
-        live: what they are about.
-        registry: where they are found.
+        live: the served release.
+        registry: of Prometheus.
     """
 
     def __init__(self, live: Live, registry: CollectorRegistry) -> None:
@@ -124,7 +124,7 @@ class Metrics(Collector):
         counted[1].observe(info.modified_duration)
 
     def collect(self) -> Iterator[Metric]:
-        """Tell what is served at this moment."""
+        """Yield the metrics of the served release."""
         live, served = self._live, self._live.served
         labels = {"model": served.name, "version": served.version, "digest": served.digest, "form": served.model.form}
         info = GaugeMetricFamily("model_release_info", "The release that is served; always 1.", labels=[*labels])

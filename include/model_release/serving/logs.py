@@ -1,7 +1,7 @@
 """Logs as JSON, a line each, without anything that a request held.
 
 A library's exception may quote a value that was sent, so an exception is logged by its type and the places that it went
-through, never by its words. What went wrong with the store or a release is logged in words, by whoever catches it.
+through, never by its words. A failure of the store or of a release is logged in words, where it is caught.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _OWN = {*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, "message", "tas
 
 
 class JsonLines(logging.Formatter):
-    """A log record as one JSON object; what `extra` adds stands beside the message."""
+    """Formats a log record as one JSON object; fields of `extra` stand beside the message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

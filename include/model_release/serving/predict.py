@@ -11,7 +11,7 @@ from model_release.serving.served import Classified, Estimated, Prediction, Serv
 
 
 class Predictions(msgspec.Struct, frozen=True):
-    """The answer: which model and version said what, by row."""
+    """The response: model, version, and one prediction for each row."""
 
     model: str
     version: str

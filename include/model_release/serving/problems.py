@@ -1,14 +1,14 @@
-"""What is wrong with a request, in words that name the row and the field and never show a value."""
+"""The error of a request, in words that name the row and the field and never show a value."""
 
 from __future__ import annotations
 
 
 class Problem(Exception):
-    """A request that gets no answer.
+    """A request that is refused.
 
     Args:
         status: of HTTP.
-        what: what is wrong; holds none of the values that were sent, since they may be a person's findings.
+        what: the error; it holds no value of the request, since values may be a person's data.
         row: the place of the row in the request, from 0.
         field: the name of the column.
     """

@@ -1,4 +1,4 @@
-"""The process: what is served first, the server, and an end that fails no request."""
+"""The process: the first release, the server, and an end that fails no request."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from model_release.serving.watching import Following
 log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 7
-"""How long requests that are being answered may take after the drain; with it, less than the ten that Docker waits."""
+"""Seconds that running requests may take after the drain; together less than the ten that Docker waits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to serve.
+    """The settings of the service.
 
     Attributes:
         host: address to listen on.
@@ -40,9 +40,9 @@ class Settings:
         every: seconds between two polls of the store.
         trust: a public key or a certificate; a release that it did not sign is not served.
         allow_pickle: open the pickled pipeline of a release that has no ONNX form.
-        strict: fail at the start where the store cannot be reached, although there is a copy.
+        strict: fail at the start if the store cannot be reached, even if there is a copy.
         max_body: of a request, in bytes.
-        drain: seconds between the word to end and the end, in which /readyz sends new requests elsewhere.
+        drain: seconds between SIGTERM and the end, in which /readyz sends new requests elsewhere.
     """
 
     host: str = "127.0.0.1"
@@ -56,7 +56,7 @@ class Settings:
 
 
 def serve_store(uri: str, to: Path, settings: Settings) -> None:
-    """Pull what is live, serve it, and follow `latest` until the process is told to end.
+    """Pull the live release, serve it, and follow `latest` until SIGTERM.
 
     Raises:
         ModelReleaseError: what is live cannot be pulled, or cannot be served.
@@ -69,7 +69,7 @@ def serve_store(uri: str, to: Path, settings: Settings) -> None:
 
 
 def serve_folder(folder: Path, settings: Settings) -> None:
-    """Serve a release from a folder that does not change: one that `pull` filled, or a version's own.
+    """Serve a release from a folder that does not change: one that `pull` filled, or a version's folder.
 
     Raises:
         ModelReleaseError: it does not verify, or cannot be served.
@@ -79,7 +79,7 @@ def serve_folder(folder: Path, settings: Settings) -> None:
 
 
 def is_release(folder: Path) -> bool:
-    """Whether a folder was filled by `pull`, or is a version's own."""
+    """Whether a folder was filled by `pull`, or is a version's folder."""
     return (folder / CURRENT / layout.MANIFEST).is_file() or (folder / layout.MANIFEST).is_file()
 
 
@@ -88,7 +88,7 @@ def _released(folder: Path, settings: Settings) -> Served:
     copy = (folder / CURRENT).resolve() if pulled else folder
     manifest = Manifest.read(checked_copy(copy).body, where=str(copy / layout.MANIFEST))
     if settings.trust is not None:
-        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # a folder may be called anything
+        signing.verify(copy, settings.trust, model=None, version=manifest.version)  # the folder may have any name
     known = Folder(folder).remembered() if pulled else None
     follows = known is not None and known.version == manifest.version
     pointer = Pointer.read(known.body, where=str(folder / layout.POINTER)) if known is not None and follows else None
@@ -124,7 +124,7 @@ def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None
 
 
 class _Server(uvicorn.Server):
-    """Ends in two steps at SIGTERM: first /readyz says so, then no more is accepted; at Ctrl-C, in one."""
+    """Ends in two steps at SIGTERM: first /readyz says so, then no connection is accepted; at Ctrl-C, in one."""
 
     def __init__(self, config: uvicorn.Config, live: Live, drain: float) -> None:
         super().__init__(config)

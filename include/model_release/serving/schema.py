@@ -1,4 +1,4 @@
-"""A release's input schema, compiled: the door through which every row goes, whatever the protocol it came by.
+"""A release's input schema, compiled: it checks every row, of each protocol.
 
 Rows are checked while they are decoded, by types that are made from the schema. What is wrong is told from the column,
 so that no message holds a value that was sent.
@@ -27,7 +27,7 @@ _NAMED = re.compile(r"Object (missing required|contains unknown) field `(.*)`", 
 
 
 class InputSchema:
-    """What a model takes.
+    """The rows that a model takes.
 
     Args:
         columns: of the release's manifest, in the order of the model's inputs.
@@ -63,12 +63,12 @@ class InputSchema:
         except msgspec.ValidationError as error:
             self._refuse(error)
         except (msgspec.DecodeError, RecursionError):
-            found = decode(body)  # not JSON, or NaN and Infinity, which are none, yet are written by many
+            found = decode(body)  # not JSON, or NaN and Infinity, which many clients write although JSON has neither
             return self.take(found if isinstance(found, list) else [found])
         return self._checked(rows if isinstance(rows, list) else [rows])
 
     def take(self, rows: list[Any]) -> list[Row]:
-        """Return the rows of a document that was decoded already, each an object by column.
+        """Return the rows of a decoded document, each an object by column.
 
         Raises:
             Problem: 422, a row is not what the model takes.
@@ -108,11 +108,11 @@ class InputSchema:
 
 
 def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
-    """Return a JSON document; NaN and Infinity are no JSON, and become what refuses them by row and field.
+    """Return a JSON document; NaN and Infinity become values that the schema refuses by row and field.
 
     Args:
         body: the document.
-        nan: what NaN becomes.
+        nan: the value that NaN becomes.
 
     Raises:
         Problem: 400, it is no JSON.
@@ -129,7 +129,7 @@ def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
 
 
 def json_schema(column: InputColumn) -> dict[str, Any]:
-    """Return what a column takes, as JSON Schema."""
+    """Return the values of a column, as JSON Schema."""
     if column.values is not None:
         told: dict[str, Any] = {"enum": [*column.values, *([None] if column.nullable else [])]}
     else:
@@ -144,7 +144,7 @@ def _type(column: InputColumn) -> Any:
     if column.values is None:
         low = column.minimum if column.minimum is not None else -_LARGEST
         high = column.maximum if column.maximum is not None else _LARGEST
-        kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]  # which no NaN and no infinity passes
+        kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]  # refuses NaN and infinity
     else:
         texts = {isinstance(value, str) for value in column.values}
         kind = float if texts == {False} else str if texts == {True} else float | str
@@ -152,7 +152,7 @@ def _type(column: InputColumn) -> Any:
 
 
 def _takes(column: InputColumn) -> str:
-    """Return in words what a column takes: `must be a number from 18 to 110`."""
+    """Return the values of a column in words: `must be a number from 18 to 110`."""
     if column.values is not None:
         said = "one of " + ", ".join(json.dumps(value) for value in column.values)
     else:

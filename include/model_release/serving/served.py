@@ -12,6 +12,7 @@ import numpy as np
 
 from model_release.client.fitness import misfits
 from model_release.client.promises import Promised
+from model_release.documents import limits
 from model_release.documents.golden import GOLDEN_FILE, Golden
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
@@ -66,10 +67,10 @@ class Served:
         model: opened.
         manifest: of the release.
         digest: SHA-256 of the manifest.
-        pointer: what made it the live one; None for a folder that names none.
-        schema: what its rows must be.
-        words: the classes in words, as the release's spec tells them.
-        golden: made-up rows with their answers; None where the release has none.
+        pointer: the one that names it; None for a folder without a pointer.
+        schema: of its rows.
+        words: the classes in words, from the release's spec.
+        golden: made-up rows with their answers; None if the release has none.
     """
 
     model: Model
@@ -87,11 +88,11 @@ class Served:
 
     @property
     def version(self) -> str:
-        """Such as v1.4.0."""
+        """Its number, such as v1.4.0."""
         return str(self.manifest.version)
 
     def answer(self, rows: Sequence[Row]) -> Answers:
-        """Return what the model says of rows that the schema let through: plain lists, by row."""
+        """Return the answers to rows that the schema has checked: plain lists, by row."""
         if self.schema.has_text:
             answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
         else:
@@ -132,8 +133,8 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     Args:
         folder: holds its files.
         manifest: verified.
-        pointer: the one that names it; None where none does.
-        allow_pickle: whether the pickled form may be opened where there is no other; it runs what its bytes say.
+        pointer: the one that names it; None if there is none.
+        allow_pickle: whether the pickled form may be opened if there is no other; it runs any code that its bytes hold.
 
     Raises:
         Refused: no form may be opened, what is here does not fit the pickles, or there is no input schema.
@@ -142,14 +143,14 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     version = manifest.version
     if not manifest.input_schema:
         raise Refused(
-            f"{version} tells no input schema, so that no request could be checked",
+            f"{version} has no input schema, so that no request could be checked",
             where=str(folder),
-            hint="publish it with one, or serve a version that the nightly chain has made",
+            hint="publish it with one, or serve a version of the nightly run",
         )
     form = _form(folder, manifest, allow_pickle=allow_pickle)
     wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
     if wrong:
-        raise Refused("; ".join(wrong), where=str(folder), hint="install what it was made with")
+        raise Refused("; ".join(wrong), where=str(folder), hint="install those versions")
     try:
         model = open_model(folder, manifest, form)
         check_answers(model, folder, manifest)
@@ -166,8 +167,12 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
         pointer=pointer,
         schema=InputSchema(manifest.input_schema),
         words=_words(manifest),
-        golden=Golden.read((folder / GOLDEN_FILE).read_bytes(), where=GOLDEN_FILE) if GOLDEN_FILE in listed else None,
+        golden=_golden(folder) if GOLDEN_FILE in listed else None,
     )
+
+
+def _golden(folder: Path) -> Golden:
+    return Golden.read(limits.read_bounded(folder / GOLDEN_FILE, limits.GOLDEN), where=GOLDEN_FILE)
 
 
 def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
@@ -177,7 +182,7 @@ def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
     if "pickle" in found and allow_pickle:
         return "pickle"
     raise Refused(
-        f"{manifest.version} has no ONNX form" + ("" if allow_pickle else ", and no pickle is opened unasked"),
+        f"{manifest.version} has no ONNX form" + ("" if allow_pickle else ", and a pickle is opened only on request"),
         where=str(folder),
         hint="--allow-pickle opens the pickled pipeline, which runs code of the release's makers: trust them first"
         if "pickle" in found
@@ -186,7 +191,7 @@ def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
 
 
 def _words(manifest: Manifest) -> dict[int, str]:
-    """Return what the classes mean, where the spec that the release was made from tells it."""
+    """Return the meaning of the classes, if the spec of the release has it."""
     dataset: Any = (manifest.spec or {}).get("dataset")
     target = dataset.get("target") if isinstance(dataset, dict) else None
     if not isinstance(target, dict):

@@ -1,4 +1,4 @@
-"""Follows `latest` beside the requests: in a thread of its own, it opens what became live and swaps it in.
+"""Follows `latest` beside the requests: a thread of its own opens a release that became live, and swaps it in.
 
 What is served stays so while the new release is fetched, verified, opened and asked about its golden rows. A release
 that fails at any of these is told of loudly and replaces nothing.
@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class Following(threading.Thread):
-    """Keeps what is served at what `latest` names, until it is told to stop.
+    """Keeps the served release at the version that `latest` names, until `stop`.
 
     Args:
-        live: what is served.
+        live: the served release.
         watcher: of the store.
-        metrics: count what happens.
-        every: seconds between two polls, give or take a fifth; more while something is wrong.
+        metrics: count swaps and failures.
+        every: seconds between two polls, give or take a fifth; more after a failure.
         allow_pickle: as for `open_release`.
     """
 
@@ -54,7 +54,7 @@ class Following(threading.Thread):
             failures = 0 if self.step() else failures + 1
 
     def step(self) -> bool:
-        """Poll once, and take what became live; return whether the store answered as it should."""
+        """Poll once, and take a release that became live; return whether the store gave a valid answer."""
         live = self._live
         try:
             pulled = self._watcher.poll()

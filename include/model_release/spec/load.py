@@ -13,8 +13,15 @@ from pydantic_core import ErrorDetails
 
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError
+from model_release.spec.file import read_spec
 from model_release.spec.model import Spec
 from model_release.spec.tracking_uri import without_credentials
+
+MAX_DEPTH = 50
+"""Levels of lists and mappings inside each other."""
+
+MAX_NODES = 50_000
+"""Keys and values of a spec, each alias counted as what it stands for."""
 
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -31,11 +38,7 @@ def load_spec(path: Path) -> Spec:
     Raises:
         SpecError: one clear error with every fault of the file, each with its line and key.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
-    return parse_spec(content, path)
+    return parse_spec(read_spec(path), path)
 
 
 def parse_spec(content: bytes, path: Path) -> Spec:
@@ -49,8 +52,10 @@ def parse_spec(content: bytes, path: Path) -> Spec:
     except UnicodeDecodeError as error:
         raise SpecError(f"cannot be read: {error}", where=str(path)) from error
     try:
+        _check_depth(text)
         loader = _Loader(text)
         tree = loader.get_single_node()
+        _check_aliases(tree)
         repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
         document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2026-13-45; a date as a key; a loop
@@ -70,6 +75,43 @@ def parse_spec(content: bytes, path: Path) -> Spec:
 
 def _numbered(faults: list[str]) -> str:
     return faults[0] if len(faults) == 1 else f"{len(faults)} faults:\n" + "\n".join(f"  - {each}" for each in faults)
+
+
+def _check_depth(text: str) -> None:
+    """Check how deep a text nests before it is composed: libyaml's composer recurses until the process crashes.
+
+    Raises:
+        ValueError: deeper than any spec.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                line = event.start_mark.line + 1 if event.start_mark else "?"
+                raise ValueError(f"line {line}: nested deeper than {MAX_DEPTH} levels")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_aliases(tree: yaml.Node | None) -> None:
+    """Check how many nodes a tree has once each alias is its anchor's copy: eight lines can stand for a billion.
+
+    Raises:
+        ValueError: more than any spec, or an anchor holds itself.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_NODES + 1  # what an anchor that holds itself counts as
+            inside = [] if isinstance(node, yaml.ScalarNode) else node.value
+            parts = [part for each in inside for part in (each if isinstance(each, tuple) else (each,))]
+            sizes[id(node)] = min(1 + sum(map(size, parts)), MAX_NODES + 1)
+        return sizes[id(node)]
+
+    if tree is not None and size(tree) > MAX_NODES:
+        raise ValueError(f"with its aliases written out it has more than {MAX_NODES:,} values")
 
 
 def _repeated_keys(node: yaml.Node | None, prefix: str) -> Iterator[tuple[int, str]]:

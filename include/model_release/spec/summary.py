@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from model_release.errors import SpecError
 from model_release.local_cache import LocalCache
+from model_release.spec.file import read_spec
 
 if TYPE_CHECKING:
     from model_release.spec.model import Schedule, Spec
@@ -34,11 +35,15 @@ _CODE = (
     "documents/__init__",
     "documents/base",
     "documents/layout",
+    "documents/limits",
     "documents/metric",
+    "documents/strict_json",
     "documents/suggest",
     "documents/version",
     "errors",
     "spec/__init__",
+    "spec/dataset",
+    "spec/file",
     "spec/summary",
     "spec/dataset",
     "spec/estimators",
@@ -170,10 +175,7 @@ class _Reader:
         Raises:
             SpecError: the spec cannot be read.
         """
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+        content = read_spec(path)
         key = _key(content, self._code) if self._code else None
         needed = self._cache.find(key) if key else None
         if needed is None:

@@ -63,7 +63,11 @@ class Readable(Protocol):
     """Where it is, without connection id, query or credentials: what the pointer calls `home`."""
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist.
+
+        Raises:
+            Corrupt: it is larger than `limits.largest` of its key; no more of it was read.
+        """
         ...
 
 
@@ -101,11 +105,12 @@ class Store(Readable, Protocol):
         """
         ...
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file.
 
         Raises:
             NotFound: there is no such object.
+            Corrupt: it has more than `limit` bytes; no more of it was read.
         """
         ...
 

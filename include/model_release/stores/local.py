@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
 from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -68,12 +69,12 @@ class LocalStore:
             )
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         path = self._path(key)
         with self._errors(key):
             try:
                 with path.open("rb") as file:
-                    body = file.read()
+                    body = limits.read_open(file, limits.largest(key), f"{self.uri}/{key}")
                     written = os.fstat(file.fileno()).st_mtime
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
@@ -106,7 +107,7 @@ class LocalStore:
         path = self._path(key)
         with self._errors(key), self._locked(), self._new_file(BytesIO(body)) as new:
             try:
-                current = _token(path.read_bytes())
+                current = _token(limits.read_bounded(path, limits.largest(key)))
             except FileNotFoundError:
                 return Lost()
             if current != token:
@@ -122,14 +123,16 @@ class LocalStore:
         with path.open("rb") as file:
             self._put(key, file, new=new)
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file.
 
         Raises:
             NotFound: there is no such object.
+            Corrupt: it has more than `limit` bytes.
         """
         source = self._path(key)
         with self._errors(key):
+            limits.check_size(source.stat().st_size, limit, f"{self.uri}/{key}")
             shutil.copyfile(source, path)
 
     def read(self, key: str, start: int) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Doctor on all of a model's destinations, the registry included; and its repair, by the verbs that every run uses.
 
-Nothing is mended by code of its own: `restore` puts right bytes back, `Places.settle` makes good what follows from the
-pointer, `sweep` clears away what runs that died have left. Nothing is elected: what has no one right answer stays.
+Nothing is mended by code of its own: `restore` puts right bytes back, `Destinations.settle` makes good what follows
+from the pointer, `sweep` removes what dead runs have left. Nothing is elected: what has no one right answer stays.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def checkup(
 
     def look() -> list[Finding]:
         grace = timedelta(hours=destinations.retention.grace_hours)
-        found = examine(destinations.home, destinations.others, read_data=read_data, grace=grace, tell=tell)
+        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell)
         return [*found, *_aliases(destinations, found)]
 
     left = look()
@@ -98,7 +98,7 @@ def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> li
         except ModelReleaseError as error:
             failures.append(error)
 
-    stores = {each.uri: each for each in destinations.stores}
+    stores = {each.uri: each for each in destinations.releases.stores}
     restoring = [each for each in found if each.cure is Cure.RESTORE]
     # files first: a version that has its manifest should be there whole
     for finding in sorted(restoring, key=lambda each: each.where.endswith(layout.MANIFEST)):
@@ -108,20 +108,21 @@ def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> li
                 restore(stores[finding.destination], part)
 
         attempt(put_back)
-    if disputed(found, destinations.home):
+    if disputed(found, destinations.home.uri):
         return failures
     away = aside(found)
-    followers = [each for each in destinations.followers if each.store.uri not in away]
+    followers = [each for each in destinations.releases.followers if each.store.uri not in away]
     tracking = None if MLFLOW in away else destinations.tracking
-    attempt(Destinations(destinations.home, followers, tracking=tracking).settle)
+    trusted = Destinations(destinations.home, followers, tracking=tracking)
+    attempt(trusted.settle)
     if any(each.cure is Cure.SWEEP for each in found):
-        attempt(lambda: sweep(destinations.home, [each.store for each in followers], by=by, remove=True))
+        attempt(lambda: sweep(trusted.releases, by=by, remove=True))
     return failures
 
 
 def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator[Finding]:
     """Compare MLflow's aliases with what is live; without an answer, everything else is seen all the same."""
-    if destinations.tracking is None or disputed(found, destinations.home):
+    if destinations.tracking is None or disputed(found, destinations.home.uri):
         return
     try:
         if settling(destinations.home.get(layout.POINTER), destinations.home.now()):

@@ -6,13 +6,13 @@ Whatever changes something for a model works on all of them: the nightly chain, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from model_release.documents.manifest import Manifest
 from model_release.errors import ModelReleaseError, NotFound
-from model_release.releases.catalog import live_manifest, read_pointer
-from model_release.releases.reconcile import Follower, Reconciled, reconcile
+from model_release.releases.reconcile import Reconciled, reconcile
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.model import Destination, Signing, Spec, Tracking
 from model_release.spec.retention import Retention
 from model_release.spec.transfer import TransferSettings
@@ -28,7 +28,7 @@ MLFLOW_LAGS = "MLflow lags behind"
 
 
 class Destinations:
-    """The stores of one model.
+    """The stores of one model, and what its spec tells of them.
 
     Args:
         home: the model's folder at the destination whose pointer decides.
@@ -41,14 +41,13 @@ class Destinations:
     def __init__(
         self,
         home: Store,
-        followers: Sequence[Follower] = (),
+        followers: Iterable[Follower] = (),
         *,
         tracking: Tracking | None = None,
         retention: Retention = KEEP,
         signing: Signing | None = None,
     ) -> None:
-        self.home = home
-        self.followers = list(followers)
+        self.releases = ReleaseStore(home, followers)
         self.tracking = tracking
         self.retention = retention
         self.signing = signing
@@ -64,14 +63,9 @@ class Destinations:
         return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention, signing=spec.signing)
 
     @property
-    def others(self) -> list[Store]:
-        """The stores that are not home."""
-        return [each.store for each in self.followers]
-
-    @property
-    def stores(self) -> list[Store]:
-        """Every store, home first."""
-        return [self.home, *self.others]
+    def home(self) -> Store:
+        """The model's folder at home."""
+        return self.releases.home
 
     def settle(self) -> dict[str, Any]:
         """Bring every destination, and the registry, to home's current pointer; say what was done.
@@ -79,7 +73,7 @@ class Destinations:
         Raises:
             ModelReleaseError: the first failure of home or of a required follower.
         """
-        done = reconcile(self.home, self.followers)
+        done = reconcile(self.releases)
         self._follow_in_registry(done)
         for each in done.mended:
             log.info("made good: %s", each)
@@ -100,10 +94,10 @@ class Destinations:
         Raises:
             NotFound: nothing is live.
         """
-        found = read_pointer(self.home)
+        found = self.releases.pointer()
         if found is None:
             raise NotFound("latest.json was there and is gone", where=self.home.uri)
-        return found.pointer.epoch, live_manifest(self.home, found.pointer)
+        return found.pointer.epoch, self.releases.live_manifest(found.pointer)
 
     def announcement(self, last: dict[str, Any] | None) -> dict[str, Any] | None:
         """Return what consumers are to be told of the live version.
@@ -114,7 +108,7 @@ class Destinations:
         Returns:
             None where there is nothing to tell: they know, or nothing is live.
         """
-        live = read_pointer(self.home)
+        live = self.releases.pointer()
         if live is None:
             return None
         pointer = live.pointer
@@ -136,7 +130,7 @@ class Destinations:
         try:
             from model_release import tracking
 
-            folders = [each.uri for each in self.stores]
+            folders = [each.uri for each in self.releases.stores]
             done.mended += tracking.follow_pointer(self.tracking, folders=folders, read_live=self.live)
         except ImportError:
             done.lagging.append(f"{MLFLOW_LAGS}: mlflow is not installed here")

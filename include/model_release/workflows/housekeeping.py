@@ -12,7 +12,6 @@ from mlruns_mirror.push import push
 from mlruns_mirror.unchanged import unchanged
 from model_release.errors import Corrupt, NotFound, StoreUnavailable
 from model_release.releases.acts import Act
-from model_release.releases.catalog import read_pointer
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.prune import Fate, Plan, plan, prune
 from model_release.releases.sweep import sweep
@@ -67,16 +66,16 @@ class Housekeeping:
             StoreUnavailable: a destination does not answer, so nobody knows what it names; nothing is pruned.
             Refused: this is not home, or a clock is wrong.
         """
-        home, followers = self.destinations.home, self.destinations.others
-        if read_pointer(home) is None:
+        releases = self.destinations.releases
+        if releases.pointer() is None:
             return self._told("nothing was ever released here, so there is nothing to prune", [], bytes=0)
         if self.dry_run:
-            made = plan(home, followers, self.destinations.retention)
+            made = plan(releases, self.destinations.retention)
         else:
             act = Act(by=self.by, reason="not kept by the spec's retention", operation=self.operation)
-            made = prune(home, followers, self.destinations.retention, act)
+            made = prune(releases, self.destinations.retention, act)
         return self._told(
-            f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {home.uri}",
+            f"{len(made.retiring)} retired, {len(made.due)} removed, {made.freed:,} bytes at {releases.uri}",
             [*_lines(made)],
             retired={str(fate.version): fate.why for fate in made.retiring},
             removed={str(fate.version): fate.size for fate in made.due},
@@ -91,7 +90,7 @@ class Housekeeping:
         Raises:
             Refused: a clock is wrong.
         """
-        found = sweep(self.destinations.home, self.destinations.others, by=self.by, remove=not self.dry_run)
+        found = sweep(self.destinations.releases, by=self.by, remove=not self.dry_run)
         freed = sum(each.size for each in found)
         return self._told(
             f"{len(found)} found, {freed:,} bytes",

@@ -27,11 +27,12 @@ from model_release.model_files import sandbox
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.releases.catalog import candidate_of, fetch, live_manifest, read_pointer, read_version
+from model_release.releases.catalog import candidate_of, fetch
 from model_release.releases.claims import became
 from model_release.releases.decisions import DecisionRecord, judged, record
 from model_release.releases.promote import Promotion, is_live, promote
 from model_release.releases.publish import recall, stage
+from model_release.releases.store import ReleaseStore
 from model_release.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class RunArtifacts:
 
     Args:
         spec: the model, as the run was asked to train it.
-        home: the model's folder at home.
+        releases: of the model.
         data: the dataset's folder at home.
         staging: the run's staging folder.
         snapshot: fingerprint of the snapshot.
@@ -59,10 +60,10 @@ class RunArtifacts:
     """
 
     def __init__(
-        self, spec: Spec, *, home: Store, data: Store, staging: str, snapshot: str, trained: dict[str, str]
+        self, spec: Spec, *, releases: ReleaseStore, data: Store, staging: str, snapshot: str, trained: dict[str, str]
     ) -> None:
         self.spec = spec
-        self.home = home
+        self.releases = releases
         self.data = data
         self.staging = staging
         self.facts: dict[str, Any] = {"staging": staging, "snapshot": snapshot, "trained": trained}
@@ -86,7 +87,7 @@ class RunArtifacts:
         """What each candidate's training left, in the spec's order."""
         digests = self.facts["trained"]
         return {
-            name: Trained.read(recall(self.home, self.staging, digests[name]), where=f"staging of {name}")
+            name: Trained.read(recall(self.releases, self.staging, digests[name]), where=f"staging of {name}")
             for name in self.spec.candidates
         }
 
@@ -94,7 +95,7 @@ class RunArtifacts:
         """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
         from model_release.modelling import evaluation
 
-        live = live_manifest(self.home, pointer) if pointer else None
+        live = self.releases.live_manifest(pointer) if pointer else None
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
@@ -128,7 +129,7 @@ class RunArtifacts:
 
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "predictions.parquet"
-            fetch(self.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
+            fetch(self.releases.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
             return pd.read_parquet(path)
 
     def check(self, draft: Manifest) -> None:
@@ -140,7 +141,7 @@ class RunArtifacts:
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
             for entry in draft.files:
-                fetch(self.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
+                fetch(self.releases.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
             sandbox.check(folder, draft)
 
 
@@ -175,15 +176,15 @@ def judge_run(
         Corrupt: this fingerprint was released before, and made other bytes then.
         Refused: what is accepted does not open in a clean process, or answers otherwise there.
     """
-    live = read_pointer(artifacts.home)
+    live = artifacts.releases.pointer()
     pointer = live.pointer if live else None
-    settled = became(artifacts.home, fingerprint)
-    earlier = read_version(artifacts.home, settled) if settled else None
+    settled = became(artifacts.releases, fingerprint)
+    earlier = artifacts.releases.decided(settled) if settled else None
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
             return Judged(_reproduced(earlier))
-    first = Evaluation.read(recall(artifacts.home, artifacts.staging, evaluated), where="the run's evaluation")
+    first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
     verdict = _reach_verdict(artifacts, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
     if not verdict.decision.accepted and overruled is None:
@@ -200,20 +201,22 @@ def judge_run(
     return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
 
 
-def promote_approved(home: Store, run: Run, manifest: Manifest, *, since: int | None, approved: str) -> Promotion:
+def promote_approved(
+    releases: ReleaseStore, run: Run, manifest: Manifest, *, since: int | None, approved: str
+) -> Promotion:
     """Make a version live that a person approved. Their word holds against the baseline that they were asked about.
 
     Args:
-        home: the model's folder at home.
+        releases: of the model.
         run: the facts of the run.
         manifest: of the version.
         since: the epoch at which that baseline became live.
         approved: by whom and when, for the log.
     """
     try:
-        return promote(home, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
+        return promote(releases, manifest, judged_since=since, by=run.by, reason=approved, operation=run.staging)
     except BaselineMoved as error:
-        live = read_pointer(home)
+        live = releases.pointer()
         words = f"{error.what}; it was {approved}, and the next run judges and asks again"
         return Promotion(live.pointer if live else None, words)
 
@@ -225,10 +228,10 @@ def promote_judged(artifacts: RunArtifacts, run: Run, manifest: Manifest) -> Pro
     for _ in range(JUDGEMENTS):
         try:
             return promote(
-                artifacts.home, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging
+                artifacts.releases, manifest, judged_since=since, by=run.by, reason=reason, operation=run.staging
             )
         except BaselineMoved:
-            live = read_pointer(artifacts.home)
+            live = artifacts.releases.pointer()
             pointer = live.pointer if live else None
             verdict = _reach_verdict(artifacts, run, manifest.fingerprint, pointer, None)
             if not verdict.decision.accepted and run.promote != "force":
@@ -236,7 +239,7 @@ def promote_judged(artifacts: RunArtifacts, run: Run, manifest: Manifest) -> Pro
             since = verdict.since
     raise Contended(
         f"{JUDGEMENTS} other versions became live while this one was judged",
-        where=artifacts.home.uri,
+        where=artifacts.releases.uri,
         hint="try again later",
     )
 
@@ -245,14 +248,14 @@ def _reach_verdict(
     artifacts: RunArtifacts, run: Run, fingerprint: str, pointer: Pointer | None, evaluated: Evaluation | None
 ) -> DecisionRecord:
     since = pointer.since if pointer else None
-    known = judged(artifacts.home, fingerprint, since)
+    known = judged(artifacts.releases, fingerprint, since)
     if known is not None and (not run.force or known.run == run.run_id):
         return known
     current = evaluated is not None and since == (evaluated.champion.since if evaluated.champion else None)
     measured = evaluated if evaluated is not None and current else artifacts.evaluate(pointer)
     decision = judge(measured, artifacts.spec.gate, chosen=choose(measured, artifacts.spec.choose))
     return record(
-        artifacts.home,
+        artifacts.releases,
         DecisionRecord(
             fingerprint=fingerprint,
             baseline=pointer.version if pointer else None,
@@ -276,7 +279,7 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
         if made.get(path) != sha256:
             raise Corrupt(
                 f"the same data, code, packages and parameters made {earlier.version} before, and {path} differs now",
-                where=artifacts.home.uri,
+                where=artifacts.releases.uri,
                 hint="look for a source of chance that no seed controls, or a package that the lock does not name",
             )
 
@@ -351,7 +354,7 @@ def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
     entry = FileEntry(path=CARD_FILE, size=len(card), sha256=sha256_of(card))
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         (Path(scratch) / CARD_FILE).write_bytes(card)
-        stage(artifacts.home, artifacts.staging, Path(scratch), [entry])
+        stage(artifacts.releases, artifacts.staging, Path(scratch), [entry])
     return entry
 
 

@@ -13,7 +13,6 @@ from model_release.documents.version import Version
 from model_release.model_files.sandbox import tries
 from model_release.releases import acts
 from model_release.releases.acts import Act, Acted
-from model_release.releases.catalog import logged, read_pointer
 from model_release.releases.request import Action, Request
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.retrain import Json
@@ -35,7 +34,7 @@ class Operation:
 
     def look(self) -> Json:
         """Return what is live, and which epoch the person saw when they asked: 0 where nothing was live."""
-        live = read_pointer(self.destinations.home)
+        live = self.destinations.releases.pointer()
         pointer = live.pointer if live else None
         seen = self.request.epoch
         if seen is None:
@@ -80,24 +79,24 @@ class Operation:
         while pointer.change.at > self.request.asked:
             if pointer.change.kind in (Kind.FIRST, Kind.RECOVER):
                 return pointer.epoch - 1
-            pointer = logged(self.destinations.home, pointer.epoch - 1)
+            pointer = self.destinations.releases.logged(pointer.epoch - 1)
         return pointer.epoch
 
     def _done(self, act: Act) -> Acted:
-        home, request = self.destinations.home, self.request
+        releases, request = self.destinations.releases, self.request
         match request.action, request.version:
             case Action.ROLLBACK, version:
-                return acts.rollback(home, act, to=version, opens=None if request.overrule else tries)
+                return acts.rollback(releases, act, to=version, opens=None if request.overrule else tries)
             case Action.HOLD, _:
-                return acts.hold(home, act)
+                return acts.hold(releases, act)
             case Action.UNHOLD, _:
-                return acts.unhold(home, act)
+                return acts.unhold(releases, act)
             case Action.PROMOTE, Version() as version:
-                return acts.promote(home, version, act, overrule=request.overrule, opens=tries)
+                return acts.promote(releases, version, act, overrule=request.overrule, opens=tries)
             case Action.QUARANTINE, Version() as version:
-                return acts.quarantine(home, version, act)
+                return acts.quarantine(releases, version, act)
             case Action.LIFT, Version() as version:
-                return acts.lift(home, version, act)
+                return acts.lift(releases, version, act)
         raise AssertionError(request)  # the request has been checked
 
 

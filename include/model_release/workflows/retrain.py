@@ -20,12 +20,11 @@ from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError
 from model_release.model_files import sandbox
 from model_release.modelling import provenance
-from model_release.releases.catalog import read_claim, read_pointer
 from model_release.releases.claims import take_number
 from model_release.releases.decisions import Answer, answered, decided, nothing_new
 from model_release.releases.promote import Promotion
 from model_release.releases.publish import keep, place, recall, seal, stage
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower
 from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec.model import Spec
 from model_release.stores import Store, open_store
@@ -103,7 +102,7 @@ class Nightly:
         """
         if self._key is not None:
             log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
-        for each in [Follower(self.home), *self.destinations.followers]:
+        for each in [Follower(self.home), *self.destinations.releases.followers]:
             try:
                 check_conditions(each.store)
             except ModelReleaseError as error:
@@ -130,9 +129,9 @@ class Nightly:
         fingerprint = provenance.fingerprint(
             snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
         )
-        live = read_pointer(self.home)
+        live = self.destinations.releases.pointer()
         repeats = nothing_new(
-            self.home,
+            self.destinations.releases,
             live.pointer if live else None,
             fingerprint,
             may_promote=self.run.promote != "never",
@@ -165,11 +164,11 @@ class Nightly:
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
             trained = training.train(self.spec, name, self.spec.candidates[name], rows, folder)
-            stage(self.home, self.run.staging, folder, trained.made)
+            stage(self.destinations.releases, self.run.staging, folder, trained.made)
             trained, page = self.tracking_log.candidate(
                 trained, folder=folder, rows=rows, snapshot=snapshot, fingerprint=work["fingerprint"]
             )
-        return {**work, "trained": keep(self.home, self.run.staging, trained), "mlflow": page}
+        return {**work, "trained": keep(self.destinations.releases, self.run.staging, trained), "mlflow": page}
 
     def evaluate(self, trained: Sequence[Json]) -> Json:
         """Measure the candidates and the live champion on the same rows and folds."""
@@ -178,18 +177,18 @@ class Nightly:
         first = trained[0]
         artifacts = RunArtifacts(
             self.spec,
-            home=self.home,
+            releases=self.destinations.releases,
             data=self._data,
             staging=self.run.staging,
             snapshot=first["snapshot"],
             trained={each["candidate"]: each["trained"] for each in trained},
         )
-        live = read_pointer(self.home)
+        live = self.destinations.releases.pointer()
         evaluation = artifacts.evaluate(live.pointer if live else None)
         return {
             "fingerprint": first["fingerprint"],
             "artifacts": artifacts.facts,
-            "evaluation": keep(self.home, self.run.staging, evaluation),
+            "evaluation": keep(self.destinations.releases, self.run.staging, evaluation),
         }
 
     def gate(self, evaluated: Json) -> tuple[Json, list[Json]]:
@@ -201,7 +200,9 @@ class Nightly:
         from model_release.workflows import approval
         from model_release.workflows.judging import RunArtifacts, judge_run
 
-        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **evaluated["artifacts"])
+        artifacts = RunArtifacts(
+            self.spec, releases=self.destinations.releases, data=self._data, **evaluated["artifacts"]
+        )
         fingerprint, evaluation = evaluated["fingerprint"], evaluated["evaluation"]
         judged = judge_run(artifacts, self.run, fingerprint, evaluation, tracking_log=self.tracking_log)
         verdict = judged.words
@@ -217,11 +218,11 @@ class Nightly:
         if judged.draft is None or judged.record is None:
             return verdict, []
         if not self._asks:
-            claim = take_number(self.home, judged.draft, run=self.run.staging, bump=self.run.bump)
+            claim = take_number(self.destinations.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
             return {**verdict, "version": str(claim.metadata.version)}, self._orders(claim, artifacts=artifacts.facts)
-        live = read_pointer(self.home)
+        live = self.destinations.releases.pointer()
         proposal = {
-            "draft": keep(self.home, self.run.staging, judged.draft),
+            "draft": keep(self.destinations.releases, self.run.staging, judged.draft),
             "decision": judged.record.key,
             **approval.question(judged.record, judged.draft, live.pointer if live else None, home=self.home.uri),
         }
@@ -243,8 +244,8 @@ class Nightly:
             return {"asked": False, "summary": "nobody was to be asked"}, list(proposed)
         proposal = proposed[0]
         where = f"{self.home.uri}/{layout.STAGING}/{self.run.staging}"
-        draft = Manifest.read(recall(self.home, self.run.staging, proposal["draft"]), where=where)
-        verdict = decided(self.home, proposal["decision"])
+        draft = Manifest.read(recall(self.destinations.releases, self.run.staging, proposal["draft"]), where=where)
+        verdict = decided(self.destinations.releases, proposal["decision"])
         answer = Answer(
             fingerprint=verdict.fingerprint,
             since=verdict.since,
@@ -253,12 +254,12 @@ class Nightly:
             at=datetime.now(UTC),
             **said,
         )
-        answer = answered(self.home, answer)
+        answer = answered(self.destinations.releases, answer)
         log.info("%s", answer.words)
         self.tracking_log.answer(draft, answer.words, approved=answer.approved)
         told: Json = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
         told |= {"lagging": [*self.tracking_log.lagging]}
-        live = read_pointer(self.home)
+        live = self.destinations.releases.pointer()
         if answer.approved and (live.pointer.since if live else None) != answer.since:
             told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}
             log.warning("%s", told["summary"])
@@ -267,7 +268,7 @@ class Nightly:
             return told, []
         gate = draft.gate.model_copy(update={"approved": answer.words})
         draft = draft.model_copy(update={"gate": gate})
-        claim = take_number(self.home, draft, run=self.run.staging, bump=self.run.bump)
+        claim = take_number(self.destinations.releases, draft, run=self.run.staging, bump=self.run.bump)
         told |= {"version": str(claim.metadata.version)}
         return told, self._orders(claim, approved=answer.words, since=answer.since)
 
@@ -278,9 +279,9 @@ class Nightly:
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
             sent = place(
+                self.destinations.releases,
                 claim,
-                home=self.home,
-                target=target,
+                target,
                 inspect=partial(sandbox.check, manifest=claim.metadata),
                 key=self._key,
             )
@@ -304,13 +305,13 @@ class Nightly:
     def update_latest(self, uploaded: Sequence[Json]) -> Json:
         """Publish the version, and make it live where the rules allow it."""
         order = uploaded[0]
-        manifest = seal(self.home, self._claim(order["version"]))
+        manifest = seal(self.destinations.releases, self._claim(order["version"]))
         log.info("%s is published", manifest.version)
         promotion = self._promote(manifest, order)
         settled = self.destinations.settle()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
-        folders = [each.uri for each in self.destinations.stores]
+        folders = [each.uri for each in self.destinations.releases.stores]
         self.tracking_log.settled(settled["lagging"])
         self.tracking_log.released(manifest, folders=folders, refusal=promotion.refusal)
         return {
@@ -335,7 +336,7 @@ class Nightly:
         return self._keys(self.spec.signing.connection) if self.spec.signing else None
 
     def _claim(self, version: str) -> Claim:
-        claim = read_claim(self.home, Version.parse(version))
+        claim = self.destinations.releases.claim(Version.parse(version))
         if claim is None:
             raise Corrupt("the claim of this run's version is missing", where=f"{self.home.uri}/{version}/claim.json")
         return claim
@@ -353,9 +354,11 @@ class Nightly:
         from model_release.workflows.judging import RunArtifacts, promote_approved, promote_judged
 
         if self.run.promote == "never":
-            live = read_pointer(self.home)
+            live = self.destinations.releases.pointer()
             return Promotion(live.pointer if live else None, "this run publishes only")
         if "approved" in order:
-            return promote_approved(self.home, self.run, manifest, since=order["since"], approved=order["approved"])
-        artifacts = RunArtifacts(self.spec, home=self.home, data=self._data, **order["artifacts"])
+            return promote_approved(
+                self.destinations.releases, self.run, manifest, since=order["since"], approved=order["approved"]
+            )
+        artifacts = RunArtifacts(self.spec, releases=self.destinations.releases, data=self._data, **order["artifacts"])
         return promote_judged(artifacts, self.run, manifest)

@@ -102,21 +102,18 @@ class Evidence:
                     yield listing, key
 
     def _read_log(self) -> None:
-        for key in self.home.below(layout.LOG):
-            name = key.rpartition("/")[2].removesuffix(".json")
-            if not name.isdecimal() or key != layout.log_entry(int(name)):
-                continue
+        for epoch in sorted(self.home.epochs()):
             try:
-                entry = self.home.read(Pointer, key)
+                entry = self.home.read(Pointer, layout.log_entry(epoch))
             except Unread:
                 continue
             except Corrupt as error:
-                self.log_faults[int(name)] = error.what
+                self.log_faults[epoch] = error.what
                 continue
-            if entry is not None and entry.epoch == int(name):
-                self.log[entry.epoch] = entry
+            if entry is not None and entry.epoch == epoch:
+                self.log[epoch] = entry
             elif entry is not None:
-                self.log_faults[int(name)] = f"it says that it is of epoch {entry.epoch}"
+                self.log_faults[epoch] = f"it says that it is of epoch {entry.epoch}"
 
     def _pointers(self) -> Iterator[Pointer]:
         """Yield every pointer that may tell of the past: the log's, and those of destinations that are not forked."""

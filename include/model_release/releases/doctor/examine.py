@@ -21,8 +21,8 @@ from model_release.releases.doctor.history import examine_follower, examine_log,
 from model_release.releases.doctor.leftovers import examine_copies, examine_litter, examine_verdicts
 from model_release.releases.doctor.listing import Listing
 from model_release.releases.doctor.versions import examine_retired, examine_versions
+from model_release.releases.store import ReleaseStore
 from model_release.spec.retention import Retention
-from model_release.stores.base import Store
 
 ATTEMPTS = 5
 GRACE = timedelta(hours=Retention().grace_hours)
@@ -59,8 +59,7 @@ _ASIDE = (Damage.UNREADABLE, Damage.CLOCKS_APART, Damage.FORK)
 
 
 def examine(
-    home: Store,
-    followers: Sequence[Store] = (),
+    releases: ReleaseStore,
     *,
     read_data: bool = False,
     grace: timedelta = GRACE,
@@ -69,8 +68,7 @@ def examine(
     """Return every difference, home's first.
 
     Args:
-        home: the model's folder at home.
-        followers: the same folder at the other destinations.
+        releases: of the model.
         read_data: read and hash every file; otherwise their sizes are compared.
         grace: how long the files of a retired version stay.
         tell: called with a word about each object that is read whole.
@@ -79,23 +77,25 @@ def examine(
         Contended: the pointer moved each time.
     """
     for _ in range(ATTEMPTS):
-        others = [Listing(store, read_data=read_data, tell=tell) for store in followers]
-        first = Listing(home, read_data=read_data, tell=tell)  # after the others, so that none of them can be newer
+        others = [Listing(store, read_data=read_data, tell=tell) for store in releases.others]
+        first = Listing(
+            releases.home, read_data=read_data, tell=tell
+        )  # after the others, so that none of them can be newer
         found = _found(first, others, grace)
         if found is not None:
             order = [first.uri, *(listing.uri for listing in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
     raise Contended(
         f"latest.json moved {ATTEMPTS} times while doctor looked",
-        where=f"{home.uri}/{layout.POINTER}",
+        where=f"{releases.uri}/{layout.POINTER}",
         hint="run it again when no run is under way",
     )
 
 
-def disputed(found: Collection[Finding], home: Store) -> bool:
-    """Whether a person must say which history is right, or home cannot be read; then nothing may follow from it."""
-    return home.uri in aside(found) or any(
-        each.kind is Damage.FORK or (each.kind in _DISPUTES and each.destination == home.uri) for each in found
+def disputed(found: Collection[Finding], home: str) -> bool:
+    """Whether a person must say which history is right, or home, by its URI, cannot be read: then nothing follows."""
+    return home in aside(found) or any(
+        each.kind is Damage.FORK or (each.kind in _DISPUTES and each.destination == home) for each in found
     )
 
 
@@ -117,7 +117,7 @@ def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[F
         followers = [listing for listing in answering if listing.uri not in aside(found)]
         for listing in (home, *followers):
             found += examine_versions(evidence, listing)
-        if not disputed(found, home.store):
+        if not disputed(found, home.uri):
             found += examine_verdicts(evidence)
             for listing in (home, *followers):
                 found += examine_retired(evidence, listing, grace)
@@ -130,7 +130,7 @@ def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[F
     found = [*dict.fromkeys(found)]
     if evidence is not None:
         found = [_with_choices(evidence, found, each) for each in found]
-    return [_curable(found, home.store, each) for each in found]
+    return [_curable(found, home.uri, each) for each in found]
 
 
 def _unread(listing: Listing, key: str, error: ModelReleaseError) -> Finding:
@@ -138,11 +138,11 @@ def _unread(listing: Listing, key: str, error: ModelReleaseError) -> Finding:
     return Finding(Damage.UNREADABLE, listing.uri, listing.where(key).rstrip("/"), error.what, remedy)
 
 
-def _curable(found: Collection[Finding], home: Store, finding: Finding) -> Finding:
+def _curable(found: Collection[Finding], home: str, finding: Finding) -> Finding:
     """Return a finding without its cure where that may not be applied now."""
     if finding.cure is None:
         return finding
-    away = aside(found) & {home.uri, finding.destination}
+    away = aside(found) & {home, finding.destination}
     if away:
         return replace(finding, cure=None, parts=(), remedy=f"once {min(away)} can be read: {finding.remedy}")
     if disputed(found, home) and (finding.cure in _OF_POINTER or finding.kind in _OF_LOG):

@@ -19,6 +19,7 @@ class Damage(StrEnum):
     POINTER_UNREADABLE = "pointer unreadable"
     ANOTHER_HOME = "another home"
     BARRED_LIVE = "barred version live"
+    FUTURE_DATA = "data from the future"
     LOG_MISSING = "log entry missing"
     LOG_UNREADABLE = "log entry unreadable"
     LOG_AHEAD = "log ahead of pointer"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from model_release.documents import layout
-from model_release.documents.pointer import Pointer, why_barred
+from model_release.documents.pointer import Pointer, dated_ahead, why_barred
 from model_release.errors import Corrupt, Refused
 from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
 from model_release.releases.doctor.listing import Listing, Unread
 from model_release.releases.doctor.versions import RESTORES
 from model_release.releases.promote import check_beginning, check_history
+from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Stored
 
 SETTLING = timedelta(minutes=15)
@@ -21,6 +22,7 @@ SETTLING = timedelta(minutes=15)
 
 RECONCILES = "`--repair` does what every run does first: all that follows from home's pointer is made good"
 DECIDES = "a person decides what is live"
+NOWHERE = "no other destination has it: put it back from a backup; without it nobody knows what was live when"
 
 
 def settling(pointer: Stored | None, now: datetime) -> bool:
@@ -44,6 +46,12 @@ def examine_pointer(evidence: Evidence) -> Iterator[Finding]:
             what = f"it says that its home is {pointer.home}"
             remedy = "name that destination first; or, if it is lost or was moved, a person recovers here"
             yield Finding(Damage.ANOTHER_HOME, home.uri, where, what, remedy)
+        today = home.now.astimezone(UTC).date()
+        if dated_ahead(pointer, today):
+            what = f"the data of {pointer.version} is as of {pointer.data_as_of}, and the store's clock says {today}"
+            remedy = "no newer version can become live before that date, but by a person's word"
+            promote = (f"`model-release promote {home.uri} VERSION --reason …`: its date holds no promotion back",)
+            yield Finding(Damage.FUTURE_DATA, home.uri, where, what, remedy, choices=promote, version=pointer.version)
         barred = why_barred(pointer, pointer.version)
         if barred is not None:
             what, live = f"{barred}, and it is live", pointer.version
@@ -62,9 +70,7 @@ def examine_log(evidence: Evidence) -> Iterator[Finding]:
     if ahead > pointer.epoch:
         what = f"the log goes on to epoch {ahead}, and latest.json is at {pointer.epoch}: it went back"
         yield Finding(Damage.LOG_AHEAD, home.uri, home.where(layout.log_entry(ahead)), what, DECIDES)
-    for epoch in range(evidence.begins, pointer.epoch):
-        with suppress(Unread):
-            yield from _earlier(evidence, epoch)
+    yield from _past_epochs(evidence, pointer.epoch)
     if not settling(home.stored, home.now):
         with suppress(Unread):
             yield from _present(home, Cure.RECONCILE)
@@ -94,7 +100,7 @@ def examine_follower(evidence: Evidence, follower: Listing) -> Iterator[Finding]
             yield Finding(Damage.FOLLOWER_BEHIND, follower.uri, where, what, RECONCILES, Cure.RECONCILE)
         with suppress(Unread):
             yield from _present(follower, Cure.RECONCILE)
-    for epoch in range(evidence.begins, theirs.epoch):
+    for epoch in sorted(each for each in evidence.log if evidence.begins <= each < theirs.epoch):
         with suppress(Unread):
             yield from _compared(evidence, follower, epoch)
 
@@ -105,7 +111,7 @@ def _past(evidence: Evidence) -> str | None:
         if listing.pointer is not None:
             return f"there is no latest.json, and {listing.uri} has one"
     try:
-        check_beginning(evidence.home.store)
+        check_beginning(ReleaseStore(evidence.home.store))
     except (Refused, Corrupt) as error:
         return error.what
     return None
@@ -133,6 +139,25 @@ def _present(listing: Listing, cure: Cure) -> Iterator[Finding]:
     yield Finding(Damage.HISTORY_DIFFERS, listing.uri, where, what, DECIDES)
 
 
+def _past_epochs(evidence: Evidence, end: int) -> Iterator[Finding]:
+    """Look at each epoch before `end` of which some destination has an entry, and at the gaps between them."""
+    somewhere = set().union(*(listing.epochs() for listing in evidence.listings))
+    after = evidence.begins
+    for epoch in sorted(each for each in somewhere if evidence.begins <= each < end):
+        yield from _gap(evidence.home, after, epoch)
+        with suppress(Unread):
+            yield from _earlier(evidence, epoch)
+        after = epoch + 1
+    yield from _gap(evidence.home, after, end)
+
+
+def _gap(home: Listing, first: int, end: int) -> Iterator[Finding]:
+    """Find that no destination has an entry of the epochs from `first` up to before `end`."""
+    if first < end:
+        what = f"the log lacks epoch {first}" if end == first + 1 else f"the log lacks epochs {first:,} to {end - 1:,}"
+        yield Finding(Damage.LOG_MISSING, home.uri, home.where(layout.log_entry(first)), what, NOWHERE)
+
+
 def _earlier(evidence: Evidence, epoch: int) -> Iterator[Finding]:
     """Look at one epoch of home's log that the pointer has passed."""
     home, key = evidence.home, layout.log_entry(epoch)
@@ -152,8 +177,7 @@ def _earlier(evidence: Evidence, epoch: int) -> Iterator[Finding]:
     if good is not None:
         yield Finding(kind, home.uri, where, what, RESTORES, Cure.RESTORE, parts=(Part(key, good),))
         return
-    remedy = "no other destination has it: put it back from a backup; without it nobody knows what was live when"
-    yield Finding(kind, home.uri, where, what, remedy)
+    yield Finding(kind, home.uri, where, what, NOWHERE)
 
 
 def _compared(evidence: Evidence, follower: Listing, epoch: int) -> Iterator[Finding]:

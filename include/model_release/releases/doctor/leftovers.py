@@ -17,6 +17,7 @@ from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
 from model_release.releases.doctor.history import RECONCILES
 from model_release.releases.doctor.listing import Listing, Unread
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import sweep
 from model_release.stores.base import Store
 
@@ -74,13 +75,14 @@ def examine_verdicts(evidence: Evidence) -> Iterator[Finding]:
 def examine_litter(evidence: Evidence, followers: Sequence[Store]) -> Iterator[Finding]:
     """Say what `sweep` would do."""
     home = evidence.home.store
+    releases = ReleaseStore(home, [Follower(each) for each in followers])
 
     def told(kind: Damage, where: str, what: str, remedy: str, cure: Cure | None = None) -> Finding:
         owner = next((each.uri for each in followers if f"{where}/".startswith(f"{each.uri}/")), home.uri)
         return Finding(kind, owner, where, what, remedy, cure)
 
     try:
-        for each in sweep(home, followers, by="doctor", remove=False):
+        for each in sweep(releases, by="doctor", remove=False):
             yield told(Damage.LITTER, each.where, each.what, "`--repair` sweeps it up", Cure.SWEEP)
     except Corrupt:  # an entry of the log, or a claim: told already, and without it nobody knows what was released
         return

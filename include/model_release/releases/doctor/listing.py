@@ -90,6 +90,11 @@ class Listing:
         """Return the keys of a folder."""
         return self._folders.get(str(folder), [])
 
+    def epochs(self) -> set[int]:
+        """Return the epochs of which the log has an entry, readable or not."""
+        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.below(layout.LOG))
+        return {int(name) for name in names if name.isdecimal() and layout.log_entry(int(name)) in self.entries}
+
     def look_again(self, version: Version) -> None:
         """List a version's folder once more, before it is said that something of it is missing.
 

@@ -14,7 +14,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST, Bump
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
-from model_release.releases.catalog import candidate_of, read_claim, read_pointer, read_version
+from model_release.releases.catalog import candidate_of, read_version
 from model_release.releases.claims import became, take_number
 from model_release.releases.manual.collect import Collected
 from model_release.releases.promote import (
@@ -27,7 +27,7 @@ from model_release.releases.promote import (
     promote,
 )
 from model_release.releases.publish import Watch, place, seal, stage, unwatched
-from model_release.releases.reconcile import Follower
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.signing import SigningKey
 from model_release.stores.base import Store
 from model_release.stores.conditions import check_conditions
@@ -70,12 +70,11 @@ class Delivered:
 
 
 def publish(
+    releases: ReleaseStore,
     collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
-    home: Store,
-    followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
     key: SigningKey | None = None,
 ) -> Delivered:
@@ -85,11 +84,10 @@ def publish(
     live meanwhile, its author did not see that one, and `latest` is left alone.
 
     Args:
+        releases: of the model.
         collected: the files.
         draft: their manifest to be.
         intent: who, why and how far.
-        home: the model's folder at home.
-        followers: the model's folder at other destinations.
         watch: told of each file that travels.
         key: what the version is signed with, if it is.
 
@@ -97,16 +95,15 @@ def publish(
         BaselineMoved: another version became live meanwhile; this one is published.
         Refused: a rule says no, before anything is sent.
     """
-    return _deliver(collected, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=())
+    return _deliver(releases, collected, draft, intent, watch=watch, key=key, spared=())
 
 
 def adopt(
+    releases: ReleaseStore,
     collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
-    home: Store,
-    followers: Sequence[Follower] = (),
     watch: Watch = unwatched,
     key: SigningKey | None = None,
 ) -> Delivered:
@@ -117,59 +114,58 @@ def adopt(
     Raises:
         Refused: something else was released here before, or `latest/` holds what would be lost.
     """
-    live = read_pointer(home)
-    first = read_claim(home, FIRST)  # after the pointer: whoever made that has claimed a number before
+    live = releases.pointer()
+    first = releases.claim(FIRST)  # after the pointer: whoever made that has claimed a number before
     same = first is not None and first.metadata.fingerprint == draft.fingerprint
     if not same and (first is not None or live is not None):
         raise Refused(
             "something was released here before, and an adoption is the first release",
-            where=home.uri,
+            where=releases.uri,
             hint="`model-release list` shows what; `model-release publish` adds a version",
         )
     spared = [layout.latest_copy(path) for path in [*(entry.path for entry in collected.files), layout.MANIFEST]]
-    return _deliver(collected, draft, intent, home=home, followers=followers, watch=watch, key=key, spared=spared)
+    return _deliver(releases, collected, draft, intent, watch=watch, key=key, spared=spared)
 
 
 def _deliver(
+    releases: ReleaseStore,
     collected: Collected,
     draft: Manifest,
     intent: Intent,
     *,
-    home: Store,
-    followers: Sequence[Follower],
     watch: Watch,
     key: SigningKey | None,
     spared: Collection[str],
 ) -> Delivered:
     run, lagging = run_token(draft.run.run_id), list[str]()
-    live = read_pointer(home)
-    known = became(home, draft.fingerprint)
-    before = known is not None and isinstance(read_version(home, known), Manifest)
+    live = releases.pointer()
+    known = became(releases, draft.fingerprint)
+    before = known is not None and isinstance(releases.decided(known), Manifest)
 
     def check(store: Store) -> None:
-        _check_place(store, home, spared)
+        _check_place(releases, store, spared)
         if not before:
             check_conditions(store)
 
     def give(store: Store) -> None:
         if read_version(store, claim.metadata.version) is None:
-            place(claim, home=home, target=store, watch=watch, key=key)
+            place(releases, claim, store, watch=watch, key=key)
 
-    _check_names([home, *(each.store for each in followers)], signed=key is not None)
-    check(home)
-    ready = _at_each(followers, check, lagging)
+    _check_names(releases.stores, signed=key is not None)
+    check(releases.home)
+    ready = _at_each(releases.followers, check, lagging)
     if not before:
-        tomorrow = from_the_future(home, candidate_of(draft))
+        tomorrow = from_the_future(releases, candidate_of(draft))
         if tomorrow is not None:
             raise Refused(tomorrow, hint="tell the date up to which its data had arrived")
-        stage(home, run, collected.folder, draft.files, watch=watch)
-    claim = take_number(home, draft, run=run, bump=intent.bump)
+        stage(releases, run, collected.folder, draft.files, watch=watch)
+    claim = take_number(releases, draft, run=run, bump=intent.bump)
     _at_each(ready, give, lagging)
-    give(home)
-    manifest = seal(home, claim)
+    give(releases.home)
+    manifest = seal(releases, claim)
     if not intent.promote:
         return Delivered(manifest, before, live.pointer if live else None, None, lagging)
-    promotion = _make_live(home, manifest, intent, since=live.pointer.since if live else None, spared=spared)
+    promotion = _make_live(releases, manifest, intent, since=live.pointer.since if live else None, spared=spared)
     return Delivered(manifest, before, promotion.pointer, promotion.refusal, lagging)
 
 
@@ -189,12 +185,12 @@ def _at_each(followers: Sequence[Follower], do: Callable[[Store], object], laggi
 
 
 def _make_live(
-    home: Store, manifest: Manifest, intent: Intent, *, since: int | None, spared: Collection[str]
+    releases: ReleaseStore, manifest: Manifest, intent: Intent, *, since: int | None, spared: Collection[str]
 ) -> Promotion:
     """Move the pointer, if the rules allow it. The same files against another baseline are another act."""
     try:
         return promote(
-            home,
+            releases,
             manifest,
             judged_since=since,
             by=intent.by,
@@ -205,7 +201,7 @@ def _make_live(
     except BaselineMoved as error:
         raise BaselineMoved(
             f"{manifest.version} is published and not live: another version became live while it was published",
-            where=home.uri,
+            where=releases.uri,
             hint="look at that one with `model-release status`; the same command again makes yours live",
         ) from error
 
@@ -221,7 +217,7 @@ def _check_names(stores: Sequence[Store], *, signed: bool) -> None:
         raise UsageError("is named twice", where=twice, hint="name each destination once")
 
 
-def _check_place(store: Store, home: Store, spared: Collection[str]) -> None:
+def _check_place(releases: ReleaseStore, store: Store, spared: Collection[str]) -> None:
     """Refuse what could only go wrong later, when a number is taken and files are sent.
 
     Raises:
@@ -229,11 +225,11 @@ def _check_place(store: Store, home: Store, spared: Collection[str]) -> None:
     """
     copies = [entry.key for entry in store.list(f"{layout.LATEST}/")]
     # After its copies, which another first release may just have made, and before home's, which it is a copy of.
-    theirs = as_pointer(store, store.get(layout.POINTER)) if store is not home else read_pointer(home)
+    theirs = as_pointer(store, store.get(layout.POINTER)) if store is not releases.home else releases.pointer()
     if theirs is None:
         lost = [key for key in copies if key not in spared]
-        if store is home:
-            check_beginning(home, copies)
+        if store is releases.home:
+            check_beginning(releases, copies)
         if lost:
             raise Refused(
                 f"there is no latest.json, and {', '.join(lost)} would be removed by the first release",
@@ -241,10 +237,10 @@ def _check_place(store: Store, home: Store, spared: Collection[str]) -> None:
                 hint="move them away, or adopt the hand-made layout that they belong to with `model-release adopt`",
             )
         return
-    if store is home:
-        check_home(home, theirs.pointer)
+    if store is releases.home:
+        check_home(releases, theirs.pointer)
         return
-    ours = read_pointer(home)
+    ours = releases.pointer()
     if ours is None:
         raise Refused(
             f"this destination has a history of its own, in which {theirs.pointer.version} is live",

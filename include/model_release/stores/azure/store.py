@@ -29,6 +29,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSettings, StandardBlobTier
 
+from model_release.documents import limits
 from model_release.documents.base import sha256_of
 from model_release.documents.layout import check_key
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
@@ -112,10 +113,11 @@ class AzureStore:
         return self._fast.client
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
+        limit = limits.largest(key)
 
         def read(**bounds: Any) -> tuple[Any, bytes]:
-            answer = self._blob(key).download_blob(**bounds)
+            answer = self._blob(key).download_blob(0, limit + 1, **bounds)
             return answer.properties, answer.readall()
 
         try:
@@ -123,6 +125,7 @@ class AzureStore:
                 found, body = tries(read)
         except _NoSuchBlob:
             return None
+        limits.check_size(len(body), limit, f"{self.uri}/{key}")
         promised = found.content_settings.content_md5
         if promised is not None and bytes(promised) != _md5(body):
             raise self._corrupt(key, "its bytes do not have the checksum that the store has for them")
@@ -170,19 +173,20 @@ class AzureStore:
                 **self._written,
             )
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file, removed again if that fails; one state of it, whole.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file, removed again if that fails; one state of it, whole.
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or what arrived is not what the store has.
         """
         name = self._name(key)
         with new_file(path) as file:
             body = self._fast.get(name, PART)
             if body is None:
-                self._receive(key, file)
+                self._receive(key, file, limit)
             else:
+                limits.check_size(len(body), limit, f"{self.uri}/{key}")
                 file.write(body)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
@@ -279,12 +283,13 @@ class AzureStore:
             written["standard_blob_tier"] = tiers[settings.storage_class.lower()]
         return written
 
-    def _receive(self, key: str, file: BufferedRandom) -> None:
+    def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         try:
             first, body = self._read_part(key, 0)
         except _Empty:
             return
         size = int(first.content_range.rpartition("/")[2])
+        limits.check_size(size, limit, f"{self.uri}/{key}")
 
         def read(start: int) -> bytes:
             part = body if start == 0 else self._read_more(key, start, min(PART, size - start), first.etag)

@@ -47,8 +47,8 @@ class FastReads:
         self._timeouts = urllib3.Timeout(*timeouts)
         self._workers = workers
 
-    def get(self, url: str, headers: Mapping[str, str]) -> Answer | None:
-        """Read what `url` names; None where the session is to be asked instead.
+    def get(self, url: str, headers: Mapping[str, str], limit: int) -> Answer | None:
+        """Read what `url` names, up to one byte more than `limit`; None if the session is to be asked instead.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: the service says no.
@@ -68,7 +68,11 @@ class FastReads:
             preload_content=False,
         )
         if answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
-            return Answer(answer.headers, answer.read())
+            body = answer.read(limit + 1)
+            if len(body) > limit:
+                answer.close()  # the rest stays unread, and its connection is of no more use
+            answer.release_conn()
+            return Answer(answer.headers, body)
         if answer.status == http.HTTPStatus.UNAUTHORIZED:
             answer.drain_conn()
             return None

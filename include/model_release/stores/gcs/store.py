@@ -28,6 +28,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.spec.transfer import TransferSettings
@@ -106,10 +107,10 @@ class GcsStore:
         self._fast = FastReads(client._http, client.api_endpoint, self._timeout, workers=self._settings.workers)
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         with self._errors(key, _READ) as tries:
             try:
-                answer = self._read(key, tries)
+                answer = self._read(key, tries, limit=limits.largest(key))
             except api.NotFound:
                 self._require_bucket(key)
                 return None
@@ -151,15 +152,15 @@ class GcsStore:
                     str(path), content_type=content_type, checksum="crc32c", **condition, **self._bounds(tries)
                 )
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file, removed again if that fails; one generation, whole.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file, removed again if that fails; one generation, whole.
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or what arrived is not what the store has.
         """
         with new_file(path) as file:
-            self._receive(key, file)
+            self._receive(key, file, limit)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store, on its side.
@@ -223,13 +224,14 @@ class GcsStore:
             answer = self._retry(tries)(ask)()
         return clock(answer.headers.get("Date"), self.uri)
 
-    def _receive(self, key: str, file: BufferedRandom) -> None:
+    def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         with self._errors(key, _READ) as tries:
             try:
                 first = self._read(key, tries, start=0)
             except api.RequestRangeNotSatisfiable:
                 return  # nothing is the only thing without a first byte
         size = int(first.headers.get("Content-Range", f"/{len(first.body)}").rpartition("/")[2])
+        limits.check_size(size, limit, f"{self.uri}/{key}")
         os.pwrite(file.fileno(), first.body, 0)
 
         def read(start: int) -> None:
@@ -277,8 +279,14 @@ class GcsStore:
                 return Lost()
         return Won(str(blob.generation))
 
-    def _read(self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None) -> Answer:
-        """Read the object, or one part of one generation of it."""
+    def _read(
+        self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None, limit: int = PART
+    ) -> Answer:
+        """Read the object, or one part of one generation of it.
+
+        Raises:
+            Corrupt: the answer has more than `limit` bytes.
+        """
         name = quote(self._name(key), safe="")
         url = f"{self._client.api_endpoint}/download/storage/v1/b/{self._bucket.name}/o/{name}?alt=media"
         if generation is not None:
@@ -286,13 +294,14 @@ class GcsStore:
         headers = {} if start is None else {"Range": f"bytes={start}-{start + PART - 1}"}
 
         def ask() -> Answer:
-            answer = self._fast.get(url, headers)
-            if answer is not None:
-                return answer
-            told: requests.Response = self._session.get(url, headers=headers, timeout=self._timeout)
-            if told.status_code >= 400:
-                raise api.from_http_response(told)  # type: ignore[no-untyped-call]
-            return Answer(told.headers, told.content)
+            answer = self._fast.get(url, headers, limit)
+            if answer is None:
+                with self._session.get(url, headers=headers, timeout=self._timeout, stream=True) as told:
+                    if told.status_code >= 400:
+                        raise api.from_http_response(told)  # type: ignore[no-untyped-call]
+                    answer = Answer(told.headers, told.raw.read(limit + 1, decode_content=True))
+            limits.check_size(len(answer.body), limit, f"{self.uri}/{key}")
+            return answer
 
         answer: Answer = self._retry(tries)(ask)()
         return answer

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
-from model_release.errors import Corrupt, NotFound, UsageError
+from model_release.errors import NotFound, UsageError
 from model_release.stores import folder_of, open_store
 from model_release.stores.base import Stored
 from model_release.stores.forks import forked
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 PART = 8 * 1024 * 1024
 """Bytes. What is larger is read in ranges of this size, several at once."""
-
-SMALL = 64 * 1024 * 1024
-"""Bytes that an object may have which is read whole into memory."""
 
 WORKERS = 8
 
@@ -53,10 +51,10 @@ class Careful(Protocol):
     uri: str
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file."""
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object of up to `limit` bytes into a new file."""
 
 
 def open_reader(uri: str) -> Reader:
@@ -116,7 +114,11 @@ class Reader:
         self._misses = 0
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist.
+
+        Raises:
+            Corrupt: it is larger than `limits.largest` of its key; no more of it was read.
+        """
         return self._get(key, None)
 
     def changed(self, key: str, since: Stored) -> Stored | None:
@@ -131,7 +133,7 @@ class Reader:
         return None if found.body == since.body else found
 
     def read(self, key: str, start: int, size: int, scratch: Path) -> Iterator[bytes | memoryview]:
-        """Yield the bytes of an object from `start` on.
+        """Yield the bytes of an object from `start` on. A caller that stops asking stops the reading.
 
         Args:
             key: of the object.
@@ -141,6 +143,7 @@ class Reader:
 
         Raises:
             NotFound: there is no such object.
+            Corrupt: it has more than `size` bytes, and the store said so.
         """
         if self._quick is not None:
             import obstore
@@ -155,7 +158,7 @@ class Reader:
             return
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             path = Path(folder) / "whole"
-            self._careful.download(key, path)
+            self._careful.download(key, path, limit=size)
             with path.open("rb") as file:
                 file.seek(start)
                 while rest := file.read(_CHUNK):
@@ -169,8 +172,7 @@ class Reader:
             try:
                 options: Any = {"if_none_match": since.token} if since and since.token else {}
                 answer = obstore.get(self._quick, name, options=options)
-                if answer.meta["size"] > SMALL:
-                    raise Corrupt(f"is larger than {SMALL:,} bytes", where=f"{self.uri}/{key}")
+                limits.check_size(answer.meta["size"], limits.largest(key), f"{self.uri}/{key}")
                 body = bytes(answer.bytes())
                 return Stored(body, answer.meta["e_tag"] or "", answer.meta["last_modified"])
             except obstore.exceptions.NotModifiedError:
@@ -218,18 +220,18 @@ class _Web:
         self.uri = self._fetcher.uri
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
+        """Return a small object whole, or None if it does not exist."""
         with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
             path = Path(folder) / "object"
             try:
-                answer = self._fetcher.get(key, path)
+                answer = self._fetcher.get(key, path, limit=limits.largest(key))
             except NotFound:
                 return None
             return Stored(path.read_bytes(), answer.etag, answer.modified or answer.date or datetime.now(UTC))
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file."""
-        self._fetcher.get(key, path)
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object of up to `limit` bytes into a new file."""
+        self._fetcher.get(key, path, limit=limit)
 
 
 def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[memoryview]:

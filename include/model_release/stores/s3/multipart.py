@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError, IncompleteReadError
 
+from model_release.documents.limits import check_size
 from model_release.errors import Corrupt, Refused
 from model_release.stores.fast import Fast
 from model_release.stores.parts import side_by_side
@@ -101,10 +102,15 @@ class Bodies:
         kept |= {"Metadata": kept["Metadata"] | {_PART_SIZE: str(part_size)}}
         self._in_parts(key, name, kept, -(-size // part_size), send, new=new)
 
-    def receive_whole(self, name: str, file: BufferedRandom) -> Json | None:
-        """Read an object in one request, checked by the SDK; return its headers instead if parts are the better way."""
+    def receive_whole(self, key: str, name: str, file: BufferedRandom, limit: int | None) -> Json | None:
+        """Read an object in one request, checked by the SDK; return its headers instead if parts are the better way.
+
+        Raises:
+            Corrupt: it has more than `limit` bytes.
+        """
         found = self.client.get_object(Bucket=self.bucket, Key=name, ChecksumMode="ENABLED")
         with closing(found["Body"]) as body:
+            check_size(found["ContentLength"], limit, f"{self.uri}/{key}")
             part_size = int(found.get("Metadata", {}).get(_PART_SIZE, 0))
             if found.get("ChecksumSHA256") and 0 < part_size < found["ContentLength"]:
                 return cast(Json, found)

@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 
+from model_release.documents import limits
 from model_release.documents.layout import check_key
 from model_release.errors import UsageError
 from model_release.spec.transfer import TransferSettings
@@ -111,8 +112,8 @@ class S3Store:
         return self._fast.client
 
     def get(self, key: str) -> Stored | None:
-        """Return a small object whole, or None where there is none."""
-        name = self._name(key)
+        """Return a small object whole, or None if it does not exist."""
+        name, limit = self._name(key), limits.largest(key)
 
         def read() -> Stored | None:
             try:
@@ -122,6 +123,7 @@ class S3Store:
                     return None
                 raise
             with closing(found["Body"]) as body:
+                limits.check_size(found["ContentLength"], limit, f"{self.uri}/{key}")
                 return Stored(body.read(), found["ETag"], found["LastModified"].astimezone(UTC))
 
         return self._ask(key, READ, read)
@@ -157,20 +159,21 @@ class S3Store:
             return
         self._ask(key, WRITE, unless_there(lambda: self._put(name, body, kept | condition)))
 
-    def download(self, key: str, path: Path) -> None:
-        """Read an object of any size into a new file, which is removed again if that fails.
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
+        """Read an object into a new file, which is removed again if that fails.
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: the bytes that came are not those that were stored.
+            Corrupt: it has more than `limit` bytes, or the bytes that came are not those that were stored.
         """
         name = self._name(key)
         with new_file(path) as file:
             body = self._fast.get(name, PART)
             if body is not None:
+                limits.check_size(len(body), limit, f"{self.uri}/{key}")
                 file.write(body)
                 return
-            rest = self._ask(key, READ, lambda: self._bodies.receive_whole(name, file))
+            rest = self._ask(key, READ, lambda: self._bodies.receive_whole(key, name, file, limit))
             if rest is not None:
                 self._bodies.receive_parts(key, name, file, rest)
 

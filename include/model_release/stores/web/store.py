@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from model_release.documents import limits
 from model_release.documents.base import sha256_of
 from model_release.documents.layout import check_key
 from model_release.errors import Corrupt, NotFound, Refused, UnsafeKey, UsageError
@@ -63,27 +64,28 @@ class WebStore:
         self.uri = self._fetcher.uri
 
     def get(self, key: str) -> Stored | None:
-        """Return a listed file whole, or None where `SHA256SUMS` does not list it. The token is its digest."""
+        """Return a listed file whole, or None if `SHA256SUMS` does not list it. The token is its digest."""
         sums = self._ask_for_sums()
         if key not in sums.digests:
             return None
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / "file"
-            self.download(key, path)
+            self.download(key, path, limit=limits.largest(key))
             body = path.read_bytes()
         return Stored(body, sha256_of(body), sums.modified)
 
-    def download(self, key: str, path: Path) -> None:
+    def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
         """Write a listed file to `path`, out of the cache where its bytes are there already.
 
         Raises:
             NotFound: `SHA256SUMS` does not list it, or the source does not have it.
-            Corrupt: it has another digest than `SHA256SUMS` says, and still has after that was read again.
+            Corrupt: it has more than `limit` bytes, or another digest than `SHA256SUMS` says, and still has after that
+                was read again.
         """
         try:
-            found = self._bring(key, self._sums or self._ask_for_sums(), path)
+            found = self._bring(key, self._sums or self._ask_for_sums(), path, limit)
             if found is not None:  # the source may have published both anew since the listing
-                found = self._bring(key, self._ask_for_sums(), path)
+                found = self._bring(key, self._ask_for_sums(), path, limit)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -170,14 +172,15 @@ class WebStore:
         self._sums = _Sums(_digests(body, where), answer.modified or answer.date or _EPOCH)
         return self._sums
 
-    def _bring(self, key: str, sums: _Sums, path: Path) -> str | None:
+    def _bring(self, key: str, sums: _Sums, path: Path, limit: int | None) -> str | None:
         """Write a file to `path`; return its digest if that is not the listed one."""
         where, listed = f"{self.uri}/{key}", sums.digests.get(key)
         if listed is None:
             raise NotFound(f"the source's {SUMS} does not list it", where=where)
         if self._cache.copy(listed, path):
+            limits.check_size(path.stat().st_size, limit, where)
             return None
-        answer = self._fetcher.get(key, path)
+        answer = self._fetcher.get(key, path, limit=limit)
         if answer.sha256 != listed:
             return answer.sha256
         self._keep(where, answer, path)

@@ -15,6 +15,7 @@ from model_release.airflow_glue import (
     operate_params,
     operate_run,
     readable_specs,
+    receive,
 )
 from model_release.spec.summary import Summary
 
@@ -54,18 +55,18 @@ def operate(spec: Summary) -> None:
     @task(task_display_name="Look")
     def look() -> dict[str, Any]:
         """Read `latest` as the person saw it."""
-        return operate_run(spec).look()
+        return operate_run(spec).look().to_json()
 
     @task(task_display_name="Act")
     def act(looked: dict[str, Any]) -> dict[str, Any]:
         """Verify and load what is to be live, and move home's pointer, which waits for nobody."""
-        return operate_run(spec).act(looked)
+        return operate_run(spec).act(receive(looked, "look")).to_json()
 
     @result
     @task(task_display_name="Spread", retries=5)
     def spread(acted: dict[str, Any]) -> dict[str, Any]:
         """Bring every destination, `latest/` and the registry to home's pointer."""
-        return operate_run(spec).spread(acted)
+        return operate_run(spec).reconcile(receive(acted, "act")).to_json()
 
     @task(task_display_name="Announce", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any]) -> Iterator[Metadata]:

@@ -18,9 +18,10 @@ from model_release.airflow_glue import (
     link_mlflow,
     pod_of_training,
     readable_specs,
+    receive,
+    reported,
     retrain_params,
     retrain_run,
-    run_summary,
     show,
     timetable,
     with_mlflow_link,
@@ -64,15 +65,15 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
         """Make good whatever an earlier run left undone: log, followers, `latest/`, registry."""
-        return retrain_run(spec).reconcile()
+        return retrain_run(spec).reconcile().to_json()
 
     @task(task_display_name="Ingest")
     def ingest(_: dict[str, Any]) -> list[dict[str, Any]]:
         """Validate what has arrived and freeze it as a snapshot. What was found stands in the XCom `outcome`."""
         outcome, work = retrain_run(spec).ingest()
         show("outcome", outcome)
-        link_mlflow(outcome.get("mlflow"))
-        return work
+        link_mlflow(outcome.mlflow)
+        return [each.to_json() for each in work]
 
     @task(
         task_display_name="Train",
@@ -81,29 +82,29 @@ def retrain(spec: Summary) -> None:
     )
     def train(work: dict[str, Any]) -> dict[str, Any]:
         """Fit one candidate on every fold and for release, and keep it in staging."""
-        trained = retrain_run(spec).train(work)
-        link_mlflow(trained["mlflow"])
-        return trained
+        trained = retrain_run(spec).train(receive(work, "work"))
+        link_mlflow(trained.mlflow)
+        return trained.to_json()
 
     @task(task_display_name="Evaluate")
     def evaluate(trained: list[dict[str, Any]]) -> dict[str, Any]:
         """Measure the candidates and the live champion on the same rows and folds."""
         if not len(trained):  # a cleared run that finds nothing new: its old candidates are removed, not skipped
             raise AirflowSkipException("nothing is new")
-        return retrain_run(spec).evaluate(list(trained))
+        return retrain_run(spec).evaluate([receive(each, "trained") for each in trained]).to_json()
 
     @task(task_display_name="Gate")
     def gate(evaluated: dict[str, Any]) -> list[dict[str, Any]]:
         """Decide, and say why in the XCom `verdict`. What is accepted gets a version."""
-        verdict, orders = retrain_run(spec).gate(evaluated)
+        verdict, orders = retrain_run(spec).gate(receive(evaluated, "evaluated"))
         show("verdict", verdict)
-        link_mlflow(verdict["mlflow"])
-        return orders
+        link_mlflow(verdict.mlflow)
+        return [each.to_json() for each in orders]
 
     @task(task_display_name="Propose")
     def propose(gated: list[dict[str, Any]]) -> dict[str, Any]:
-        """Put the evidence before whoever is to answer."""
-        if not len(gated) or "draft" not in gated[0]:
+        """Put the evidence before a person."""
+        if not len(gated) or gated[0]["kind"] != "proposal":
             raise AirflowSkipException("nobody is to be asked: the gate said no, or this run leaves latest alone")
         return dict(gated[0])
 
@@ -112,23 +113,25 @@ def retrain(spec: Summary) -> None:
         """Claim a version for what was approved. The answer stands in the XCom `answer`."""
         if gated is None:
             raise AirflowSkipException("nothing is new")
-        answer, orders = retrain_run(spec).consent(list(gated), approval_response(response))
+        answer, orders = retrain_run(spec).consent(
+            [receive(each, "proposal", "upload_order") for each in gated], approval_response(response)
+        )
         show("answer", answer)
-        return orders
+        return [each.to_json() for each in orders]
 
     @task(task_display_name="Upload", map_index_template="{{ task.op_kwargs['order']['destination'] }}")
     def upload(order: dict[str, Any]) -> dict[str, Any]:
         """Put the version at one destination and read it back, byte for byte."""
-        return retrain_run(spec).upload(order)
+        return retrain_run(spec).upload(receive(order, "upload_order")).to_json()
 
     @task(task_display_name="Update latest")
     def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
         """Publish the version, and move `latest` to it where the rules allow."""
         if not len(uploaded):  # the same, for a cleared run whose gate says no
             raise AirflowSkipException("nothing was uploaded")
-        done = retrain_run(spec).update_latest(list(uploaded))
-        link_mlflow(done["mlflow"])
-        return done
+        done = retrain_run(spec).update_latest([receive(each, "uploaded") for each in uploaded])
+        link_mlflow(done.mlflow)
+        return done.to_json()
 
     @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
@@ -139,7 +142,7 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Report", trigger_rule="none_failed")
     def report(_: None) -> dict[str, Any]:
         """Say in the run's result what became of it, and why."""
-        return run_summary()
+        return retrain_run(spec).report(reported()).to_json()
 
     @dag(
         dag_id=f"retrain_{spec.identifier}",

@@ -1,4 +1,4 @@
-"""MLflow's SQLite file: a consistent snapshot of it, what it says of itself, and its paths made right elsewhere."""
+"""MLflow's SQLite file: a consistent snapshot, its facts, and its paths rewritten for another folder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PLACES = (
     ("trace_tags", "value", "key = 'mlflow.artifactLocation'"),
     ("workspaces", "default_artifact_root", ""),
 )
-"""Table, column and condition of everything in MLflow's database that says where artifacts lie."""
+"""Table, column and condition of every value in MLflow's database that is the path of artifacts."""
 
 _PATIENCE = 30.0
 """Seconds that a writer may keep the database locked."""
 
 
 def signature(database: Path) -> tuple[int, ...] | None:
-    """Return what is different once somebody has written to the database; None where it was written only just now.
+    """Return a signature that changes with each write to the database; None if the last write is too recent to tell.
 
     These are sizes, times and inodes of the file, its write-ahead log and its journal. A file system's clock has steps,
     so what was written in this second may be written again with no difference to be seen.
@@ -47,7 +47,7 @@ def snapshot(database: Path, target: Path) -> None:
     """Copy the database to a new file as it is at one moment, while others write to it.
 
     Raises:
-        UsageError: it is not there, or no database.
+        UsageError: it is missing, or no database.
         StoreUnavailable: a writer keeps it locked.
     """
     with (
@@ -62,7 +62,7 @@ def facts(database: Path) -> tuple[int, str | None]:
     """Return how many runs a database knows, and the revision of its tables.
 
     Raises:
-        UsageError: it is not one of MLflow's.
+        UsageError: it is no database of MLflow.
     """
     with _errors(database), closing(_open(database, "ro")) as opened:
         (runs,) = opened.execute("SELECT count(*) FROM runs").fetchone()
@@ -77,7 +77,7 @@ def run_ids(database: Path) -> set[str]:
 
 
 def outside(database: Path, roots: Sequence[str]) -> list[Path]:
-    """Return the folders on this machine that hold artifacts and lie below none of `roots`, outermost ones only."""
+    """Return the folders of this machine with artifacts that are not below `roots`, outermost ones only."""
     found: set[Path] = set()
     inside = tuple(f"{each}/" for root in roots for each in (root, Path(root).as_uri()))
     with _errors(database), closing(_open(database, "ro")) as opened:
@@ -94,7 +94,7 @@ def outside(database: Path, roots: Sequence[str]) -> list[Path]:
 
 
 def relocate(database: Path, roots: Sequence[str], target: Path) -> None:
-    """Let a restored database name its artifacts at their new place.
+    """Rewrite the paths of artifacts in a restored database.
 
     Args:
         database: is changed.
@@ -111,7 +111,7 @@ def relocate(database: Path, roots: Sequence[str], target: Path) -> None:
                         f"WHERE ({condition}) AND ({column} = ? OR substr({column}, 1, ?) = ?)",
                         (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
                     )
-        # an experiment that lay elsewhere gets a place for what is logged from now on
+        # an experiment outside the roots gets a folder for artifacts from now on
         places = opened.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall()
         for experiment, location in places:
             place = folder_of(location)
@@ -123,7 +123,7 @@ def relocate(database: Path, roots: Sequence[str], target: Path) -> None:
 
 
 def _present(opened: sqlite3.Connection) -> Iterator[tuple[str, str, str]]:
-    """The places that this database has: older ones lack some."""
+    """The columns of paths that this database has: older ones lack some."""
     for table, column, condition in PLACES:
         if column in {each[1] for each in opened.execute(f"PRAGMA table_info({table})")}:
             yield table, column, condition or "1"

@@ -1,4 +1,4 @@
-"""Where everything lies in a mirror: files under their own names, what holds them together under `mirror`.
+"""The keys of a mirror: files under their own names, the mirror's own documents under `mirror`.
 
 mlruns/
     1/models/m-…/artifacts/MLmodel     a local file, by its path below the local mlruns/

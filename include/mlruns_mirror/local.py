@@ -1,4 +1,4 @@
-"""The local side: which files there are, which of them have changed, and what earlier pushes have sent."""
+"""The local side: the files, their changes, and the files that earlier pushes have sent."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from typing import Any, NamedTuple, TextIO
 from model_release.errors import UsageError
 
 HIDDEN = ".model-release"
-"""Folder beside the database for what is known of mirrors, and for files in the making."""
+"""Folder beside the database for the knowledge about mirrors, and for unfinished files."""
 
 _SETTLED_NS = 2_000_000_000
 _JOURNAL_SECONDS = 12 * 3600
-"""For so long a push counts on what an earlier one has sent and no mirror.json names: half of what `delete` spares."""
+"""For so long a push relies on sent files that no mirror.json names: half of the age that `delete` spares."""
 
 _LEFT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the local MLflow data lies.
+    """The folders of the local MLflow data.
 
     Attributes:
-        database: the SQLite file; None where only files are mirrored.
+        database: the SQLite file; None if only files are mirrored.
         artifacts: the folder `mlruns`, as an absolute path.
         roots: further absolute paths by which the database may name that folder.
     """
@@ -42,7 +42,7 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """Where what is known of mirrors is kept."""
+        """The folder of the knowledge about mirrors."""
         return self.artifacts.parent
 
     @property
@@ -59,7 +59,7 @@ class File(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """What is different once a file was written: its size, times in nanoseconds, inode."""
+    """The facts of a file that change when it is written: size, times in nanoseconds, inode."""
 
     size: int
     mtime: int
@@ -78,7 +78,7 @@ def settled(seen: Stamp) -> bool:
 
 
 def scan(root: Path) -> dict[str, Stamp]:
-    """Return every file below a folder by its path there, with its stamp; nothing where there is no such folder.
+    """Return every file below a folder by its path there, with its stamp; empty if there is no such folder.
 
     Raises:
         UsageError: a folder that may not be read, or a link to one.
@@ -116,17 +116,17 @@ def content(path: Path) -> File:
 
 
 class Known:
-    """What this machine knows of one mirror: what it held when it was last here, and what has been sent since.
+    """What this machine knows of one mirror: its content at the last push, and the files sent since.
 
-    Nothing is lost with it but time: without it, every file is hashed and compared with the mirror's own indexes.
+    It only saves time: without it, every file is hashed and compared with the mirror's own indexes.
 
     Args:
         folder: beside the database.
         uri: of the mirror.
 
     Attributes:
-        mirror: SHA-256 of the mirror.json that this is about; None where nothing is known.
-        holds: how many files that mirror has, how many bytes, how many runs.
+        mirror: SHA-256 of the mirror.json that this describes; None if nothing is known.
+        holds: number of files, bytes and runs of that mirror.
         database: signature of the local database, and the SHA-256 of the snapshot that it gave.
         files: by path: SHA-256 and size as that mirror.json names it, then mtime, ctime and inode of the local file
             that has this content, where it is known to.
@@ -147,11 +147,11 @@ class Known:
             self.mirror, self.holds = read["mirror"], (files, size, runs)
 
     def is_about(self, body: bytes) -> bool:
-        """Whether this is about the mirror.json that has these bytes."""
+        """Whether this describes the mirror.json with these bytes."""
         return self.mirror == hashlib.sha256(body).hexdigest()
 
     def sha256(self, path: str, seen: Stamp) -> str | None:
-        """Return the SHA-256 of a local file without reading it; None where it is not known."""
+        """Return the SHA-256 of a local file without reading it; None if it is not known."""
         known = self.files.get(path)
         return known[0] if known is not None and tuple(known[1:]) == seen else None
 
@@ -160,7 +160,7 @@ class Known:
         return {path: File(size, sha256) for path, (sha256, size, *_) in self.files.items()}
 
     def save(self) -> None:
-        """Keep it for the next push. What was sent until now is part of it."""
+        """Keep it for the next push, with the files sent until now."""
         names = ("mirror", "holds", "database", "files")
         text = json.dumps({name: getattr(self, name) for name in names}, separators=(",", ":"))
         with scratch_in(self._folder.parent) as folder:
@@ -170,7 +170,7 @@ class Known:
         self._journal.unlink(missing_ok=True)
 
     def sent(self) -> dict[str, File]:
-        """Return what pushes have sent that did not come to their end, and know those files from now on."""
+        """Return the files that unfinished pushes have sent, and know them from now on."""
         found: dict[str, File] = {}
         with contextlib.suppress(FileNotFoundError), self._journal.open() as lines:
             for line in lines:
@@ -183,7 +183,7 @@ class Known:
 
     @contextlib.contextmanager
     def journal(self) -> Iterator[TextIO]:
-        """Open the record of what is sent, for `note_sent`."""
+        """Open the record of sent files, for `note_sent`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._journal.open("a", buffering=1) as lines:
             yield lines
@@ -191,9 +191,9 @@ class Known:
 
 @contextlib.contextmanager
 def scratch_in(folder: Path) -> Iterator[Path]:
-    """Make a folder for files in the making, on the same disk; it is gone when the block ends.
+    """Make a folder for unfinished files, on the same disk; it is removed when the block ends.
 
-    What processes that were killed left of theirs goes after a day.
+    The folders of killed processes are removed after a day.
     """
     hidden = folder / HIDDEN
     hidden.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a mirror holds: `mirror.json` and the indexes that it names. Values, and the rule by which indexes are merged.
+"""The documents of a mirror: `mirror.json` and its indexes, as values, and the rule by which indexes are merged.
 
 An index is written once and never changed. A push adds one with what is new to it, and takes up in it those that came
 before and are not much larger, so that a mirror of n files has about log n of them, and ten new runs cost a small one.
@@ -24,7 +24,7 @@ _ABSORBED = 2
 
 
 class Index(Value):
-    """One index: the SHA-256 of its bytes, and how many paths it speaks of."""
+    """One index: the SHA-256 of its bytes, and its number of paths."""
 
     sha256: Sha256
     paths: int = Field(ge=0)
@@ -46,7 +46,7 @@ class Snapshot(Value):
         taken: when, by the clock of the machine that took it.
         runs: how many runs it knows, deleted ones included.
         revision: of its tables, as MLflow names it.
-        mlflow: the version that was installed where it was taken; None where none was.
+        mlflow: the version that was installed on that machine; None if none was.
     """
 
     sha256: Sha256
@@ -63,8 +63,8 @@ class Mirror(Document):
 
     Attributes:
         roots: the folders that `mlruns/` was locally, as absolute paths. The database names its artifacts by them.
-        database: None where only files are mirrored.
-        indexes: in the order in which they hold; a later one overrules those before it.
+        database: None if only files are mirrored.
+        indexes: in order; a later one overrules those before it.
         files, size: how many files there are, and their bytes.
         write_id: random, so that a writer knows its own write after an answer was lost.
     """
@@ -93,7 +93,7 @@ def read_index(body: bytes, index: Index, *, where: str) -> dict[str, File | Non
     """Read an index.
 
     Raises:
-        Corrupt: these are not its bytes.
+        Corrupt: the bytes have another digest.
     """
     if sha256_of(body) != index.sha256:
         raise Corrupt("this is not the index that mirror.json names", where=where)

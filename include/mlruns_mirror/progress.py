@@ -1,4 +1,4 @@
-"""How far a push or a pull is, for whoever shows it."""
+"""The progress of a push or a pull, for a display."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull has done.
+    """The result of a pull.
 
     Attributes:
-        folder: where.
-        database: the restored database; None where the mirror has files alone.
-        snapshot: what is known of it.
+        folder: the one that was filled.
+        database: the restored database; None if the mirror has files alone.
+        snapshot: its facts.
         files, size: how many files the mirror has, and their bytes.
-        fetched: how many of them came now.
+        fetched: how many of them were fetched now.
     """
 
     folder: Path
@@ -58,9 +58,9 @@ def pull(store: Reader, folder: Path, *, overwrite: bool = False, progress: Prog
         progress: is told of every file.
 
     Raises:
-        NotFound: no mirror is there, or it lacks what it names.
+        NotFound: no mirror is there, or it lacks an object that it names.
         Refused: the folder has a database already.
-        Corrupt: the mirror's bytes are not those that were pushed.
+        Corrupt: bytes of the mirror differ from those that were pushed.
     """
     folder = folder.absolute()
     target = folder / "mlflow.db"
@@ -119,9 +119,9 @@ class _Fetcher:
     scratch: Path
 
     def fetch(self, files: Mapping[str, File], progress: Progress) -> int:
-        """Bring every file that is not there; return how many came.
+        """Fetch every missing file; return how many were fetched.
 
-        What several files have in common, as models have their environments, travels once.
+        Equal content of several files, such as the environments of models, is fetched once.
         """
         alike: dict[File, list[str]] = defaultdict(list)
         for path, file in files.items():
@@ -138,7 +138,7 @@ class _Fetcher:
         return fetched
 
     def bring(self, key: str, size: int, target: Path) -> File:
-        """Write an object to a new file; return what it is.
+        """Write an object to a new file; return its content.
 
         Raises:
             NotFound: there is no such object.
@@ -151,7 +151,7 @@ class _Fetcher:
         return File(got, digest.hexdigest())
 
     def _one(self, item: tuple[int, tuple[File, list[str]]]) -> tuple[int, int, int]:
-        """Bring one content to all files that have it; return its size, how many came, how many there are."""
+        """Bring one content to all files that have it; return its size, how many were written, how many there are."""
         number, (file, paths) = item
         new = self.scratch / str(number)
         lacking = [path for path in paths if not _has(self.root / path, file)]
@@ -164,12 +164,12 @@ class _Fetcher:
         return file.size, len(lacking), len(paths)
 
     def _bring_checked(self, file: File, paths: list[str], target: Path) -> None:
-        """Bring a content from wherever it still lies."""
+        """Fetch a content from one of the keys that may still have it."""
         for key in (*map(keys.file, paths), keys.replaced(file.sha256)):
-            with suppress(NotFound):
+            with suppress(NotFound, Corrupt):  # a larger object there is another content
                 if self.bring(key, file.size, target) == file:
                     return
-        raise Corrupt("what lies here is not what was pushed", where=f"{self.store.uri}/{keys.file(paths[0])}")
+        raise Corrupt("these bytes differ from the pushed ones", where=f"{self.store.uri}/{keys.file(paths[0])}")
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
@@ -190,6 +190,6 @@ def _has(local: Path, file: File) -> bool:
 
 
 def _check_path(path: str, where: str) -> None:
-    """Refuse what would lie elsewhere: the names come from a bucket."""
+    """Refuse paths outside the folder: the names come from a bucket."""
     if "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise Corrupt(f"{path!r} is not the path of a file below mlruns/", where=where)

@@ -2,8 +2,8 @@
 
 The database is copied first and the files are looked for afterwards: MLflow writes a model's files before its database
 says that the model is ready, so every file that the copy speaks of is there to be found. Files go up before anything
-names them; `mirror.json` is replaced last, by compare-and-swap. Whoever loses that race begins anew, and finds what was
-sent.
+names them; `mirror.json` is replaced last, by compare-and-swap. A push that loses that race begins again, and finds
+the sent files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ATTEMPTS = 5
 """How often one push begins anew because another one was faster."""
 
 SPARED = timedelta(days=1)
-"""What is younger, and named by nothing, may belong to a push or a pull that is under way; `delete` leaves it."""
+"""A younger object that nothing names may belong to an open push or pull; `delete` leaves it."""
 
 _GZIP = "application/gzip"
 _CHUNK = 1024 * 1024
@@ -57,13 +57,13 @@ def push(
     Args:
         store: the folder `mlruns` in the bucket.
         source: the local side.
-        delete: also forget, and remove, what is no longer here.
-        force: even where the mirror knows runs that the local database does not.
-        dry_run: only say what would be done.
+        delete: also forget, and remove, files that are no longer here.
+        force: push even if the mirror knows runs that the local database does not.
+        dry_run: only return the result that a push would have.
         progress: is told of every file.
 
     Raises:
-        Refused: the mirror is another history's, or went on elsewhere; or the store ignores conditions.
+        Refused: the mirror has another history, or was continued elsewhere; or the store ignores conditions.
         UsageError: there is no MLflow data here, or it cannot be read.
         Contended: other pushes were faster every time.
     """
@@ -93,10 +93,10 @@ class _Attempt:
         self.found = store.get(keys.TOP)
         self.mirror = read_mirror(store, self.found) if self.found else None
         self.fresh = self.found is not None and self.known.is_about(self.found.body)
-        """Whether what is known is about the mirror as it is."""
+        """Whether the knowledge of this machine describes the mirror as it is."""
 
     def succeeds(self) -> bool:
-        """Push; False where another push was faster."""
+        """Push; return False if another push was faster."""
         with scratch_in(self.source.folder) as scratch:
             signature, copy = self._database(scratch)
             here = scan(self.source.artifacts)  # after the database was copied
@@ -127,7 +127,7 @@ class _Attempt:
         return self._told(mirror)
 
     def _database(self, scratch: Path) -> tuple[tuple[int, ...] | None, Path | None]:
-        """Return the database's signature, and a copy of it; none where it is known to be as the mirror has it."""
+        """Return the database's signature, and a copy of it; none if it is known to equal the mirror's."""
         if self.source.database is None:
             return None, None
         signature = database.signature(self.source.database)
@@ -139,16 +139,16 @@ class _Attempt:
         return signature, copy
 
     def _refuse_to_hide(self, copy: Path | None, scratch: Path) -> None:
-        """Refuse to put a database in the place of one that knows more, unless forced to.
+        """Refuse to replace a database that knows more runs, unless forced to.
 
-        Where nobody else has pushed since this machine did, there is nothing to compare.
+        If no other machine has pushed since, there is nothing to compare.
         """
         theirs = self.mirror.database if self.mirror else None
         if self.fresh or self.force or theirs is None:
             return
         where, hint = f"{self.store.uri}/{keys.TOP}", "pull it and look; or push to another folder; or --force"
         if copy is None:
-            raise Refused("the mirror has a database, and here is none", where=where, hint=hint)
+            raise Refused("the mirror has a database, and this folder has none", where=where, hint=hint)
         if content(copy).sha256 == theirs.sha256:
             return
         other = scratch / "theirs.db"
@@ -191,7 +191,7 @@ class _Attempt:
         return sent
 
     def _next(self, changes: Mapping[str, File | None], files: Mapping[str, File], snapshot: Snapshot | None) -> Mirror:
-        """Return the mirror that names it all, its new index written; the one that there is where nothing is new."""
+        """Write the new index and return the mirror that names it; the present mirror if nothing is new."""
         roots, indexes = self.source.all_roots, list(self.mirror.indexes) if self.mirror else []
         if self.mirror and not changes and snapshot == self.mirror.database and roots == self.mirror.roots:
             return self.mirror
@@ -281,5 +281,5 @@ def _send_database(store: Store, copy: Path, file: File, *, dry_run: bool) -> Sn
 
 
 def _entry(file: File, seen: Stamp | None) -> list[Any]:
-    """What `Known` keeps of a file."""
+    """The entry of a file in `Known`."""
     return [file.sha256, *(seen or (file.size,))]

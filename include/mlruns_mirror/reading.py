@@ -1,4 +1,4 @@
-"""What a mirror holds, read and checked. For pushes and pulls alike."""
+"""Reading a mirror, with every check. For pushes and pulls alike."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_mirror(store: Gets, found: Stored) -> Mirror:
 
 
 def read_indexes(store: Gets, indexes: list[Index]) -> dict[str, File | None]:
-    """Return what indexes say together, a later one overruling those before it; None is a file that is gone.
+    """Return the merged content of indexes, a later one overruling those before it; None is a file that is gone.
 
     Raises:
         NotFound: one of them is gone.
@@ -62,7 +62,7 @@ def fetch_database(uri: str, download: Callable[[str, Path], None], snapshot: Sn
 
     Raises:
         NotFound: it is gone.
-        Corrupt: it is not what was pushed.
+        Corrupt: its bytes differ from those that were pushed.
     """
     key = keys.database(snapshot.packed.sha256)
     packed = target.with_name(f"{target.name}.gz")
@@ -73,5 +73,5 @@ def fetch_database(uri: str, download: Callable[[str, Path], None], snapshot: Sn
     except (OSError, EOFError, zlib.error) as error:
         raise Corrupt(f"this snapshot cannot be unpacked ({error})", where=f"{uri}/{key}") from error
     if content(target) != File(snapshot.size, snapshot.sha256):
-        raise Corrupt("this snapshot is not what was pushed", where=f"{uri}/{key}")
+        raise Corrupt("this snapshot differs from the one that was pushed", where=f"{uri}/{key}")
     packed.unlink()

@@ -1,4 +1,4 @@
-"""How local files go up so that the mirror names exactly what lies in it, while others write to them. For `push`."""
+"""Sending local files, while others write to them, so that the mirror names exactly its content. For `push`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WORKERS = 16
 
 
 class Sent(NamedTuple):
-    """A local file whose content lies in the mirror.
+    """A local file whose content is in the mirror.
 
     Attributes:
         path: below `mlruns/`.
         file: its content.
-        seen: its stamp, where a later write would show in it.
-        size: bytes that went up; None where none had to.
+        seen: its stamp, if a later write would show in it.
+        size: bytes that were sent; None if none had to be.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Sender:
         scratch: a folder for copies, on the same disk.
         known: of this mirror.
         named: the files that its `mirror.json` names.
-        present: the files that lie there, with what earlier attempts sent.
+        present: the files that are there, those of earlier attempts included.
         dry_run: send nothing.
     """
 
@@ -59,7 +59,7 @@ class Sender:
     dry_run: bool
 
     def send(self, files: Mapping[str, Stamp]) -> Iterator[Sent]:
-        """Yield each file once its content lies in the mirror; one that is gone meanwhile is left out."""
+        """Yield each file once its content is in the mirror; one that was removed meanwhile is left out."""
         unknown = []
         for path, seen in files.items():
             there = self.present.get(path)
@@ -88,7 +88,7 @@ class Sender:
             raise UsageError("this process may not read it", where=str(local)) from error
 
     def _frozen(self, path: str, local: Path, there: File | None) -> Sent:
-        """Send a file that somebody may be writing to: a copy of it, whatever it holds just now."""
+        """Send a copy of a file that another process may be writing to, with its content at this moment."""
         copy = self.scratch / uuid.uuid4().hex
         shutil.copyfile(local, copy)
         file = content(copy)
@@ -103,6 +103,6 @@ class Sender:
         before = self.named.get(path)
         key = keys.file(path)
         if before is not None and before != file:
-            with suppress(NotFound):  # somebody has removed it; there is nothing to keep
+            with suppress(NotFound):  # it was removed; there is nothing to keep
                 self.store.copy(key, keys.replaced(before.sha256), new=True)
         self.store.upload(key, local)

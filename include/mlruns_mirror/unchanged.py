@@ -1,4 +1,4 @@
-"""Whether there is anything to push, for one request and a look at every local file. Imports nothing heavy."""
+"""Whether there is anything to push, by one request and a look at every local file. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Gets(Protocol):
-    """What reads small objects; every `Store` does, and every `Reader`."""
+    """A reader of small objects; every `Store` is one, and every `Reader`."""
 
     uri: str
 
     def get(self, key: str) -> Stored | None:
-        """Return an object whole, or None where there is none."""
+        """Return an object whole; None if it is missing."""
 
 
 @dataclass(slots=True)
 class Pushed:
-    """What a push has done, or would do.
+    """The result of a push, or of one that would be made.
 
     Attributes:
         uri: of the mirror.
@@ -34,7 +34,7 @@ class Pushed:
         database: whether a new snapshot of the database went up.
         forgotten: files that the mirror no longer names, because they are no longer here.
         removed: objects that `delete` removed.
-        outside: local folders with artifacts that do not lie below `mlruns/` and are not mirrored.
+        outside: local folders with artifacts outside `mlruns/`, which are not mirrored.
     """
 
     uri: str
@@ -50,7 +50,7 @@ class Pushed:
 
 
 def unchanged(store: Gets, source: Source) -> Pushed | None:
-    """Return what the mirror holds if it is as the last push from here left it and nothing is new here; else None."""
+    """Return the mirror's content if neither it nor the local data has changed since the last push; else None."""
     known = Known(source.folder, store.uri)
     if known.mirror is None:
         return None

@@ -19,6 +19,7 @@ from rich.text import Text
 from model_release.cli.released import read_live
 from model_release.cli.run_page import Tasks, result_page, story
 from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, NotFound
+from model_release.workflows.messages import IngestOutcome, Verdict, parse
 from scripts import sessions, waits
 from scripts.airflow_home import OF_CHECKOUT, USER, AirflowHome
 from scripts.airflow_rest import AirflowRest
@@ -67,8 +68,10 @@ def _night(home: AirflowHome, console: Console, *, force: bool, full: bool) -> i
             with suppress(ModelReleaseError):
                 rest.fail_run(DAG_ID, run_id, note="interrupted")
             raise
-        outcome = rest.xcom(DAG_ID, run_id, "ingest", key="outcome") or {}
-        verdict = rest.xcom(DAG_ID, run_id, "gate", key="verdict")
+        shown = [rest.xcom(DAG_ID, run_id, "ingest", key="outcome"), rest.xcom(DAG_ID, run_id, "gate", key="verdict")]
+    reported = [parse(each) for each in shown if each is not None]
+    outcome = next((each for each in reported if isinstance(each, IngestOutcome)), None)
+    verdict = next((each for each in reported if isinstance(each, Verdict)), None)
     for task in tasks.last:
         if task.state == "failed":
             log = home.task_log(DAG_ID, run_id, task)

@@ -13,7 +13,7 @@ from model_release.model_files import sandbox
 from model_release.modelling import dataset, training
 from model_release.spec.load import load_spec
 from model_release.spec.model import Validation
-from model_release.workflows.retrain import Nightly
+from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from support.quick_specs import quick_spec
 from support.reference_model import rows, spec
@@ -42,10 +42,10 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
     monkeypatch.setattr(sandbox, "check", lambda *_, **__: None)
 
-    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
+    def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> RetrainRun:
         changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}
         path = quick_spec(tmp_path, "heart_disease_four_sites", **changes)
         run_id = facts.pop("run_id", f"night-{day}")
-        return Nightly(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
+        return RetrainRun(load_spec(path), Run(run_id=run_id, as_of=date(2026, 10, day), by="ann", **facts))
 
     return one

@@ -163,8 +163,10 @@ def test_a_spec_names_every_destination(tmp_path: Path) -> None:
     assert call("hold", str(path), "--also", other.uri, *WHY).exit_code == errors.EXIT_USAGE
 
 
-def test_an_act_whose_end_is_unknown_names_itself(home: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sent again as a new act, it would go back twice."""
+def test_an_act_whose_end_is_unknown_is_found_by_the_same_command(
+    home: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for a new act, it would go back twice."""
     acted = acts.rollback
 
     def lost(*arguments: Any, **options: Any) -> None:
@@ -175,7 +177,6 @@ def test_an_act_whose_end_is_unknown_names_itself(home: LocalStore, monkeypatch:
         patch.setattr(acts, "rollback", lost)
         unknown = call("rollback", home.uri, "--unopened", *WHY)
     assert unknown.exit_code == errors.EXIT_TRY_AGAIN
-    operation = unknown.stderr.split("add --operation ")[1].split()[0]
-    again = done("rollback", home.uri, "--unopened", *WHY, "--operation", operation)
+    again = done("rollback", home.uri, "--unopened", *WHY)
     assert (again["repeated"], again["pointer"]["version"]) == (True, "v1.1.0")
     assert live_pointer(home).epoch == 4

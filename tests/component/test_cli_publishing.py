@@ -15,8 +15,10 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
 from model_release.cli import output
+from model_release.documents.version import Version
 from model_release.stores.local import LocalStore
 from model_release.workflows.destinations import Destinations
+from model_release.workflows.messages import ReconcileOutcome
 from support.quick_specs import quick_spec
 
 
@@ -71,6 +73,7 @@ def test_what_a_program_reads(models: Path, store: LocalStore) -> None:
         "epoch": 1,
         "mended": [f"{store.uri}: latest/ renewed: best_model.pkl, preprocessor.pkl, metadata.json"],
         "lagging": [],
+        "complete": True,
         "files": ["best_model.pkl", "preprocessor.pkl"],
         "size": 17,
         "left_out": [],
@@ -109,8 +112,12 @@ def test_a_spec_names_every_destination(models: Path, tmp_path: Path, monkeypatc
 
 
 def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle = Destinations.settle
-    monkeypatch.setattr(Destinations, "settle", lambda self: settle(self) | {"live": "v1.1.0"})
+    reconcile = Destinations.reconcile
+
+    def overtaken(self: Destinations, *, waits: bool) -> ReconcileOutcome:
+        return reconcile(self, waits=waits).model_copy(update={"live": Version(1, 1, 0)})
+
+    monkeypatch.setattr(Destinations, "reconcile", overtaken)
     result = call("publish", models, store.uri)
     assert result.exit_code == 0
     assert "was moved to v1.0.0, and by somebody else since; stays at v1.1.0" in " ".join(result.stdout.split())

@@ -190,7 +190,7 @@ class TestAnotherHistory:
         other = Local(tmp_path / "other", files=3)
         with pytest.raises(Refused, match="knows 7 runs that are not here, such as run0003"):
             push.push(memory, other.source)
-        with pytest.raises(Refused, match="has a database, and here is none"):
+        with pytest.raises(Refused, match="has a database, and this folder has none"):
             push.push(memory, Source(None, other.root))
         assert push.push(memory, other.source, force=True).runs == 3
         assert push.push(memory, local.source).runs == 10, "it has all that the other has"
@@ -291,7 +291,7 @@ class TestPulling:
         key = "1/run0001/artifacts/model.pkl"
         memory.delete(key)
         memory.create(key, b"run0002")
-        with pytest.raises(Corrupt, match="run0001/artifacts/model.pkl: what lies here is not what was pushed"):
+        with pytest.raises(Corrupt, match="run0001/artifacts/model.pkl: these bytes differ from the pushed ones"):
             pull.pull(reading(memory), tmp_path / "there")
         assert not (tmp_path / "there" / "mlflow.db").exists()
         assert not (tmp_path / "there" / "mlruns" / key).exists()

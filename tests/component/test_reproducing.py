@@ -23,17 +23,17 @@ from model_release.spec.load import load_spec
 from model_release.stores import open_store
 from model_release.stores.local import LocalStore
 from model_release.workflows import reproduce
-from model_release.workflows.retrain import Nightly
+from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from support.quick_specs import quick_spec
+from support.retrain_steps import judged
 
 
 def through(path: Path, day: int) -> None:
     """Train and release what had arrived by that day."""
-    night = Nightly(load_spec(path), Run(run_id=f"night-{day}", as_of=date(2026, 10, day), by="ann"))
+    night = RetrainRun(load_spec(path), Run(run_id=f"night-{day}", as_of=date(2026, 10, day), by="ann"))
     night.reconcile()
-    _, work = night.ingest()
-    _, orders = night.gate(night.evaluate([night.train(each) for each in work]))
+    _, orders = judged(night)
     night.update_latest([night.upload(each) for each in orders])
 
 

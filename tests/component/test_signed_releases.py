@@ -262,7 +262,7 @@ def test_a_night_signs(
     uploaded = [night(1, spec=SIGNED).upload(each) for each in orders]
     again = [night(1, spec=SIGNED).upload(each) for each in orders]
     done = one.update_latest(again)
-    assert done["live"] == "v1.0.0"
+    assert str(done.live) == "v1.0.0"
     assert faults(one.home, trust) == {}
     said = caplog.text + json.dumps([verdict, orders, uploaded, again, done])
     assert KEY.trust.decode() in said

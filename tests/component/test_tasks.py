@@ -19,13 +19,12 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.version import Version
 from model_release.model_files import sandbox
 from model_release.model_files.opening import open_model
-from model_release.releases.catalog import published
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.served import open_release
 from model_release.spec.load import load_spec
 from model_release.spec.tasks import TASKS
-from model_release.workflows.retrain import Nightly
+from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from support.retrain_steps import judged, through
 from support.toy_task import COUNTS
@@ -78,7 +77,7 @@ MULTICLASS: dict[str, Any] = {
 }
 
 
-def night(folder: Path, kind: dict[str, Any], *, day: int = 1, frame: pd.DataFrame | None = None) -> Nightly:
+def night(folder: Path, kind: dict[str, Any], *, day: int = 1, frame: pd.DataFrame | None = None) -> RetrainRun:
     target = kind["target"]
     part = folder / kind["task"] / f"dt=2026-10-0{day}"
     part.mkdir(parents=True, exist_ok=True)
@@ -103,7 +102,7 @@ def night(folder: Path, kind: dict[str, Any], *, day: int = 1, frame: pd.DataFra
     }
     path = folder / "houses.yaml"
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
-    return Nightly(load_spec(path), Run(run_id=f"night-{kind['task']}-{day}", as_of=date(2026, 10, day), by="ann"))
+    return RetrainRun(load_spec(path), Run(run_id=f"night-{kind['task']}-{day}", as_of=date(2026, 10, day), by="ann"))
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +112,9 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     for kind in (REGRESSION, MULTICLASS):
         folder = tmp_path_factory.mktemp(kind["task"])
         done = through(made := night(folder, kind))
-        assert done["live"] == "v1.0.0", done
+        assert str(done.live) == "v1.0.0", done
         version = folder / "store" / "houses-models" / "v1.0.0"
-        found[kind["task"]] = (version, published(made.home, Version.parse("v1.0.0")))
+        found[kind["task"]] = (version, made.releases.manifest(Version.parse("v1.0.0")))
     return found
 
 
@@ -233,12 +232,12 @@ def test_the_card_speaks_of_the_task_s_own_figures(released: dict[str, tuple[Pat
 
 
 def test_a_version_of_another_task_is_no_baseline_and_the_reason_says_so(tmp_path: Path) -> None:
-    assert through(night(tmp_path, REGRESSION))["live"] == "v1.0.0"
+    assert str(through(night(tmp_path, REGRESSION)).live) == "v1.0.0"
 
     verdict, orders = judged(night(tmp_path, MULTICLASS, day=2, frame=houses(2)))
 
-    assert (verdict["accepted"], orders) == (False, [])
-    assert any("v1.0.0 is a regression model, no baseline of a multiclass one" in each for each in verdict["reasons"])
+    assert (verdict.accepted, orders) == (False, [])
+    assert any("v1.0.0 is a regression model, no baseline of a multiclass one" in each for each in verdict.reasons)
 
 
 def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion_s_as_margin(tmp_path: Path) -> None:
@@ -247,10 +246,10 @@ def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion
     other = {"other": {"estimator": "Ridge", "parameters": {"alpha": 0.9}}}
     verdict, _ = judged(night(tmp_path, {**REGRESSION, "candidates": other}, day=2))
 
-    (compared,) = [each for each in verdict["checks"] if "non-inferior" in each["name"]]
-    assert "rmse improves by" in compared["words"]
-    assert verdict["accepted"]
-    assert -0.3 < compared["threshold"] < -0.05  # one per cent of some ten
+    (compared,) = [each for each in verdict.checks if "non-inferior" in each.name]
+    assert "rmse improves by" in compared.words
+    assert verdict.accepted
+    assert -0.3 < (compared.threshold or 0) < -0.05  # one per cent of some ten
 
 
 def test_a_fourth_task_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +263,7 @@ def test_a_fourth_task_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pyt
         "gate": {"cross_validation": {"poisson_deviance": 2}},
     }
 
-    assert through(night(tmp_path, counts, frame=frame))["live"] == "v1.0.0"
+    assert str(through(night(tmp_path, counts, frame=frame)).live) == "v1.0.0"
     folder = tmp_path / "store" / "houses-models" / "v1.0.0"
     manifest = Manifest.read((folder / "metadata.json").read_bytes(), where="")
 

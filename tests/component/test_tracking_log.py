@@ -22,7 +22,9 @@ from model_release.spec.model import Tracking
 from model_release.spec.tracking_uri import Access
 from model_release.workflows.checkup import MLFLOW, checkup
 from model_release.workflows.destinations import Destinations
-from model_release.workflows.retrain import Json, Nightly, report
+from model_release.workflows.messages import ApprovalResponse, UploadOrder
+from model_release.workflows.result import run_result
+from model_release.workflows.retrain import RetrainRun
 from support.retrain_steps import SIMPLE, Nights, judged, through
 
 TWO = {**SIMPLE, "nearest": {"estimator": "KNeighborsClassifier"}}
@@ -38,7 +40,7 @@ class Team:
     night: Nights
     up: bool = True
 
-    def tracked(self, day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> Nightly:
+    def tracked(self, day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> RetrainRun:
         where = {"uri": "airflow://mlflow", "experiment": "nights", "registered_model": MODEL}
         one = self.night(day, spec={"tracking": where, **(spec or {})}, **facts)
         assert one.spec.tracking
@@ -50,7 +52,7 @@ class Team:
     def client(self) -> MlflowClient:
         return MlflowClient(self.uri)
 
-    def runs(self, night: Nightly, *, candidates: bool) -> dict[str, Run]:
+    def runs(self, night: RetrainRun, *, candidates: bool) -> dict[str, Run]:
         [experiment] = self.client.search_experiments(filter_string="name = 'nights'")
         wanted = f"tags.`airflow.run_id` = '{night.run.run_id}' AND tags.candidate {'!=' if candidates else 'IS NULL'}"
         found = self.client.search_runs([experiment.experiment_id], wanted + (" ''" if candidates else ""))
@@ -85,7 +87,7 @@ def test_a_release_can_be_followed_from_mlflow_to_the_store_and_back(
     night = team.tracked(1, spec={"candidates": TWO}, url="https://airflow/runs/1", dag_id="retrain")
     done = through(night)
 
-    assert (done["live"], done["lagging"], done["mlflow"]) == ("v1.0.0", [], None)
+    assert (str(done.live), done.lagging, done.mlflow) == ("v1.0.0", [], None)
     [parent] = team.runs(night, candidates=False).values()
     candidates = team.runs(night, candidates=True)
     manifest = published(night.home, Version.parse("v1.0.0"))
@@ -122,11 +124,11 @@ def test_what_the_gate_rejects_stays_as_runs_with_their_verdict(team: Team) -> N
     night.reconcile()
     verdict, orders = judged(night)
 
-    assert (orders, verdict["accepted"]) == ([], False)
+    assert (orders, verdict.accepted) == ([], False)
     [parent] = team.runs(night, candidates=False).values()
     assert (parent.info.status, parent.data.tags["verdict"]) == ("FINISHED", "rejected")
     for name, run in team.runs(night, candidates=True).items():
-        chosen = name == verdict["chosen"]
+        chosen = name == verdict.chosen
         assert run.data.tags["verdict"] == ("rejected" if chosen else "not chosen")
         assert ("0.9900" in run.data.tags["verdict.reasons"]) == chosen
         assert team.client.list_artifacts(run.info.run_id, "figures")
@@ -161,14 +163,14 @@ def test_no_release_waits_for_mlflow_and_what_it_missed_is_made_good(
     team.up = down_at != "gate"
     verdict, orders = night.gate(evaluated)
     team.up = False
-    done = night.update_latest([night.upload(each) for each in orders])
+    done = night.update_latest([night.upload(each) for each in orders if isinstance(each, UploadOrder)])
 
-    assert (first["live"], done["live"], done["promoted"]) == ("v1.0.0", "v1.1.0", True)
-    assert "MLflow lags behind" in done["lagging"][0]
-    assert bool(verdict["lagging"]) == (down_at == "gate")
-    said = report({}, verdict, None, done)
-    assert said["summary"] == "v1.1.0 is published and live"
-    assert any("MLflow lags behind" in each for each in said["lagging"])
+    assert (str(first.live), str(done.live), done.promoted) == ("v1.0.0", "v1.1.0", True)
+    assert "MLflow lags behind" in done.lagging[0]
+    assert bool(verdict.lagging) == (down_at == "gate")
+    said = run_result([verdict, done], None)
+    assert said.summary == "v1.1.0 is published and live"
+    assert any("MLflow lags behind" in each for each in said.lagging)
     live = published(night.home, Version.parse("v1.1.0")).mlflow
     assert live
     assert (live.registered_version is None) == (down_at == "gate")
@@ -200,7 +202,7 @@ def test_a_backfill_s_version_is_registered_and_challenges_nobody(team: Team) ->
     assert team.alias("challenger") is None
     done = backfill.update_latest([backfill.upload(each) for each in orders])
 
-    assert (done["version"], done["live"]) == ("v1.1.0", "v1.0.0")
+    assert (str(done.version), str(done.live)) == ("v1.1.0", "v1.0.0")
     tags = team.client.get_model_version(MODEL, "2").tags
     assert tags["release.version"] == "v1.1.0"
     assert team.alias("champion") == "1"
@@ -214,7 +216,7 @@ def test_while_a_person_is_asked_there_is_a_challenger(team: Team, approved: boo
     _, proposed = judged(night)
     assert (team.alias("challenger"), team.alias("champion")) == ("1", None)
 
-    answer: Json = {"approved": approved, "by": "ann", "comment": ""}
+    answer = ApprovalResponse(approved=approved, by="ann")
     _, orders = night.consent(proposed, answer)
 
     assert team.alias("challenger") == ("1" if approved else None)

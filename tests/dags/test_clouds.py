@@ -11,7 +11,8 @@ import pytest
 from emulators.clouds import Clouds, clouds, connections, destinations, live
 from emulators.proxy import Proxy, proxied
 from model_release.errors import ModelReleaseError
-from model_release.workflows.retrain import Json, Nightly
+from model_release.workflows.messages import UploadOrder
+from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 
 MODEL = "heart-disease-models"
@@ -34,26 +35,32 @@ def azure_door(three: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
 
 
 @pytest.fixture
-def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Callable[..., Nightly]:
+def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Callable[..., RetrainRun]:
     """A run of a model that goes to S3 first, then to Google, Azure and a folder; a prefix of its own for each test."""
     from model_release.airflow_glue import open_through_hooks
     from model_release.spec.load import load_spec
 
-    def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> Nightly:
+    def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> RetrainRun:
         wanted = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]
         wanted[2]["required"] = azure_required
         path = specs("heart_disease_four_sites", name="heart-disease", destinations=wanted, tracking=None)
         facts = Run(run_id=run_id, as_of=date(2026, 10, day), by="test")
-        return Nightly(load_spec(path), facts, opener=open_through_hooks)
+        return RetrainRun(load_spec(path), facts, opener=open_through_hooks)
 
     return run
 
 
-def up_to_gate(night: Nightly) -> list[Json]:
+def up_to_gate(night: RetrainRun) -> list[UploadOrder]:
     night.reconcile()
     _, work = night.ingest()
-    _, orders = night.gate(night.evaluate([night.train(each) for each in work]))
-    assert [each["destination"] for each in orders] == ["aws", "google", "azure", "folder"]
+    _, gated = night.gate(night.evaluate([night.train(each) for each in work]))
+    orders = [each for each in gated if isinstance(each, UploadOrder)]
+    assert [each.destination for each in orders] == [
+        "aws",
+        "google",
+        "azure",
+        "folder",
+    ]
     return orders
 
 
@@ -72,37 +79,37 @@ def readers(three: Clouds, tmp_path: Path) -> dict[str, Callable[[str], bytes]]:
 
 
 def test_one_release_lies_on_four_destinations_byte_for_byte(
-    night: Callable[..., Nightly], three: Clouds, tmp_path: Path
+    night: Callable[..., RetrainRun], three: Clouds, tmp_path: Path
 ) -> None:
     uploaded = [night().upload(each) for each in up_to_gate(night())]
-    assert night().update_latest(uploaded)["promoted"]
+    assert night().update_latest(uploaded).promoted
     read = readers(three, tmp_path)
     assert {name: live(each) for name, each in read.items()} == dict.fromkeys(read, "v1.0.0")
     for key in ("latest.json", "v1.0.0/metadata.json", "v1.0.0/claim.json", "v1.0.0/best_model.pkl"):
         assert len({each(key) for each in read.values()}) == 1, key
-    assert all(sent["sent"] == [] for sent in map(night().upload, uploaded))
+    assert all(night().upload(each.order).sent == [] for each in uploaded)
 
 
 def test_a_cloud_down_in_phase_one_moves_no_pointer_and_only_what_is_missing_is_sent_again(
-    night: Callable[..., Nightly], azure_door: Proxy, three: Clouds, tmp_path: Path
+    night: Callable[..., RetrainRun], azure_door: Proxy, three: Clouds, tmp_path: Path
 ) -> None:
-    orders = {each["destination"]: each for each in up_to_gate(night())}
+    orders = {each.destination: each for each in up_to_gate(night())}
     azure_door.spoil = closed
     for name in ("aws", "google", "folder"):
-        assert len(night().upload(orders[name])["sent"]) == 6
+        assert len(night().upload(orders[name]).sent) == 6
     with pytest.raises(ModelReleaseError):
         night().upload(orders["azure"])
     read = readers(three, tmp_path)
     assert [live(each) for each in read.values()] == [None] * 4
     azure_door.spoil = opened
     again = {name: night().upload(order) for name, order in orders.items()}
-    assert {name: len(each["sent"]) for name, each in again.items()} == {"aws": 0, "google": 0, "azure": 6, "folder": 0}
+    assert {name: len(each.sent) for name, each in again.items()} == {"aws": 0, "google": 0, "azure": 6, "folder": 0}
     night().update_latest(list(again.values()))
     assert [live(each) for each in read.values()] == ["v1.0.0"] * 4
 
 
 def test_a_cloud_down_in_phase_two_leaves_the_others_moved_and_is_healed_by_the_retry(
-    night: Callable[..., Nightly], azure_door: Proxy, three: Clouds, tmp_path: Path
+    night: Callable[..., RetrainRun], azure_door: Proxy, three: Clouds, tmp_path: Path
 ) -> None:
     uploaded = [night().upload(each) for each in up_to_gate(night())]
     azure_door.spoil = closed
@@ -112,24 +119,24 @@ def test_a_cloud_down_in_phase_two_leaves_the_others_moved_and_is_healed_by_the_
     read = readers(three, tmp_path)
     assert [live(each) for each in read.values()] == ["v1.0.0", "v1.0.0", None, "v1.0.0"]
     done = night().update_latest(uploaded)
-    assert (done["promoted"], done["epoch"]) == (True, 1)
+    assert (done.promoted, done.epoch) == (True, 1)
     assert [live(each) for each in read.values()] == ["v1.0.0"] * 4
 
 
 def test_a_destination_that_is_not_required_lags_and_is_mended_by_the_next_night(
-    night: Callable[..., Nightly], azure_door: Proxy, three: Clouds, tmp_path: Path
+    night: Callable[..., RetrainRun], azure_door: Proxy, three: Clouds, tmp_path: Path
 ) -> None:
     orders = up_to_gate(night(azure_required=False))
     azure_door.spoil = closed
     uploaded = [night(azure_required=False).upload(each) for each in orders]
-    assert "lagging" in uploaded[2]
+    assert uploaded[2].lagging
     done = night(azure_required=False).update_latest(uploaded)
-    assert done["promoted"]
-    assert len(done["lagging"]) == 1
-    assert "wasb://" in done["lagging"][0]
+    assert done.promoted
+    assert len(done.lagging) == 1
+    assert "wasb://" in done.lagging[0]
     azure_door.spoil = opened
     read = readers(three, tmp_path)
     assert [live(each) for each in read.values()] == ["v1.0.0", "v1.0.0", None, "v1.0.0"]
     mended = night(day=23, run_id="two", azure_required=False).reconcile()
-    assert mended["lagging"] == []
+    assert mended.lagging == []
     assert [live(each) for each in read.values()] == ["v1.0.0"] * 4

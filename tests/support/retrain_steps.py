@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from model_release.workflows.retrain import Json, Nightly
+from model_release.workflows.messages import ReleaseOutcome, Verdict
+from model_release.workflows.retrain import RetrainRun
 
 SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
 """One candidate that is fitted in no time."""
 
-Nights = Callable[..., Nightly]
+Nights = Callable[..., RetrainRun]
 """Makes the night of a day of October; other arguments are facts of its run, `spec` what its spec has otherwise."""
 
 
-def judged(night: Nightly) -> tuple[Json, list[Json]]:
-    """Take every step up to the gate."""
+def judged(night: RetrainRun) -> tuple[Verdict, list[Any]]:
+    """Take every step up to the gate; return the verdict, and the orders or the proposal."""
     _, work = night.ingest()
     return night.gate(night.evaluate([night.train(each) for each in work]))
 
 
-def through(night: Nightly) -> Json:
+def through(night: RetrainRun) -> ReleaseOutcome:
     """Take every step."""
     night.reconcile()
     _, orders = judged(night)

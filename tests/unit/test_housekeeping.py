@@ -18,7 +18,7 @@ from model_release.releases.prune import files_by_version, retire
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.workflows.destinations import Destinations
-from model_release.workflows.housekeeping import Housekeeping
+from model_release.workflows.housekeeping import DoctorOutcome, Housekeeping, PruneOutcome, SweepOutcome
 from support.memory_store import MemoryStore
 from support.release_builder import Chain, make
 
@@ -66,7 +66,7 @@ def stores(tmp_path: Path) -> Stores:
 def test_nothing_released_is_nothing_to_prune() -> None:
     outcome = Housekeeping(Destinations(MemoryStore()), mlruns=MemoryStore, by="dag", operation="one").prune()
     said = "nothing was ever released here, so there is nothing to prune"
-    assert outcome == {"summary": said, "dry_run": False, "bytes": 0}
+    assert outcome == PruneOutcome(summary=said, dry_run=False)
 
 
 def test_a_version_is_retired_in_one_round_and_goes_in_a_later_one(
@@ -74,12 +74,12 @@ def test_a_version_is_retired_in_one_round_and_goes_in_a_later_one(
 ) -> None:
     stores.clock(hours=0)
     first = stores.keeping().prune()
-    assert (first["retired"], first["removed"], first["bytes"]) == ({"v1.0.0": "it was never live"}, {}, 0)
-    assert first["kept"] == {"v1.1.0": "it is live"}
+    assert (first.retired, first.removed, first.bytes) == ({"v1.0.0": "it was never live"}, {}, 0)
+    assert first.kept == {"v1.1.0": "it is live"}
     pointer = live_pointer(stores.home)
     assert (pointer.retired, pointer.change.by) == ([OLD], "housekeeping_heart_disease")
     assert pointer.change.operation == "sunday"
-    assert [*stores.keeping().prune()["waiting"]] == ["v1.0.0"]
+    assert [*stores.keeping().prune().waiting] == ["v1.0.0"]
     assert files_by_version(stores.home)[OLD]
 
 
@@ -92,12 +92,12 @@ def test_what_has_been_retired_long_enough_goes_everywhere_and_is_told(
     stores.clock(hours=0)
     caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().prune()
-    assert (outcome["removed"], outcome["bytes"]) == ({"v1.0.0": size}, size)
-    assert outcome["summary"] == f"0 retired, 1 removed, {size:,} bytes at {stores.home.uri}"
+    assert (outcome.removed, outcome.bytes) == ({"v1.0.0": size}, size)
+    assert outcome.summary == f"0 retired, 1 removed, {size:,} bytes at {stores.home.uri}"
     assert caplog.messages == [
         "v1.1.0 stays: it is live",
         f"v1.0.0, 3 files of {size:,} bytes go now: its grace period is over",
-        outcome["summary"],
+        outcome.summary,
     ]
     for store in (stores.home, stores.follower):
         assert OLD not in {version for version, files in files_by_version(store).items() if files}
@@ -108,11 +108,11 @@ def test_what_dead_runs_have_left_is_swept_up(stores: Stores, caplog: pytest.Log
     stores.clock(hours=0)
     caplog.set_level("INFO", "model_release.workflows.housekeeping")
     outcome = stores.keeping().sweep()
-    what = [each["what"] for each in outcome["found"]]
+    what = [each.what for each in outcome.found]
     assert what == ["a number that nobody came back for", *["staging of a run that is over"] * 3]
-    assert outcome["bytes"] == sum(each["bytes"] for each in outcome["found"]) > 0
+    assert outcome.bytes == sum(each.bytes for each in outcome.found) > 0
     assert len(caplog.messages) == 5
-    assert caplog.messages[-1] == f"4 found, {outcome['bytes']:,} bytes"
+    assert caplog.messages[-1] == f"4 found, {outcome.bytes:,} bytes"
     assert not any(key.startswith(layout.STAGING) for key in stores.there())
     assert isinstance(read_version(stores.home, Version(1, 2, 0)), AbandonedManifest)
 
@@ -120,12 +120,15 @@ def test_what_dead_runs_have_left_is_swept_up(stores: Stores, caplog: pytest.Log
 def test_a_dry_run_tells_the_same_and_changes_nothing(stores: Stores) -> None:
     stores.clock(hours=0)
     before = stores.there()
-    dry = [stores.keeping(dry_run=True).prune(), stores.keeping(dry_run=True).sweep()]
+    dry: list[PruneOutcome | SweepOutcome] = [
+        stores.keeping(dry_run=True).prune(),
+        stores.keeping(dry_run=True).sweep(),
+    ]
     assert stores.there() == before
     assert live_pointer(stores.home).retired == []
-    assert all(each["dry_run"] and each["summary"].startswith("would be done, and was not: ") for each in dry)
-    wet = [stores.keeping().prune(), stores.keeping().sweep()]
-    told = [{key: each[key] for key in each if key not in ("summary", "dry_run")} for each in (*dry, *wet)]
+    assert all(each.dry_run and each.summary.startswith("would be done, and was not: ") for each in dry)
+    wet: list[PruneOutcome | SweepOutcome] = [stores.keeping().prune(), stores.keeping().sweep()]
+    told = [each.model_dump(exclude={"summary", "dry_run"}) for each in (*dry, *wet)]
     assert told[:2] == told[2:]
 
 
@@ -134,12 +137,12 @@ def test_doctor_comes_last_and_finds_nothing(stores: Stores) -> None:
     round_ = stores.keeping()
     round_.prune()
     round_.sweep()
-    assert round_.doctor() == {"summary": "nothing is wrong, 0 mended", "mended": 0}
+    assert round_.doctor() == DoctorOutcome(summary="nothing is wrong, 0 mended", mended=0)
 
 
 def test_a_dry_run_is_not_told_of_what_a_round_would_remove(stores: Stores) -> None:
     stores.clock(hours=0)
-    assert stores.keeping(dry_run=True).doctor()["mended"] == 0
+    assert stores.keeping(dry_run=True).doctor().mended == 0
 
 
 def test_damage_fails_the_round_and_says_what_mends_it(stores: Stores) -> None:
@@ -150,5 +153,5 @@ def test_damage_fails_the_round_and_says_what_mends_it(stores: Stores) -> None:
     with pytest.raises(Corrupt, match=rf"file missing: {stores.home.uri}/{lost}"):
         stores.keeping().doctor()
     assert stores.keeping(repair=True, dry_run=True).repair is False
-    assert stores.keeping(repair=True, read_data=True).doctor()["mended"] >= 1
+    assert stores.keeping(repair=True, read_data=True).doctor().mended >= 1
     assert stores.home.get(lost) is not None

@@ -17,8 +17,8 @@ from model_release.releases.request import Action, Request
 from model_release.releases.store import Follower
 from model_release.workflows import operate
 from model_release.workflows.destinations import Destinations
+from model_release.workflows.messages import Looked, OperateOutcome
 from model_release.workflows.operate import Operation
-from model_release.workflows.retrain import Json
 from support.memory_store import MemoryStore
 from support.release_builder import Chain, make
 
@@ -58,20 +58,20 @@ def chain(memory: MemoryStore, follower: MemoryStore, tmp_path: Path) -> Chain:
     return chain
 
 
-def done(operation: Operation) -> Json:
-    return operation.spread(operation.act(operation.look()))
+def done(operation: Operation) -> OperateOutcome:
+    return operation.reconcile(operation.act(operation.look()))
 
 
 @pytest.mark.usefixtures("chain")
 def test_a_rollback_reaches_every_destination_and_says_what_it_did(
     ask: Ask, memory: MemoryStore, follower: MemoryStore
 ) -> None:
-    assert ask("rollback").look() == {"live": "v1.1.0", "epoch": 2, "held": [], "seen": 2}
+    assert ask("rollback").look() == Looked(live=SECOND, epoch=2, held=[], seen=2)
     outcome = done(ask("rollback"))
-    assert outcome["summary"] == (
+    assert outcome.summary == (
         "latest went back from v1.1.0, now in quarantine, to v1.0.0, and is held there (epoch 3)"
     )
-    assert (outcome["live"], outcome["epoch"], outcome["lagging"]) == ("v1.0.0", 3, [])
+    assert (str(outcome.live), outcome.epoch, outcome.lagging) == ("v1.0.0", 3, [])
     pointer = live_pointer(memory)
     assert (pointer.version, pointer.change.by, pointer.change.reason) == (FIRST, "ann", "it is worse on Mondays")
     assert live_pointer(follower) == pointer
@@ -80,7 +80,7 @@ def test_a_rollback_reaches_every_destination_and_says_what_it_did(
 @pytest.mark.usefixtures("chain")
 def test_each_action_in_turn_in_words(ask: Ask, memory: MemoryStore) -> None:
     said = [
-        done(ask(action, operation=f"{number}", version=version, overrule=overrule))["summary"]
+        done(ask(action, operation=f"{number}", version=version, overrule=overrule)).summary
         for number, (action, version, overrule) in enumerate(
             [
                 ("hold", None, False),
@@ -108,8 +108,8 @@ def test_a_task_that_is_retried_does_not_do_it_twice(ask: Ask, memory: MemorySto
     operation = ask("rollback")
     looked = operation.look()
     first, again = operation.act(looked), operation.act(looked)
-    assert (first["repeated"], again["repeated"]) == (False, True)
-    assert again["summary"] == f"{first['summary']}; an earlier attempt of this run had done it"
+    assert (first.repeated, again.repeated) == (False, True)
+    assert again.summary == f"{first.summary}; an earlier attempt of this run had done it"
     assert live_pointer(memory).epoch == 3
 
 
@@ -119,8 +119,8 @@ def test_a_run_that_is_cleared_finds_what_it_did_although_others_acted_since(ask
     done(ask("rollback", asked=asked))
     done(ask("unhold", operation="two"))
     again = ask("rollback", asked=asked)
-    assert again.look()["seen"] == 2
-    assert again.act(again.look())["repeated"]
+    assert again.look().seen == 2
+    assert again.act(again.look()).repeated
     assert live_pointer(memory).epoch == 4
 
 
@@ -149,14 +149,14 @@ def test_a_first_release_after_the_request_is_a_move_too(ask: Ask, memory: Memor
     looked = early.look()
     Chain(memory).release(make(tmp_path, "a"))
     for seen in (looked, early.look()):
-        assert seen["seen"] == 0
+        assert seen.seen == 0
         with pytest.raises(Refused, match="moved from epoch 0 to 1"):
             early.act(seen)
 
 
 def test_a_published_version_is_promoted_where_nothing_is_live(ask: Ask, memory: MemoryStore, tmp_path: Path) -> None:
     Chain(memory).publish(make(tmp_path, "a"))
-    assert done(ask("promote", version=FIRST))["summary"] == "v1.0.0 is live (epoch 1)"
+    assert done(ask("promote", version=FIRST)).summary == "v1.0.0 is live (epoch 1)"
 
 
 def test_a_first_release_is_verified_as_well(ask: Ask, memory: MemoryStore, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_what_does_not_load_becomes_live_only_by_overruling(
         with pytest.raises(Refused, match="loads here"):
             done(wish)
     assert live_pointer(memory).epoch == 2
-    assert done(ask("rollback", overrule=True))["live"] == "v1.0.0"
+    assert str(done(ask("rollback", overrule=True)).live) == "v1.0.0"
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_consumers_are_told_of_what_is_live_now_and_of_nothing_else(ask: Ask) ->
     known = operation.destinations.announcement(None)
     assert known is not None
     done(ask("hold", operation="hold"))
-    assert operation.destinations.announcement(known) is None
+    assert operation.destinations.announcement(known.model_dump(mode="json")) is None
     done(ask("rollback"))
-    news = operation.destinations.announcement(known)
+    news = operation.destinations.announcement(known.model_dump(mode="json"))
     assert news is not None
-    assert (news["version"], news["since"]) == ("v1.0.0", 4)
+    assert (str(news.version), news.since) == ("v1.0.0", 4)

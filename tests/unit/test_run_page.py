@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from model_release.cli.run_page import result_page
+from model_release.documents.verdict import Check
+from model_release.workflows.messages import Verdict
 from model_release.workflows.task_state import TaskState
 
-PASSED = {"name": "accuracy", "passed": True, "words": "accuracy is 0.83, at least the 0.80 required"}
-WARNED = {"name": "drift", "passed": True, "warning": True, "words": "age has drifted"}
-FAILED = {"name": "recall", "passed": False, "words": "recall is 0.61, at least the 0.70 required"}
+PASSED = Check(name="accuracy", passed=True, words="accuracy is 0.83, at least the 0.80 required")
+WARNED = Check(name="drift", passed=True, words="age has drifted", warning=True)
+FAILED = Check(name="recall", passed=False, words="recall is 0.61, at least the 0.70 required")
 TASKS = [TaskState("train", 0, "one", "success", 10.0, 1), TaskState("gate", -1, None, "success", 1.0, 1)]
 
 
-def printed(*checks: dict[str, Any], full: bool = False) -> list[str]:
-    verdict = {"summary": "one: rejected", "checks": checks}
+def printed(*checks: Check, full: bool = False) -> list[str]:
+    verdict = Verdict(accepted=False, summary="one: rejected", reasons=[], checks=[*checks])
     console = Console(width=120)
     with console.capture() as captured:
         page = result_page(

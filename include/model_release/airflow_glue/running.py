@@ -1,13 +1,14 @@
-"""What a task needs of Airflow while it runs: its run's facts from the context, a way to show and to announce.
+"""What a task needs of Airflow while it runs: the run, the messages of other tasks, a way to show and to announce.
 
-DAG files import this at every parse: what does the work is imported by the task that asks for it.
+The door between Airflow and the workflows: here, and nowhere else, XComs become messages and a form's params a run.
+DAG files import this at every parse; a task imports the workflow that it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from airflow.sdk import conf, get_current_context
@@ -24,19 +25,28 @@ if TYPE_CHECKING:
 
     from model_release.spec.model import Spec
     from model_release.spec.summary import Summary
-    from model_release.workflows.housekeeping import Housekeeping
+    from model_release.workflows.housekeeping import Housekeeping, MirrorOutcome
+    from model_release.workflows.messages import Announcement, ApprovalResponse, Message, RetrainOutcome
     from model_release.workflows.operate import Operation
-    from model_release.workflows.retrain import Json, Nightly
+    from model_release.workflows.retrain import RetrainRun
     from model_release.workflows.run import Run
 
+REPORTED = {
+    "return_value": ("reconcile", "upload", "update_latest"),
+    "outcome": ("ingest",),
+    "verdict": ("gate",),
+    "answer": ("consent",),
+}
+"""By XCom key, the tasks of a retrain run that report under it."""
 
-def retrain_run(spec: Summary) -> Nightly:
-    """Return the chain of the run whose task is running."""
-    from model_release.workflows.retrain import Nightly
+
+def retrain_run(spec: Summary) -> RetrainRun:
+    """Return the retrain run whose task is running."""
+    from model_release.workflows.retrain import RetrainRun
 
     context = get_current_context()
     asked = _as_asked(_whole(spec), context["params"])
-    return Nightly(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
+    return RetrainRun(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
 
 
 def operate_run(spec: Summary) -> Operation:
@@ -80,9 +90,40 @@ def housekeeping_run(spec: Summary) -> Housekeeping:
     )
 
 
-def show(key: str, value: Json | str) -> None:
-    """Put a value on the running task's page, under XCom."""
-    get_current_context()["ti"].xcom_push(key=key, value=value)
+def receive(value: object, *kinds: str) -> Any:
+    """Return the message that another task handed on.
+
+    Args:
+        value: as Airflow hands it over.
+        kinds: that the running task acts on.
+
+    Raises:
+        Corrupt: it holds no message of such a kind.
+    """
+    from model_release.errors import Corrupt
+    from model_release.workflows.messages import parse
+
+    message = parse(value)
+    if message.kind not in kinds:
+        raise Corrupt(
+            f"another task handed on a message of kind {message.kind}, and this one acts on {', '.join(kinds)}"
+        )
+    return message
+
+
+def reported() -> list[RetrainOutcome]:
+    """Return what the tasks of the retrain run whose task is running have reported; a skipped task reported nothing."""
+    from model_release.workflows.messages import parse
+
+    pull = get_current_context()["ti"].xcom_pull
+    found = [value for key, tasks in REPORTED.items() for value in pull(task_ids=tasks, key=key)]
+    return [cast("RetrainOutcome", parse(value)) for value in found if value is not None]
+
+
+def show(key: str, value: Message | str) -> None:
+    """Put a message, or a text, on the running task's page, under XCom."""
+    shown = value if isinstance(value, str) else value.to_json()
+    get_current_context()["ti"].xcom_push(key=key, value=shown)
 
 
 def link_mlflow(page: str | None) -> None:
@@ -91,45 +132,37 @@ def link_mlflow(page: str | None) -> None:
         show(MlflowRun.xcom_key, page)
 
 
-def show_or_skip(key: str, value: Json) -> None:
-    """Put a value on the running task's page; skip the task if the value says why under `skipped`.
+def show_or_skip(key: str, outcome: MirrorOutcome) -> None:
+    """Put an outcome on the running task's page; skip the task if the outcome says why there was nothing to do.
 
     Raises:
         AirflowSkipException: it does.
     """
-    show(key, value)
-    if value["skipped"]:
-        raise AirflowSkipException(value["skipped"])
+    show(key, outcome)
+    if outcome.skipped:
+        raise AirflowSkipException(outcome.skipped)
 
 
-def run_summary() -> Json:
-    """Return what became of the nightly run whose task is running, from what its tasks have shown."""
-    from model_release.workflows.retrain import report
-
-    pull = get_current_context()["ti"].xcom_pull
-    return report(
-        pull(task_ids="ingest", key="outcome"),
-        pull(task_ids="gate", key="verdict"),
-        pull(task_ids="consent", key="answer"),
-        pull(task_ids="update_latest"),
-    )
-
-
-def approval_response(response: Mapping[str, Any] | None) -> Json:
+def approval_response(response: Mapping[str, Any] | None) -> ApprovalResponse:
     """Return what a person answered to `forms.approval_task`; no response, or none by a person, approves of nothing."""
-    told = response or {}
-    user = told.get("responded_by_user") or {}
+    from model_release.workflows.messages import ApprovalResponse
+
+    given = response or {}
+    user = given.get("responded_by_user") or {}
     by = user.get("name") or user.get("id")
-    comment = str((told.get("params_input") or {}).get("comment") or "")
-    return {"approved": bool(by) and list(told.get("chosen_options", [])) == [APPROVE], "by": by, "comment": comment}
+    comment = str((given.get("params_input") or {}).get("comment") or "")
+    approved = bool(by) and list(given.get("chosen_options", [])) == [APPROVE]
+    return ApprovalResponse(approved=approved, by=by, comment=comment)
 
 
-def announcing(latest: Model, announcement: Callable[[Json | None], Json | None]) -> Iterator[Metadata]:
+def announcing(
+    latest: Model, announcement: Callable[[Mapping[str, Any] | None], Announcement | None]
+) -> Iterator[Metadata]:
     """Tell consumers through the asset.
 
     Args:
         latest: the asset, an inlet and an outlet of the running task.
-        announcement: from what they were told last to what they are to be told; None where there is nothing to tell.
+        announcement: from the last announcement to the next one; None if there is nothing to tell.
 
     Raises:
         AirflowSkipException: they know already.
@@ -140,11 +173,11 @@ def announcing(latest: Model, announcement: Callable[[Json | None], Json | None]
     news = announcement(dict(events[0].extra or {}) if len(events) else None)
     if news is None:
         raise AirflowSkipException("consumers know what is live")
-    yield Metadata(latest, news)
+    yield Metadata(latest, news.model_dump(mode="json"))
 
 
 def run_facts(context: Context) -> Run:
-    """Return the facts of a run from a task's context, for every kind of trigger.
+    """Return the facts of a run from a task's context, whatever triggered it.
 
     Raises:
         UsageError: the trigger's conf has a key that no parameter has.
@@ -173,7 +206,7 @@ def run_facts(context: Context) -> Run:
 
 
 def _known(context: Context) -> Any:
-    """The run, whose conf has no key that the form does not have: Airflow itself takes any."""
+    """Return the run; its conf has no key that the form does not have. Airflow itself takes any key."""
     run = context["dag_run"]
     form = context["dag"].params  # the task's own params hold the conf's keys as well
     unknown = sorted(set(run.conf or {}) - set(form))
@@ -190,7 +223,7 @@ def _by(run: Any) -> str:
 
 
 def _run_url(run: Any) -> str | None:
-    """The run's page, where Airflow's address is configured."""
+    """Return the address of the run's page; None if Airflow's own address is not configured."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return f"{base}/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}" if base else None
 
@@ -201,7 +234,7 @@ def _bundle_version(ti: Any) -> str | None:
 
 
 def _as_of(run: Any, asked: str | None) -> date:
-    """The day that a run's data is taken as of: as asked, else the interval's end, else the day it may start."""
+    """Return the day as of which data is taken: as asked, else the end of the interval, else the day of the run."""
     if asked:
         return date.fromisoformat(asked)
     moment: datetime = run.data_interval_end or run.run_after
@@ -209,7 +242,7 @@ def _as_of(run: Any, asked: str | None) -> date:
 
 
 def _whole(summary: Summary) -> Spec:
-    """The whole spec, whose MLflow is found by Airflow's connections."""
+    """Return the whole spec; Airflow's connections tell where its MLflow is."""
     from model_release.spec.load import load_spec
 
     spec = load_spec(summary.path)

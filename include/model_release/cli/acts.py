@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import uuid
 from collections.abc import Callable
 from typing import Annotated
 
@@ -15,12 +14,16 @@ from model_release.cli import output as out
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.destinations import Also, Model, open_destinations
 from model_release.documents.version import Version
-from model_release.errors import ModelReleaseError, Retry, UsageError
+from model_release.errors import EXIT_LAGGING, ModelReleaseError, UsageError
 from model_release.model_files.sandbox import tries
 from model_release.releases import acts
-from model_release.releases.acts import Act, Acted, Try
+from model_release.releases.acts import Act, Acted
+from model_release.releases.eligibility import Try
 from model_release.releases.store import ReleaseStore
 from model_release.workflows.destinations import Destinations
+from model_release.workflows.messages import ReconcileOutcome
+
+LAGS = "The other destinations lag behind; they follow with the next run, or by `model-release reconcile`"
 
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
 By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]
@@ -30,7 +33,7 @@ Epoch = Annotated[
 ]
 Operation = Annotated[
     str | None,
-    typer.Option("--operation", help="Id of the act, so that a script may send it again. Else a new one."),
+    typer.Option("--operation", help="Id of the act. Else it follows from the epoch, the action and its target."),
 ]
 Target = Annotated[str, typer.Argument(metavar="VERSION", help="Such as v1.4.0.")]
 Unopened = Annotated[bool, typer.Option("--unopened", help="Even if none of the version's forms can be loaded here.")]
@@ -142,7 +145,7 @@ def act_of(reason: str, by: str | None, epoch: int | None, operation: str | None
     """Return who acts, why, and on what they saw, as the options say."""
     if not reason.strip():
         raise typer.BadParameter("give a reason; the log keeps it for ever", param_hint="--reason")
-    return Act(by=whoever(by), reason=reason.strip(), operation=operation or uuid.uuid4().hex, seen=epoch)
+    return Act(by=whoever(by), reason=reason.strip(), operation=operation, seen=epoch)
 
 
 def whoever(by: str | None) -> str:
@@ -161,32 +164,49 @@ def opener(unopened: bool) -> Try | None:
 def show_acted(done: Acted, destinations: Destinations, output: out.Output) -> None:
     """Let the other destinations follow what was done at home, and show it all.
 
-    What cannot follow now does so with the next run; home has moved all the same.
+    A destination that cannot follow now does so with the next run. The act is done all the same.
     """
     pointer = done.pointer
     output.say(f"{pointer.change.kind}: {pointer.version} is live at home, epoch {pointer.epoch}; the others follow …")
-    try:
-        settled = destinations.settle()
-    except ModelReleaseError:
-        output.say("home has moved; the others follow with the next run, or by `reconcile`", style=out.BAD)
-        raise
+    reconciled = reconcile_after(destinations)
     document = {
         "uri": destinations.home.uri,
         "repeated": done.repeated,
         "pointer": pointer.model_dump(mode="json", by_alias=True),
-        **settled,
+        **reconciled.facts(),
     }
-    output.data(document, _page(done, settled["mended"], settled["lagging"]))
+    output.data(document, _page(done, reconciled.mended, reconciled.lagging))
+    end(reconciled, f"{pointer.change.kind} is done at home: {pointer.version} is live, epoch {pointer.epoch}", output)
+
+
+def reconcile_after(destinations: Destinations) -> ReconcileOutcome:
+    """Let everything follow what was done at home; a failure is reported, since the act is done."""
+    try:
+        return destinations.reconcile(waits=False)
+    except ModelReleaseError as error:  # home's pointer or log cannot be read any more
+        return ReconcileOutcome(live=None, epoch=None, mended=[], lagging=[str(error)], complete=False)
+
+
+def end(reconciled: ReconcileOutcome, done: str, output: out.Output) -> None:
+    """End with a status of its own if home has moved and a required destination could not follow.
+
+    Args:
+        reconciled: how far everything follows.
+        done: what has happened at home, in words.
+        output: of the command; the one sentence is told even if it is quiet.
+    """
+    if not reconciled.complete:
+        output.tell(f"{done}; do not repeat it. {LAGS}")
+        raise typer.Exit(EXIT_LAGGING)
 
 
 def _perform(
     verb: Callable[[ReleaseStore, Act], Acted], act: Act, destinations: Destinations, output: out.Output
 ) -> None:
-    try:
-        show_acted(verb(destinations.releases, act), destinations, output)
-    except Retry as error:  # it may have happened; a new act on what it left would do it twice
-        hint = f"send the same act again: add --operation {act.operation}"
-        raise type(error)(error.what, where=error.where, hint=hint) from error
+    show_acted(verb(destinations.releases, act), destinations, output)
+
+
+_BEFORE = "by an earlier attempt; for another act of this kind, name the epoch that you see with --epoch"
 
 
 def _page(done: Acted, mended: list[str], lagging: list[str]) -> list[RenderableType]:
@@ -197,7 +217,7 @@ def _page(done: Acted, mended: list[str], lagging: list[str]) -> list[Renderable
     return [
         out.facts(
             [
-                ("done", f"{change.kind} {about}".strip() + (", by an earlier attempt" if done.repeated else "")),
+                ("done", f"{change.kind} {about}".strip() + (f", {_BEFORE}" if done.repeated else "")),
                 ("live", Text(str(pointer.version), style=f"bold {out.GOOD}")),
                 ("before", str(change.from_version) if change.from_version != pointer.version else None),
                 ("epoch", str(pointer.epoch)),

@@ -2,7 +2,7 @@
 
 Data goes to stdout and everything else to stderr. The exit status tells what the caller can do about an error:
 0 done, 1 failed, 2 usage or a bad spec, 3 refused by a rule, 4 credentials, 5 verification failed,
-6 doctor found something, 75 try again, 130 interrupted.
+6 doctor found something, 7 done at home while other destinations lag behind, 75 try again, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _MODULES = {
     "acts": ("rollback", "promote", "hold", "unhold", "quarantine"),
     "publishing": ("publish", "adopt"),
     "comparing": ("diff", "reproduce"),
+    "drafting": ("init",),
     "trying": ("try",),
     "serving": ("serve",),
     "checkup": ("doctor",),

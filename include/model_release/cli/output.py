@@ -65,6 +65,10 @@ class Output:
         """The console for progress: stderr, or none if quiet."""
         return Console(quiet=True) if self.quiet else _console(stderr=True)
 
+    def tell(self, words: str) -> None:
+        """Print a sentence that nobody may miss, even if the command is quiet."""
+        _console(stderr=True).print(safe(words), style=BAD, soft_wrap=True)
+
     @contextlib.contextmanager
     def count(self) -> Iterator[_Count | None]:
         """Show how far many small files are: a bar on a terminal, else nothing."""

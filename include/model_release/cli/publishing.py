@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, whoever
+from model_release.cli.acts import By, end, reconcile_after, whoever
 from model_release.cli.app import Json, Quiet, app
 from model_release.cli.destinations import Also, Model, open_destinations, signing_key
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
-from model_release.errors import EXIT_REFUSED, ModelReleaseError, UsageError
+from model_release.errors import EXIT_REFUSED, UsageError
 from model_release.releases.catalog import candidate_of
 from model_release.releases.manual import collect, describe
 from model_release.releases.manual import publish as delivery
@@ -123,19 +123,15 @@ def _tell(
     asked: bool,
 ) -> None:
     """Let every destination follow what was done at home, and show it all."""
-    version = str(done.manifest.version)
-    try:
-        settled = destinations.settle()
-    except ModelReleaseError:
-        output.say(f"{version} is published at home; the others follow with the next run", style=out.BAD)
-        raise
-    live, lagging = settled["live"], [*done.lagging, *settled["lagging"]]
+    version = done.manifest.version
+    reconciled = reconcile_after(destinations)
+    live, lagging = reconciled.live, [*done.lagging, *reconciled.lagging]
     document: dict[str, object] = {
         "uri": destinations.home.uri,
-        "version": version,
+        "version": str(version),
         "published_before": done.before,
         "refusal": done.refusal,
-        **settled,
+        **reconciled.facts(),
         "lagging": lagging,
         "files": [entry.path for entry in done.manifest.files],
         "size": _bytes(done.manifest),
@@ -144,7 +140,7 @@ def _tell(
     stays = f"stays at {live}" if live else "names nothing yet"
     latest: RenderableType
     if live == version:
-        latest = Text(f"{live}, epoch {settled['epoch']}", style=out.GOOD)
+        latest = Text(f"{live}, epoch {reconciled.epoch}", style=out.GOOD)
     elif done.refusal is not None:
         latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
     elif asked:
@@ -162,6 +158,7 @@ def _tell(
     output.data(document, [out.facts(rows)])
     if done.refusal is not None:
         raise typer.Exit(EXIT_REFUSED)
+    end(reconciled, f"{version} is published at home", output)
 
 
 def _remedy(done: delivery.Delivered) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as LiveDisplay
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from model_release.cli.released import Live
 from model_release.errors import EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from model_release.workflows.messages import IngestOutcome, Verdict
 from model_release.workflows.task_state import TASK_ENDED, TaskState
 
 _STYLE = {
@@ -69,7 +69,7 @@ def task_table(tasks: list[TaskState]) -> Table:
 
 
 def cost_of_judging(tasks: list[TaskState]) -> str | None:
-    """Return how long judging took beside training, in words; None where nothing was judged."""
+    """Return how long judging took beside training, in words; None if nothing was judged."""
     seconds = {name: sum(each.seconds or 0.0 for each in tasks if each.task_id == name) for name in _COSTS}
     judged = [each for each in tasks if each.task_id == "gate" and each.state == "success"]
     if not judged or not seconds["train"]:
@@ -83,7 +83,7 @@ def result_page(
     *,
     tasks: list[TaskState],
     live: Live | None,
-    verdict: Mapping[str, Any] | None,
+    verdict: Verdict | None,
     store: Path,
     good: bool,
     full: bool,
@@ -111,18 +111,17 @@ def result_page(
 
 
 def _rows(
-    tasks: list[TaskState], live: Live | None, verdict: Mapping[str, Any] | None, store: Path, *, full: bool
+    tasks: list[TaskState], live: Live | None, verdict: Verdict | None, store: Path, *, full: bool
 ) -> Iterator[tuple[str, Text]]:
     if verdict is not None:
-        checks = verdict.get("checks") or []
-        passed = sum(bool(check.get("passed")) for check in checks)
-        counted = f"; {passed} of {len(checks)} checks passed" if checks else ""
-        yield "gate", Text(f"{verdict.get('summary', '')}{counted}")
-        for check in checks:
-            if full or check.get("warning") or not check.get("passed"):
-                mark = Text("✓ ", "green") if check.get("passed") else Text("✗ ", "red")
-                mark = Text("! ", "yellow") if check.get("warning") else mark
-                yield "", mark + Text(str(check.get("words", check.get("name", ""))))
+        passed = sum(check.passed for check in verdict.checks)
+        counted = f"; {passed} of {len(verdict.checks)} checks passed" if verdict.checks else ""
+        yield "gate", Text(f"{verdict.summary}{counted}")
+        for check in verdict.checks:
+            if full or check.warning or not check.passed:
+                mark = Text("✓ ", "green") if check.passed else Text("✗ ", "red")
+                mark = Text("! ", "yellow") if check.warning else mark
+                yield "", mark + Text(check.words)
     cost = cost_of_judging(tasks) if full else None
     if cost is not None:
         yield "cost", Text(cost)
@@ -139,20 +138,27 @@ def _rows(
 
 
 def story(
-    state: str, outcome: dict[str, Any], verdict: dict[str, Any] | None, live: Live | None, run_id: str
+    state: str, outcome: IngestOutcome | None, verdict: Verdict | None, live: Live | None, run_id: str
 ) -> tuple[str, int]:
-    """Return the result in one sentence, and the exit status."""
-    if state != "success":
+    """Return the result in one sentence, and the exit status.
+
+    Args:
+        state: of the run.
+        outcome: of the task *Ingest*; None if it did not end.
+        verdict: of the task *Gate*; None if nothing was judged.
+        live: what is live now.
+        run_id: of the run.
+    """
+    if state != "success" or outcome is None:
         return "the run failed", EXIT_FAILED
     if verdict is None:
-        return f"nothing is new: {outcome.get('reason')}", EXIT_DONE if live else EXIT_REFUSED
+        return f"nothing is new: {outcome.reason}", EXIT_DONE if live else EXIT_REFUSED
     if live is None:
-        became = "published" if verdict.get("accepted") else "rejected"
-        return f"{became}, and nothing is live", EXIT_REFUSED
-    if verdict.get("reproduced"):
-        return str(verdict["summary"]), EXIT_DONE
+        return f"{'published' if verdict.accepted else 'rejected'}, and nothing is live", EXIT_REFUSED
+    if verdict.reproduced:
+        return verdict.summary, EXIT_DONE
     if live.made_by(run_id):
         return f"released {live.version}", EXIT_DONE
-    if verdict.get("accepted"):
-        return f"published {verdict.get('version')}; latest stays at {live.version}", EXIT_DONE
+    if verdict.accepted:
+        return f"published {verdict.version}; latest stays at {live.version}", EXIT_DONE
     return f"rejected; latest stays at {live.version}", EXIT_REFUSED

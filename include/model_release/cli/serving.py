@@ -76,7 +76,7 @@ def serve(
         from model_release.serving.running import Settings, is_release, serve_folder, serve_store
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"serving needs {error.name}, which is not installed", hint="pip install 'model-release[serve]'"
+            f"serving needs {error.name}, which is not installed", hint="install model-release with its extra 'serve'"
         ) from None
     settings = Settings(
         host=host,

@@ -57,9 +57,9 @@ def try_(
         "live": live.version if live else None,
         "model_card": str(live.card) if live and live.card else None,
         "tasks": [{"task": each.label, "state": each.state, "seconds": each.seconds} for each in done.tasks],
-        "outcome": done.outcome,
-        "verdict": done.verdict,
-        "report": done.report,
+        "outcome": done.outcome.facts(),
+        "verdict": done.verdict.facts() if done.verdict else None,
+        "report": done.result.facts(),
     }
     good = status == EXIT_DONE
     page = result_page(

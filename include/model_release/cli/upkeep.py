@@ -26,14 +26,14 @@ from model_release.workflows.destinations import Destinations
 def reconcile(model: Model, also: Also = None, json: Json = False, quiet: Quiet = False) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
     destinations = open_destinations(model, also)
-    settled = destinations.settle()
+    done = destinations.reconcile()
     rows: list[tuple[str, RenderableType | None]] = [
-        ("live", Text(settled["live"] or "nothing yet", style=f"bold {out.GOOD}")),
-        ("epoch", str(settled["epoch"]) if settled["epoch"] else None),
-        *(("made good", each) for each in settled["mended"] or ["nothing was amiss"]),
-        *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in settled["lagging"]),
+        ("live", Text(str(done.live or "nothing yet"), style=f"bold {out.GOOD}")),
+        ("epoch", str(done.epoch) if done.epoch else None),
+        *(("made good", each) for each in done.mended or ["nothing was amiss"]),
+        *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in done.lagging),
     ]
-    out.Output(json, quiet).data({"uri": destinations.home.uri, **settled}, [out.facts(rows)])
+    out.Output(json, quiet).data({"uri": destinations.home.uri, **done.facts()}, [out.facts(rows)])
 
 
 @app.command()

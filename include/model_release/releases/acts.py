@@ -1,20 +1,20 @@
 """What a person does to the pointer, by hand or through a form: promote, roll back, hold, quarantine (rule 8).
 
-An act names the epoch that its author saw and has an id of its own, so that a retry or a second click changes nothing,
-and nobody acts on a state that has passed. What cannot be done is refused; no act ends well having done nothing.
+An act names the epoch that its author saw. Its id follows from the model, that epoch, the action and its target, unless
+the author gives one: so a retry or a second click changes nothing, and nobody acts on a state that has passed. An act
+that cannot be done is refused; no act ends well having done nothing.
 """
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 from model_release.documents import layout
-from model_release.documents.manifest import GateVerdict, Manifest
+from model_release.documents.base import sha256_of
+from model_release.documents.manifest import GateVerdict
 from model_release.documents.pointer import (
     Candidate,
     Change,
@@ -31,8 +31,9 @@ from model_release.documents.pointer import (
     why_not,
 )
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, NotFound, Refused
-from model_release.releases.catalog import candidate_of, fetch
+from model_release.errors import NotFound, Refused, Retry
+from model_release.releases.catalog import candidate_of
+from model_release.releases.eligibility import Try, may_be_live, whole
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_beginning, check_home, from_the_future
 from model_release.releases.store import ReleaseStore
@@ -40,28 +41,53 @@ from model_release.releases.store import ReleaseStore
 LOOK_BACK = 20
 """Epochs that are searched for an act's earlier success, at most. Nobody retries what is that long ago."""
 
-CLOCKS_APART = timedelta(days=1)
-"""More than a worker's clock and the store's may differ."""
-
-Try = Callable[[Path, Manifest], None]
-"""Opens a release from a folder that holds its verified files; raises where none of its forms loads."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """Who acts, why, and on what they saw.
 
     Attributes:
-        by: a person, or what acts for one.
+        by: a person, or a program that acts for one.
         reason: why, for the log.
-        operation: id of the act; a retry of it has the same one.
-        seen: the epoch of the pointer that the author looked at; None for the one that is read first.
+        operation: id of the act; a retry of it has the same one. None: `operation_of` makes it.
+        seen: the epoch of the pointer that the author looked at. None: the epoch that is read first; but if that one
+            was made by the same act, by the same author for the same reason, the author repeats it, and saw the
+            epoch before.
     """
 
     by: str
     reason: str
-    operation: str
+    operation: str | None = None
     seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of an act, at the store's time.
+
+    Attributes:
+        action: the kind of change.
+        operation: id of the act.
+    """
+
+    act: Act
+    action: Kind
+    operation: str
+    now: datetime
+
+    def change(self, current: Pointer | None, *, to: Version | None = None, about: Sequence[Version] = ()) -> Change:
+        """Return what the pointer tells of the act: from what is live to `to`, or about other versions."""
+        live = current.version if current else None
+        return Change(
+            kind=self.action,
+            from_version=live,
+            to_version=to or live,
+            by=self.act.by,
+            reason=self.act.reason,
+            at=self.now,
+            operation=self.operation,
+            about=[*about],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +117,14 @@ def rollback(releases: ReleaseStore, act: Act, *, to: Version | None = None, ope
         NotFound, Corrupt: the target is not there whole.
     """
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
         target = to or _live_before(releases, current)
         _refuse_live(current, target)
-        manifest = _may_be_live(releases, current, target, opens)
-        change = change_of(act, Kind.ROLLBACK, current, now, to=target)
+        manifest = may_be_live(releases, current, target, opens)
+        change = attempt.change(current, to=target)
         return rolled_back(current, candidate_of(manifest), change=change, write_id=new_write_id())
 
-    return performed(releases, act, propose)
+    return performed(releases, act, Kind.ROLLBACK, to, propose)
 
 
 def promote(
@@ -125,7 +151,7 @@ def promote(
             manifest, since = whole(releases, version, opens), None
         else:
             _refuse_live(current, version)
-            manifest, since = _may_be_live(releases, current, version, opens), current.since
+            manifest, since = may_be_live(releases, current, version, opens), current.since
         gate = manifest.gate
         if not overrule and (gate is None or not gate.accepted or gate.since != since):
             raise Refused(
@@ -141,18 +167,18 @@ def promote(
             raise Refused(refusal, where=f"{releases.uri}/{layout.POINTER}")
         return candidate
 
-    def begin(now: datetime) -> Pointer:
+    def begin(attempt: Attempt) -> Pointer:
         check_beginning(releases)
-        candidate = may_be(None, now)
-        change = change_of(act, Kind.FIRST, None, now, to=version)
+        candidate = may_be(None, attempt.now)
+        change = attempt.change(None, to=version)
         return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
-        candidate = may_be(current, now)
-        change = change_of(act, Kind.PROMOTE, current, now, to=version)
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
+        candidate = may_be(current, attempt.now)
+        change = attempt.change(current, to=version)
         return promoted(current, candidate, change=change, write_id=new_write_id())
 
-    return performed(releases, act, propose, begin=begin)
+    return performed(releases, act, Kind.PROMOTE, version, propose, begin=begin)
 
 
 def hold(releases: ReleaseStore, act: Act) -> Acted:
@@ -162,10 +188,10 @@ def hold(releases: ReleaseStore, act: Act) -> Acted:
         Refused: `latest` has moved since it was seen.
     """
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
-        return held(current, change=change_of(act, Kind.HOLD, current, now), write_id=new_write_id())
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
+        return held(current, change=attempt.change(current), write_id=new_write_id())
 
-    return performed(releases, act, propose)
+    return performed(releases, act, Kind.HOLD, None, propose)
 
 
 def unhold(releases: ReleaseStore, act: Act) -> Acted:
@@ -175,12 +201,12 @@ def unhold(releases: ReleaseStore, act: Act) -> Acted:
         Refused: there is none, or `latest` has moved since it was seen.
     """
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
         if not current.holds:
             raise Refused("latest is not held", where=f"{releases.uri}/{layout.POINTER}")
-        return released(current, change=change_of(act, Kind.UNHOLD, current, now), write_id=new_write_id())
+        return released(current, change=attempt.change(current), write_id=new_write_id())
 
-    return performed(releases, act, propose)
+    return performed(releases, act, Kind.UNHOLD, None, propose)
 
 
 def quarantine(releases: ReleaseStore, version: Version, act: Act) -> Acted:
@@ -191,7 +217,7 @@ def quarantine(releases: ReleaseStore, version: Version, act: Act) -> Acted:
         NotFound: there is no such release.
     """
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
         if current.version == version:
             raise Refused(
                 f"{version} is live",
@@ -201,10 +227,10 @@ def quarantine(releases: ReleaseStore, version: Version, act: Act) -> Acted:
         if str(version) in current.quarantined:
             raise Refused(str(why_barred(current, version)), where=f"{releases.uri}/{layout.POINTER}")
         releases.manifest(version)
-        change = change_of(act, Kind.QUARANTINE, current, now, about=[version])
+        change = attempt.change(current, about=[version])
         return quarantined(current, change=change, write_id=new_write_id())
 
-    return performed(releases, act, propose)
+    return performed(releases, act, Kind.QUARANTINE, version, propose)
 
 
 def lift(releases: ReleaseStore, version: Version, act: Act) -> Acted:
@@ -214,63 +240,102 @@ def lift(releases: ReleaseStore, version: Version, act: Act) -> Acted:
         Refused: it is not in quarantine, or `latest` has moved since it was seen.
     """
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
         if str(version) not in current.quarantined:
             raise Refused(f"{version} is not in quarantine", where=f"{releases.uri}/{layout.POINTER}")
-        change = change_of(act, Kind.LIFT, current, now, about=[version])
+        change = attempt.change(current, about=[version])
         return lifted(current, change=change, write_id=new_write_id())
 
-    return performed(releases, act, propose)
+    return performed(releases, act, Kind.LIFT, version, propose)
+
+
+def operation_of(model: str, seen: int, action: Kind, target: Version | None) -> str:
+    """Return the id of an act: equal for the same model, epoch, action and target.
+
+    Args:
+        model: URI of the model's folder at home.
+        seen: the epoch that the author saw; 0 if nothing was live.
+        action: the kind of change.
+        target: the version that the author named.
+    """
+    told = f"{model} {seen} {action} {target}"
+    return f"{action}-{sha256_of(told.encode())[:20]}"
 
 
 def performed(
     releases: ReleaseStore,
     act: Act,
-    propose: Callable[[Pointer, datetime], Pointer],
+    action: Kind,
+    target: Version | None,
+    propose: Callable[[Pointer, Attempt], Pointer],
     *,
-    begin: Callable[[datetime], Pointer] | None = None,
+    begin: Callable[[Attempt], Pointer] | None = None,
 ) -> Acted:
     """Change the pointer once, by what `propose` makes of the state that the author saw, at the store's time.
 
     Args:
         releases: of the model.
         act: the person's.
+        action: the kind of change.
+        target: the version that the author named; None if the action finds one itself, or is about `latest`.
         propose: makes the next pointer.
         begin: makes the first one, for an act that may begin a history.
 
     Raises:
         NotFound: nothing was ever released here.
         Refused: this is not home, or `latest` has moved since it was seen; and what `propose` raises.
+        Retry: with the option that makes the same call again the same act.
     """
     seen = act.seen
+    operation = act.operation
     earlier: Pointer | None = None
 
     def decide(current: Pointer | None) -> Pointer | None:
-        nonlocal seen, earlier
+        nonlocal seen, operation, earlier
+        if current is None and begin is None:
+            raise NotFound("nothing was ever released here", where=releases.uri)
+        if current is not None:
+            check_home(releases, current)
+        if seen is None:
+            seen = _seen(releases, current, act, action, target)
+        operation = operation or operation_of(releases.uri, seen, action, target)
         if current is None:
-            if begin is None:
-                raise NotFound("nothing was ever released here", where=releases.uri)
-            seen = 0 if seen is None else seen
-            return begin(releases.now())
-        check_home(releases, current)
-        seen = current.epoch if seen is None else seen
-        earlier = _earlier(releases, current, act)
+            return begin(Attempt(act, Kind.FIRST, operation, releases.now())) if begin else None
+        earlier = _earlier(releases, current, operation, (act.seen or 0) if act.operation else seen)
         if earlier is not None:
             return None
         _check_seen(current, seen)
-        return propose(current, releases.now())
+        return propose(current, Attempt(act, action, operation, releases.now()))
 
-    pointer = move(releases, decide)
+    try:
+        pointer = move(releases, decide)
+    except Retry as error:  # the act may have happened; on the state that it left it would be another act
+        if seen is None:
+            raise
+        option = f"--epoch {seen}" if act.operation is None else f"--operation {act.operation}"
+        raise type(error)(error.what, where=error.where, hint=f"send the same act again: add {option}") from error
     if pointer is None:
         raise NotFound("nothing was ever released here", where=releases.uri)
     return Acted(earlier or pointer, repeated=earlier is not None)
 
 
-def _earlier(releases: ReleaseStore, current: Pointer, act: Act) -> Pointer | None:
-    """Return the pointer as an earlier attempt of the same act left it; None where there was none."""
-    oldest = max(act.seen or 0, current.epoch - LOOK_BACK) + 1
+def _seen(releases: ReleaseStore, current: Pointer | None, act: Act, action: Kind, target: Version | None) -> int:
+    """Return the epoch that the author of an act saw who names none: before their own act, if they repeat it."""
+    if current is None:
+        return 0
+    if act.operation is None:
+        before, change = current.epoch - 1, current.change
+        same = (change.by, change.reason) == (act.by, act.reason)
+        if same and change.operation == operation_of(releases.uri, before, action, target):
+            return before
+    return current.epoch
+
+
+def _earlier(releases: ReleaseStore, current: Pointer, operation: str, after: int) -> Pointer | None:
+    """Return the pointer as an earlier attempt of the same act left it, after an epoch; None if there was none."""
+    oldest = max(after, current.epoch - LOOK_BACK) + 1
     entry: Pointer | None = current
-    while entry is not None and entry.change.operation != act.operation:
+    while entry is not None and entry.change.operation != operation:
         if entry.epoch <= oldest or entry.change.kind is Kind.RECOVER:
             return None  # what was seen before a recovery is another history
         entry = releases.still_logged(entry.epoch - 1)
@@ -300,89 +365,6 @@ def _live_before(releases: ReleaseStore, current: Pointer) -> Version:
         f"there is nothing to go back to: no version but {current.version} was live and may be live again",
         where=f"{releases.uri}/{layout.POINTER}",
         hint="name a published version, or take one out of quarantine",
-    )
-
-
-def whole(releases: ReleaseStore, version: Version, opens: Try | None, *, sha256: str | None = None) -> Manifest:
-    """Return a version's manifest, after every byte of its files and its loading were tried.
-
-    Args:
-        releases: of the model.
-        version: a published one.
-        opens: tries that it loads.
-        sha256: of the manifest's bytes, where a pointer or the log tells it.
-
-    Raises:
-        NotFound, Corrupt: it is not there whole.
-    """
-    manifest = releases.manifest(version, sha256=sha256)
-    claim = releases.claim(version)
-    if claim is not None and claim.metadata.sha256() != manifest.sha256():  # the log is not asked beyond its training
-        raise Corrupt("the manifest is not the one that its number was claimed for", where=f"{releases.uri}/{version}")
-    with tempfile.TemporaryDirectory(prefix="model-release-") as name:
-        for entry in manifest.files:
-            target = Path(name) / entry.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fetch(releases.home, layout.artifact(version, entry.path), entry, target)
-        if opens is not None:
-            opens(Path(name), manifest)
-    return manifest
-
-
-def refuse_barred(releases: ReleaseStore, current: Pointer, version: Version) -> None:
-    """Refuse a version that may not become live by any verb.
-
-    Raises:
-        Refused: it is in quarantine, or retired.
-    """
-    barred = why_barred(current, version)
-    if barred is not None:
-        raise Refused(barred, where=f"{releases.uri}/{layout.POINTER}")
-
-
-def _may_be_live(releases: ReleaseStore, current: Pointer, version: Version, opens: Try | None) -> Manifest:
-    """Return the manifest of a version that may be live, and is there whole.
-
-    The pointer was read before, so that whoever retires the version meanwhile makes the swap fail.
-    """
-    refuse_barred(releases, current, version)
-    return whole(releases, version, opens, sha256=_digest_when_live(releases, current, releases.manifest(version)))
-
-
-def _digest_when_live(releases: ReleaseStore, current: Pointer, manifest: Manifest) -> str | None:
-    """Return what the log says of a manifest's bytes; None where the version was never live.
-
-    No version was live before it was trained, so the log is followed back no further than that.
-    """
-    trained = manifest.trained_date
-    for term in releases.terms(current):
-        if term.version == manifest.version:
-            return term.metadata_sha256
-        if trained is not None and term.began < trained - CLOCKS_APART:
-            break
-    return None
-
-
-def change_of(
-    act: Act,
-    kind: Kind,
-    current: Pointer | None,
-    now: datetime,
-    *,
-    to: Version | None = None,
-    about: list[Version] | None = None,
-) -> Change:
-    """Return what the pointer tells of an act: from what is live to `to`, or about other versions."""
-    live = current.version if current else None
-    return Change(
-        kind=kind,
-        from_version=live,
-        to_version=to or live,
-        by=act.by,
-        reason=act.reason,
-        at=now,
-        operation=act.operation,
-        about=about or [],
     )
 
 

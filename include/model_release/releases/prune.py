@@ -17,7 +17,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Change, Kind, Pointer, retired
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NotFound, Refused
-from model_release.releases.acts import Act
+from model_release.releases.acts import Act, operation_of
 from model_release.releases.catalog import read_pointer
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_home, follow
@@ -157,7 +157,7 @@ def retire(releases: ReleaseStore, versions: Collection[Version], act: Act) -> P
             by=act.by,
             reason=act.reason,
             at=releases.now(),
-            operation=act.operation,
+            operation=act.operation or operation_of(releases.uri, current.epoch, Kind.RETIRE, None),
             about=about,
         )
         return retired(current, change=change, write_id=uuid.uuid4().hex)

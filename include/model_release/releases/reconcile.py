@@ -17,24 +17,32 @@ class Reconciled:
     """What was found and done.
 
     Attributes:
-        pointer: home's, which everything now follows; None where nothing was released yet.
+        pointer: home's, which every destination now follows; None if nothing was released yet.
         mended: what was made good, in words.
-        lagging: the destinations that could not be brought up to date and are not required, in words.
+        lagging: the destinations that could not be brought up to date, in words.
+        complete: whether home and every required follower are up to date.
     """
 
     pointer: Pointer | None
     mended: list[str] = field(default_factory=list)
     lagging: list[str] = field(default_factory=list)
+    complete: bool = True
 
 
-def reconcile(releases: ReleaseStore) -> Reconciled:
+def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
     """Make good the log, the followers' pointers and every `latest/`.
 
-    A look-up that fails is never taken for "missing": what cannot be read is not repaired. One destination that fails
-    does not keep the others from being moved.
+    A look-up that fails is never taken for "missing": an object that cannot be read is not repaired. One destination
+    that fails does not keep the others from being moved.
+
+    Args:
+        releases: of the model.
+        waits: whether a failure of home or of a required follower is raised. After a person's act, which is done once
+            home's pointer has moved, it is reported instead, like that of any other follower.
 
     Raises:
-        ModelReleaseError: the first failure of home or of a required follower, after all others had their turn.
+        ModelReleaseError: the first failure of home or of a required follower, after all others had their turn; or the
+            log has another history.
     """
     live = releases.pointer()
     if live is None:
@@ -47,12 +55,11 @@ def reconcile(releases: ReleaseStore) -> Reconciled:
         try:
             _catch_up(releases, each.store, done.mended)
         except ModelReleaseError as error:
-            if each.required:
-                failures.append(error)
-            else:
-                done.lagging.append(f"{each.store.uri} lags behind: {error}")
-    if failures:
+            failures += [error] if each.required else []
+            done.lagging.append(f"{each.store.uri} lags behind: {error}")
+    if failures and waits:
         raise failures[0]
+    done.complete = not failures
     return done
 
 

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 from model_release.documents import layout
@@ -15,8 +14,9 @@ from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.pointer import Change, Kind, Pointer, recovered, rehomed
 from model_release.documents.version import Version
 from model_release.errors import Contended, Corrupt, NotFound, Refused
-from model_release.releases.acts import Act, Acted, Try, change_of, new_write_id, performed, refuse_barred, whole
+from model_release.releases.acts import Act, Acted, Attempt, new_write_id, operation_of, performed
 from model_release.releases.catalog import Live, candidate_of, newest_logged, read_pointer, read_version
+from model_release.releases.eligibility import Try, refuse_barred, whole
 from model_release.releases.pointer_cas import heal_log, swap
 from model_release.releases.promote import as_pointer, check_history, follow
 from model_release.releases.publish import content_type
@@ -73,7 +73,7 @@ def recover(releases: ReleaseStore, version: Version, act: Act, *, opens: Try | 
     found = home.get(layout.POINTER)
     current = as_pointer(home, found)
     traces = _traces(home, current, releases.others)
-    earlier = traces.recoveries.get(act.operation)
+    earlier = _repeated(traces, current, act, version, home.uri)
     if current is not None and earlier is not None:
         heal_log(home, current)
         return Acted(earlier, repeated=True)
@@ -88,7 +88,7 @@ def recover(releases: ReleaseStore, version: Version, act: Act, *, opens: Try | 
         by=act.by,
         reason=act.reason,
         at=home.now(),
-        operation=act.operation,
+        operation=act.operation or operation_of(home.uri, traces.epoch, Kind.RECOVER, version),
     )
     proposed = recovered(
         traces.last,
@@ -111,6 +111,15 @@ def recover(releases: ReleaseStore, version: Version, act: Act, *, opens: Try | 
     return Acted(proposed, repeated=False)
 
 
+def _repeated(traces: Traces, current: Live | None, act: Act, version: Version, home: str) -> Pointer | None:
+    """Return the pointer as an earlier attempt of the same recovery made it; None if there was none."""
+    if act.operation is not None or current is None:
+        return traces.recoveries.get(act.operation or "")
+    made = current.pointer
+    same = made.change.operation == operation_of(home, made.epoch - 1, Kind.RECOVER, version)
+    return made if same and (made.change.by, made.change.reason) == (act.by, act.reason) else None
+
+
 def rehome(releases: ReleaseStore, new: Store, act: Act) -> Acted:
     """Let another destination decide from now on. Everything but staging is copied there first.
 
@@ -131,10 +140,10 @@ def rehome(releases: ReleaseStore, new: Store, act: Act) -> Acted:
         check_history(new, theirs, live)
     copy_missing(releases.home, new)
 
-    def propose(current: Pointer, now: datetime) -> Pointer:
-        return rehomed(current, new.uri, change=change_of(act, Kind.REHOME, current, now), write_id=new_write_id())
+    def propose(current: Pointer, attempt: Attempt) -> Pointer:
+        return rehomed(current, new.uri, change=attempt.change(current), write_id=new_write_id())
 
-    done = Acted(live.pointer, repeated=True) if moved else performed(releases, act, propose)
+    done = Acted(live.pointer, repeated=True) if moved else performed(releases, act, Kind.REHOME, None, propose)
     copy_missing(releases.home, new)  # what came meanwhile, the entry of the log included
     follow(releases, new)
     return done

@@ -19,7 +19,7 @@ def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
     """Open the store at `uri` with the credentials of this process.
 
     Raises:
-        UsageError: not a URI that any store answers to.
+        UsageError: no store has such a URI.
         Refused: the store cannot keep the promises of `Store`.
     """
     from model_release.spec.transfer import TransferSettings

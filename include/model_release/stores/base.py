@@ -14,7 +14,7 @@ from typing import Protocol
 
 OCTETS = "application/octet-stream"
 NO_STORE = "no-store"
-"""Cache-Control of everything that may change under its name."""
+"""Cache-Control of an object that may change under its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ Outcome = Won | Lost
 
 
 class Readable(Protocol):
-    """What small objects are read from: a store, or one that is opened only to read."""
+    """A source of small objects: a store, or one that is opened only to read."""
 
     uri: str
-    """Where it is, without connection id, query or credentials: what the pointer calls `home`."""
+    """Its URI, without connection id, query or credentials: the form that the pointer's `home` has."""
 
     def get(self, key: str) -> Stored | None:
         """Return a small object whole, or None if it does not exist.
@@ -101,7 +101,7 @@ class Store(Readable, Protocol):
     ) -> None:
         """Write a file of any size. Whole or not at all.
 
-        What was there is replaced; with `new` it is left as it is, and nothing is written.
+        An existing object is replaced; with `new` it is left as it is, and nothing is written.
         """
         ...
 
@@ -117,7 +117,7 @@ class Store(Readable, Protocol):
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
         """Copy inside the store, on its side where it can.
 
-        What was there is replaced; with `new` it is left as it is, and nothing is written.
+        An existing object is replaced; with `new` it is left as it is, and nothing is written.
 
         Raises:
             NotFound: there is no such source.
@@ -129,13 +129,13 @@ class Store(Readable, Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         ...
 
     def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
-        """Yield what uploads left behind that began before then and never became objects; remove it if told to.
+        """Yield the remains of uploads that began before then and did not end; with `remove`, remove them.
 
-        Nothing for stores that drop such by themselves.
+        Nothing for stores that remove them by themselves.
         """
         ...
 

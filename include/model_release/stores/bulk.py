@@ -1,4 +1,4 @@
-"""Many files to or from one store, side by side. For whoever mirrors a folder; a store itself knows single files."""
+"""Many files to or from one store, in parallel, for the mirror of a folder; a store itself knows single files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 def as_done(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int = WORKERS) -> Iterator[Result]:
     """Yield what `work` returns for each item, as it is done; a task of its own for each would cost as much as a file.
 
-    The first failure is raised, after what was under way then has ended; nothing else is begun.
+    The first failure is raised after the work under way has ended; nothing else is begun.
     """
     todo, turn, over = iter(items), threading.Lock(), threading.Event()
     results: SimpleQueue[tuple[Result] | None] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""Whether a store keeps to conditions. One that ignores them would let two writers both win; it is refused (rule 4)."""
+"""Whether a store honours conditional writes. One that ignores them lets two writers both win: refused (rule 4)."""
 
 from __future__ import annotations
 

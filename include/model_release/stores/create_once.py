@@ -1,4 +1,4 @@
-"""Writing something that is written once: create-only, repeated safely, whatever became of an earlier answer."""
+"""Writing an object once: create-only, and safe to repeat after a lost answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def create_once(store: Store, key: str, body: bytes, *, content_type: str = JSON
     An answer that was lost needs no special care here: sent again, the same body is either created or found.
 
     Returns:
-        What lies under the key now, for ever: `body`, or another writer's.
+        The bytes under the key, for ever: `body`, or another writer's.
 
     Raises:
         OutcomeUnknown: every answer was lost; it may be there.
@@ -41,10 +41,10 @@ def create_once(store: Store, key: str, body: bytes, *, content_type: str = JSON
 
 
 def create_exactly(store: Store, key: str, body: bytes, *, content_type: str = JSON_TYPE) -> None:
-    """Create an object that nobody else may have written differently.
+    """Create an object that no other writer may have written with other bytes.
 
     Raises:
-        Corrupt: something else lies there.
+        Corrupt: the object exists with other bytes.
     """
     if create_once(store, key, body, content_type=content_type) != body:
         raise Corrupt(

@@ -1,9 +1,9 @@
 """The quick way to a cloud: whole small objects and ranges of large ones through obstore, a third of an SDK's cost.
 
-It answers, or says that it has no answer and the SDK is to be asked: whatever goes wrong here is asked again there,
-where errors get their words. It sends what the SDK's client would, with that client's endpoint and current credentials;
+It answers, or leaves the request to the SDK: a request that fails here is sent again there, where errors get their
+words. It sends what the SDK's client would, with that client's endpoint and current credentials;
 a client with anything that cannot be mirrored (a proxy, its own authorities) has no quick way. Each cloud says how its
-client is mirrored, and what its answers promise about their bytes: `s3_fast`, `azure_fast`.
+client is mirrored, and what its answers promise about their bytes: `s3.fast`, `gcs.fast`, `azure.fast`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ class Fast(ABC):
     """A bucket's objects by requests that either succeed or leave the SDK to say why not; all methods are thread-safe.
 
     Attributes:
-        failures: what the SDK raises where it gives no credentials.
+        failures: the SDK's exceptions if it has no credentials.
     """
 
     failures: tuple[type[Exception], ...]
 
     @abstractmethod
     def _mirror(self) -> ObjectStore | None:
-        """Return what sends requests as the SDK's client does, None where it cannot."""
+        """Return a client that sends requests as the SDK's does; None if there can be none."""
 
     @abstractmethod
     def _promised(self, found: GetResult) -> tuple[str, str] | None:
-        """Return a hash's name and the digest that a whole object must have; None where its answer tells none."""
+        """Return a hash's name and the digest that a whole object must have; None if its answer has none."""
 
     @property
     def client(self) -> ObjectStore | None:
-        """Give obstore's client, for whoever reads in a way of its own; None where there is none."""
+        """Return obstore's client, for reading in other ways; None if it cannot be made."""
         return self._requests
 
     @cached_property
@@ -53,7 +53,7 @@ class Fast(ABC):
         return self._mirror()
 
     def put(self, name: str, body: bytes, *, headers: Mapping[str, str | None], tags: dict[str, str]) -> bool:
-        """Write an object; whether it was written."""
+        """Write an object; return whether it was written."""
         kept: Any = {header: value for header, value in headers.items() if value}
         sent = self._ask(
             lambda of: obstore.put(of, name, body, attributes=kept, tags=tags or None, use_multipart=False)
@@ -63,7 +63,7 @@ class Fast(ABC):
     def get(self, name: str, limit: int) -> memoryview | None:
         """Read an object of up to `limit` bytes, checked by the digest that the store promises.
 
-        Bytes that break the promise are read again by the SDK, as are all further ones: not every store keeps it.
+        Bytes with another digest are read again by the SDK, as are all further objects: not every store is right.
         """
         found = self._ask(lambda of: obstore.get(of, name))
         promised = None if found is None or found.meta["size"] > limit else self._promised(found)
@@ -80,7 +80,7 @@ class Fast(ABC):
         return self._ask(lambda of: memoryview(obstore.get(of, name, options=wanted).bytes()))
 
     def _ask(self, request: Callable[[ObjectStore], T]) -> T | None:
-        """Send one request; None where it failed. After a fault of the service the SDK gets all further ones."""
+        """Send one request; None if it failed. After a fault of the service the SDK gets all further ones."""
         requests = None if forked() else self._requests
         if requests is None:
             return None

@@ -1,4 +1,4 @@
-"""What the clouds' stores share when a request fails: what was asked, what may pass, when to ask again."""
+"""Failed requests, alike for every cloud: the request in words, faults that may pass, and when to send it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model_release.spec.transfer import TransferSettings
 
 
 class Fault(Enum):
-    """What may pass when the same request is sent again, by what is known of the one that failed."""
+    """A fault that may pass if the same request is sent again, by the knowledge about the one that failed."""
 
     UNREACHED = "cannot be reached"
     THROTTLED = "asks for fewer requests"
@@ -24,13 +24,13 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked, for the words of an error.
+    """A request, for the message of an error.
 
     Attributes:
         where: the object.
         container: its bucket or container.
-        endpoint: the host that was asked, without path, query or credentials.
-        permission: the least that is needed for it, by the cloud's own names.
+        endpoint: the host that got it, without path, query or credentials.
+        permission: the smallest one that it needs, by the cloud's own names.
         conditional: whether it was a write under a condition.
         seconds: how long it took.
     """
@@ -49,7 +49,7 @@ def may_repeat(fault: Fault | None, *, conditional: bool) -> bool:
 
 
 def attempts(settings: TransferSettings, again: Callable[[BaseException], bool]) -> Retrying:
-    """Return what calls a request, again after the failures that `again` allows, and within the deadline."""
+    """Return a caller of requests that repeats those that `again` allows, within the deadline."""
     return Retrying(
         retry=retry_if_exception(again),
         stop=stop_after_attempt(settings.attempts) | stop_before_delay(settings.deadline - sum(settings.timeouts)),
@@ -75,7 +75,7 @@ def passing(fault: Fault, because: str, asked: Asked) -> OutcomeUnknown | StoreU
 
 
 def clock(date: str | None, uri: str) -> datetime:
-    """Return the time that an answer's header `Date` tells.
+    """Return the time in the header `Date` of an answer.
 
     Raises:
         Refused: it has none, as behind a proxy that drops it.
@@ -86,5 +86,5 @@ def clock(date: str | None, uri: str) -> datetime:
 
 
 def corrupt(what: str, where: str) -> Corrupt:
-    """Return the error for bytes that arrived and are not those that the store has."""
+    """Return the error for bytes that arrived and differ from those of the store."""
     return Corrupt(what, where=where, hint="read it again; if that helps, suspect the network")

@@ -1,4 +1,4 @@
-"""Whether obstore may be asked: its threads do not follow a fork, and a request there waits for them for ever."""
+"""Whether obstore can be used: a fork does not have its threads, and a request there waits for them for ever."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _PROCESS = os.getpid()
 
 
 def forked() -> bool:
-    """Whether this process is a fork of the one that has imported this module."""
+    """Whether this process is a fork of the one that imported this module."""
     return os.getpid() != _PROCESS

@@ -1,4 +1,4 @@
-"""The folder store: `file:///…`, with the same promises as a cloud's, held by the kernel.
+"""The folder store: `file:///…`, with the same promises as a cloud's, kept by the kernel.
 
 Create-only is a hard link, which fails where the name exists. Compare-and-swap is a lock that the kernel releases when
 its owner dies, and a rename. Everything is written to a hidden folder first and flushed before it gets its name, so a
@@ -169,7 +169,7 @@ class LocalStore:
                 yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _keys(self, start: Path, prefix: str) -> Iterator[str]:
-        """Yield the keys below a folder in any order. A file whose name no key can have is not the store's."""
+        """Yield the keys below a folder in any order. A file whose name is no valid key is not the store's."""
 
         def unreadable(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -187,14 +187,14 @@ class LocalStore:
             yield from (key for key in keys if key.startswith(prefix) and _is_key(key))
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         path = self._path(key)
         with self._errors(key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
             _flush_folder(path.parent)
 
     def unfinished(self, before: datetime, *, remove: bool) -> Iterator[str]:
-        """Yield the files in the making whose writer died."""
+        """Yield the unfinished files whose writer died."""
         for path in sorted((self.root / HIDDEN).glob("new-*")):
             with self._errors(HIDDEN), contextlib.suppress(FileNotFoundError):  # its writer lives and has ended
                 if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
@@ -213,7 +213,7 @@ class LocalStore:
         return path
 
     def _has_link(self, key: str) -> bool:
-        """Whether anything on the way from the root to a key is a link. Without one, it leads nowhere else."""
+        """Whether a part of the path from the root to a key is a link. Without one, the path stays below the root."""
         at = str(self.root)
         for name in key.split("/"):
             at = f"{at}/{name}"
@@ -234,7 +234,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _new_file(self, content: BinaryIO) -> Iterator[Path]:
-        """A flushed file under no key yet, with the content; removed if it was not given a key."""
+        """A flushed file with the content and no key yet; removed if it gets none."""
         hidden = self.root / HIDDEN
         _make_folder(hidden)
         handle, name = tempfile.mkstemp(dir=hidden, prefix="new-")
@@ -262,7 +262,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _errors(self, key: str) -> Iterator[None]:
-        """Map what the disk says into the error tree, by code."""
+        """Map the disk's errors into the error tree, by code."""
         where = f"{self.uri}/{key}"
         try:
             yield
@@ -282,7 +282,7 @@ class LocalStore:
 
 
 def filesystem_of(path: Path) -> str:
-    """Return the type of the file system that holds `path` (or its nearest parent), `unknown` where nobody tells."""
+    """Return the type of the file system that holds `path` (or its nearest parent), or `unknown`."""
     mounts = Path("/proc/self/mountinfo")
     if not mounts.exists():
         return "unknown"

@@ -1,4 +1,4 @@
-"""What the clouds' stores do alike with large files: parts side by side, hashed in order, no half file left behind."""
+"""Large files, alike for every cloud: parts in parallel, hashed in order, no half file left behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def side_by_side(work: Callable[[int], T], starts: Sequence[int], workers: int) 
 
 
 def hashed(done: Iterator[Any], file: int, part: int, digest: Any) -> Any:
-    """Hash a file part by part, each as soon as `done` says that it has travelled; return the digest.
+    """Hash a file part by part, each as soon as `done` yields it; return the digest.
 
     It costs no time of its own while other parts are on their way, and no memory: the part is in the system's cache.
     """

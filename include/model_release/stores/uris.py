@@ -45,7 +45,7 @@ class StoreUri:
         connection: Airflow's connection id, None for the SDK's default credentials.
         container: bucket or container.
         account: Azure's storage account, as a name or as its blob host.
-        prefix: what keys begin with; no slash at its ends, empty for the whole bucket.
+        prefix: of every key; no slash at its ends, empty for the whole bucket.
         options: the query, such as `{"region": "eu-west-1"}`.
     """
 
@@ -87,7 +87,7 @@ def parse_here(uri: str, *, known: Collection[str] = ()) -> StoreUri:
     """Read the URI of a store that is opened without Airflow, with this machine's own credentials.
 
     Raises:
-        UsageError: not such a URI, or one with a connection id.
+        UsageError: the URI is malformed, or has a connection id.
     """
     parts = parse(uri, known=known)
     if parts.connection is not None:
@@ -100,7 +100,7 @@ def parse_here(uri: str, *, known: Collection[str] = ()) -> StoreUri:
 
 
 def without_connection(uri: str) -> str:
-    """Return the URI without Airflow's connection id, for whoever opens it with credentials of their own."""
+    """Return the URI without Airflow's connection id, to be opened with credentials of this process."""
     parts = urlsplit(uri)
     if parts.scheme not in SCHEMES:
         return uri

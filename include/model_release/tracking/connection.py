@@ -1,4 +1,4 @@
-"""MLflow reached, its database migrated, the experiment there, errors mapped: what the rest of `tracking` stands on."""
+"""Connecting to MLflow: the address, the migrated database, the experiment, the mapped errors. For `tracking`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from model_release.spec.model import Tracking
 from model_release.spec.tracking_uri import Access, database_file, is_file, without_credentials
 
 _CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "DATABRICKS_")
-"""What the names of variables begin with that say who asks."""
+"""Prefixes of the names of variables that hold credentials."""
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def connected(tracking: Tracking) -> Iterator[MlflowClient]:
     credentials no others. No two threads may be inside at once.
 
     Raises:
-        SpecError, UsageError: the spec's address is none.
+        SpecError, UsageError: the spec's address is malformed.
     """
     access = tracking.access()
     with _environment(access), mapped_errors(tracking):
@@ -60,7 +60,7 @@ def prepare(tracking: Tracking) -> None:
 
 @contextlib.contextmanager
 def mapped_errors(tracking: Tracking) -> Iterator[None]:
-    """Map what MLflow says into the error tree, by status, without the credentials of its address."""
+    """Map MLflow's errors into the error tree, by status, without the credentials of its address."""
     try:
         yield
     except MlflowException as error:
@@ -73,13 +73,13 @@ def mapped_errors(tracking: Tracking) -> Iterator[None]:
         elif status == 429 or status >= 500:
             kind = StoreUnavailable
         said = without_credentials(str(error).partition("\n")[0])[:300]
-        if " failed with exception " in said:  # no answer at all; what follows is the HTTP library's own talk
+        if " failed with exception " in said:  # no answer at all; the rest is the HTTP library's message
             said = f"no answer: {said.partition(' failed with exception ')[0]} failed"
         raise kind(said, where=f"MLflow, experiment {tracking.experiment}", hint=hint) from error
 
 
 def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
-    """Return the experiment's id, and make it if it is not there.
+    """Return the experiment's id; create it if it is missing.
 
     Beside a SQLite file its artifacts lie in `mlruns/<experiment>`. MLflow's own default is a folder below wherever the
     first process happened to be started.
@@ -104,13 +104,13 @@ def experiment_id(client: MlflowClient, tracking: Tracking) -> str:
 
 
 def _beside(uri: str) -> SqlAlchemyStore:
-    """Open a SQLite file by the class that MLflow's client opens it with, but with a place for artifacts."""
+    """Open a SQLite file by the class that MLflow's client uses, with a folder for artifacts."""
     return SqlAlchemyStore(uri, (database_file(uri).parent / "mlruns").as_uri())  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
 def quiet(*names: str) -> Iterator[None]:
-    """Keep loggers from saying less than errors."""
+    """Silence loggers below errors."""
     loggers = [logging.getLogger(name) for name in names]
     before = [each.level for each in loggers]
     for each in loggers:

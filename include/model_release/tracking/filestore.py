@@ -24,7 +24,7 @@ def import_file_store(mlruns: Path, database: Path) -> list[str]:
         database: does not exist yet.
 
     Returns:
-        The folders by which its experiments name it: it may have been moved since.
+        The folders by which its experiments name it, since it may have been moved.
 
     Raises:
         Corrupt: MLflow cannot read it.
@@ -38,7 +38,7 @@ def import_file_store(mlruns: Path, database: Path) -> list[str]:
         warnings.simplefilter("ignore")
         try:
             migrate(mlruns, uri, progress=False)
-        except Exception as error:  # whatever a broken file makes MLflow, yaml or SQLAlchemy raise
+        except Exception as error:  # a broken file makes MLflow, yaml or SQLAlchemy raise any error
             raise Corrupt(
                 f"MLflow's migration of it failed: {str(error).splitlines()[0][:200]}", where=str(mlruns)
             ) from error

@@ -1,6 +1,6 @@
-"""The registered model: a version per release, and the aliases `challenger` and `champion`. For the chain and doctor.
+"""The registered model: a version per release, and its aliases `challenger` and `champion`.
 
-A release and its registered version are one by the MLflow run that both name, whatever number MLflow gave it.
+A release and its registered version are one by the MLflow run that both name; MLflow's number may be any.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 
 JUDGED_FOR = timedelta(hours=23)
-"""No run judges for longer: a person has 22 hours to answer."""
+"""The longest time of a run: a person has 22 hours to answer."""
 
 _ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """What the aliases name, where they name anything.
+    """The versions that the aliases name.
 
     Attributes:
         champion: number of the version.
         champion_run: the MLflow run that made it.
-        stale: number of the version that is still called challenger, and is judged by nobody any more.
+        stale: number of the version that is still called challenger although its run is over.
     """
 
     champion: str | None = None
@@ -45,10 +45,10 @@ class Aliases:
 
 
 def challenge(tracking: Tracking, tracked: TrackedRun, *, tags: Mapping[str, str], judged: bool) -> TrackedRun:
-    """Register a logged candidate as a version of the spec's registered model; once, however often called.
+    """Register a logged candidate as a version of the spec's registered model; a repeated call changes nothing.
 
     Args:
-        tracking: where.
+        tracking: the place of MLflow.
         tracked: the candidate's run.
         tags: of the version.
         judged: whether it may become live, and is called challenger until that is decided.
@@ -65,7 +65,7 @@ def challenge(tracking: Tracking, tracked: TrackedRun, *, tags: Mapping[str, str
 
 
 def dismiss(tracking: Tracking, tracked: TrackedRun) -> None:
-    """Let this candidate be challenger no longer; another one stays."""
+    """Take the alias `challenger` from this candidate; another one keeps it."""
     with connected(tracking) as client:
         challenger = _named(client, tracking.registered_model, CHALLENGER)
         if challenger is not None and challenger.run_id == tracked.run_id:
@@ -73,15 +73,15 @@ def dismiss(tracking: Tracking, tracked: TrackedRun) -> None:
 
 
 def enrol(tracking: Tracking, manifest: Manifest, *, folders: Sequence[str]) -> str | None:
-    """Tag a release's registered version with the release; register it first if that was missed.
+    """Tag a release's registered version with the release; register it first if that did not happen.
 
     Args:
-        tracking: where.
+        tracking: the place of MLflow.
         manifest: of the release.
         folders: the model's, at every destination.
 
     Returns:
-        The version's number in the registry; None for a release of which MLflow knows nothing.
+        The version's number in the registry; None for a release without an MLflow run.
     """
     with connected(tracking) as client:
         return _enrol(client, tracking.registered_model, manifest, folders)
@@ -90,18 +90,18 @@ def enrol(tracking: Tracking, manifest: Manifest, *, folders: Sequence[str]) -> 
 def follow_pointer(
     tracking: Tracking, *, folders: Sequence[str], read_live: Callable[[], tuple[int, Manifest]]
 ) -> list[str]:
-    """Make the alias `champion` name the live version, and take `challenger` from what is judged no longer.
+    """Make the alias `champion` name the live version, and take `challenger` from a version that is no longer judged.
 
     MLflow has no compare-and-swap, so the pointer is read again afterwards, and all begins anew if it has
     moved.
 
     Args:
-        tracking: where.
+        tracking: the place of MLflow.
         folders: the model's, at every destination.
         read_live: returns the pointer's epoch and the live version's manifest.
 
     Returns:
-        What was changed, in words; empty where nothing was.
+        The changes, in words; empty if there were none.
 
     Raises:
         Contended: the pointer moved each time.
@@ -122,10 +122,10 @@ def follow_pointer(
 
 
 def aliases(tracking: Tracking) -> Aliases:
-    """Return what the aliases name.
+    """Return the versions that the aliases name.
 
     Raises:
-        StoreUnavailable, CredentialsRefused: MLflow does not say.
+        StoreUnavailable, CredentialsRefused: MLflow does not answer.
     """
     with connected(tracking) as client:
         found = _named(client, tracking.registered_model, CHAMPION)
@@ -139,7 +139,7 @@ def _follow(client: MlflowClient, name: str, live: Manifest, folders: Sequence[s
     before = str(champion.version) if champion else None
     if (champion.run_id if champion else None) != (live.mlflow.run_id if live.mlflow else None):
         version = _enrol(client, name, live, folders)
-        if version is not None:  # in one step: at no time is nobody champion
+        if version is not None:  # in one step: there is a champion at all times
             client.set_registered_model_alias(name, CHAMPION, version)
         elif before is not None:
             client.delete_registered_model_alias(name, CHAMPION)
@@ -176,7 +176,7 @@ def _enrol(client: MlflowClient, name: str, manifest: Manifest, folders: Sequenc
 
 
 def release_tags(manifest: Manifest, folders: Sequence[str]) -> dict[str, str]:
-    """Return what leads from MLflow to a release: its number, its places, and the digests of what lies there."""
+    """Return the tags that lead from MLflow to a release: its number, its URIs, and the digests of its files."""
     return {
         "release.version": str(manifest.version),
         "release.uris": " ".join(f"{folder}/{manifest.version}" for folder in folders),
@@ -186,7 +186,7 @@ def release_tags(manifest: Manifest, folders: Sequence[str]) -> dict[str, str]:
 
 
 def _found(client: MlflowClient, name: str, tracked: TrackedRun) -> str | None:
-    """The number of the version that a run became; the first, if somebody registered it again."""
+    """The number of the version that a run became; the first, if it was registered again."""
     found = client.search_model_versions(f"run_id = '{tracked.run_id}'")
     numbers = [int(each.version) for each in found if each.name == name]
     return str(min(numbers)) if numbers else None
@@ -208,7 +208,7 @@ def _register(client: MlflowClient, name: str, tracked: TrackedRun, tags: Mappin
 
 
 def _named(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    """The version that an alias names; None where there is no such alias or no such model."""
+    """The version that an alias names; None if there is no such alias or no such model."""
     try:
         return client.get_model_version_by_alias(name, alias)
     except MlflowException as error:

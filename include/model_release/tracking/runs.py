@@ -50,13 +50,13 @@ if TYPE_CHECKING:  # only a task that trains has them in memory already
     from model_release.modelling.dataset import Snapshot
 
 KEY = "model_release.key"
-"""Tag: digest over what a run is identified by, so that a retry finds what it logged before."""
+"""Tag: digest over the identity of a run, so that a retry finds the run that it logged before."""
 
 CONTENT = "model_release.content"
 """Tag: digest over the candidate's files and figures."""
 
 DEAD = timedelta(days=1)
-"""A night that is still running after so long was given up, like what it has staged."""
+"""A night that still runs after so long counts as dead, as its staging folder does."""
 
 _PICKLED = "model.pkl"
 _PYTHON = "python_env.yaml"
@@ -67,13 +67,13 @@ _METRICS_AT_ONCE = 1000
 
 
 def begin(tracking: Tracking, *, name: str, facts: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    """Begin a night's parent run, or go on with the one that is there; end those of nights that died.
+    """Begin a night's parent run, or continue the existing one; end those of nights that died.
 
     Args:
-        tracking: where, and prepared.
+        tracking: the place of MLflow, prepared.
         name: of the run, for people.
-        facts: what tells nights apart.
-        tags: what else is to be known of it.
+        facts: the identity of the night.
+        tags: further facts of it.
 
     Returns:
         The id of the one parent that every process finds from now on.
@@ -97,7 +97,7 @@ def conclude(
     tags: Mapping[str, str],
     candidates: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Tag a night's parent run and its candidates, by run id, with what became of them, and end the parent."""
+    """Tag a night's parent run and its candidates, by run id, with their outcome, and end the parent."""
     with connected(tracking) as client:
         night = _night(client, experiment_id(client, tracking), facts)
         for run_id, words in [*candidates.items(), *([(night.info.run_id, tags)] if night else [])]:
@@ -107,7 +107,7 @@ def conclude(
 
 
 def page(tracking: Tracking, run_id: str) -> str | None:
-    """Return the address of a run's page, for people; None where MLflow is a database, and no pages are named."""
+    """Return the address of a run's page, for people; None for a database without named pages."""
     uri = tracking.pages_address()
     if uri is None:
         return None
@@ -129,13 +129,13 @@ def log_candidate(
 ) -> TrackedRun:
     """Log a candidate as one MLflow run: parameters, figures, the snapshot that it saw, the fitted pipeline.
 
-    A retry gets the run that is already there; what an attempt left unfinished is deleted.
+    A retry gets the run that is already there; an unfinished run of an earlier attempt is deleted.
 
     Args:
-        tracking: where.
-        facts: what tells nights apart; together with the candidate's name they tell runs apart.
-        tags: what else is to be known of the run.
-        trained: what training gave.
+        tracking: the place of MLflow.
+        facts: the identity of the night; with the candidate's name, that of the run.
+        tags: further facts of the run.
+        trained: the result of training.
         folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
@@ -185,13 +185,13 @@ def log_candidate(
 
 
 def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) -> None:
-    """Keep files with a run that was logged before, by their path among its artifacts; again is the same."""
+    """Keep files with a run that was logged before, by their path among its artifacts; may be repeated."""
     with connected(tracking) as client:
         _keep(client, tracked.run_id, files)
 
 
 def log_inputs(client: MlflowClient, run_id: str, seen: DatasetInput) -> None:
-    """Log what a run has seen, also where another run logs the same for the first time just now.
+    """Log the dataset of a run, even while another run logs the same one for the first time.
 
     MLflow looks for a dataset and inserts what it has not found. Who comes second is refused, and finds it when it asks
     again: the refusal came after the first one's commit.
@@ -310,7 +310,7 @@ def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> Dat
     return DatasetInput(
         Dataset(
             name=tracking.registered_model,
-            digest=snapshot.fingerprint[:36],  # all that MLflow's column holds; the tag has it whole
+            digest=snapshot.fingerprint[:36],  # the width of MLflow's column; the tag has all of it
             source_type="model-release",
             source=json.dumps({"uri": snapshot.key}),
             schema=json.dumps({"mlflow_colspec": _schema(frame).to_dict()}),

@@ -1,6 +1,8 @@
-"""The question that a person is asked before a version is made: the evidence, and what would change, in words."""
+"""Asking a person before a version is made: the question with its evidence, and the answer that is kept."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from model_release.documents import layout
 from model_release.documents.evaluation import Interval
@@ -8,11 +10,40 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.modelling.gate import corrected_interval
 from model_release.modelling.trained import CARD_FILE
-from model_release.releases.decisions import DecisionRecord
+from model_release.releases.decisions import Answer, DecisionRecord, answered, decided
+from model_release.releases.publish import recall
+from model_release.releases.store import ReleaseStore
+from model_release.workflows.messages import ApprovalResponse, Proposal
+from model_release.workflows.run import Run
 
 
-def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, *, home: str) -> dict[str, str]:
-    """Return the subject and the body, in Markdown, of what a person is asked.
+def answer(releases: ReleaseStore, run: Run, proposal: Proposal, response: ApprovalResponse) -> tuple[Answer, Manifest]:
+    """Keep a person's answer to a proposal; the first one of a run stands.
+
+    Returns:
+        The answer that stands, and the draft that it is about.
+
+    Raises:
+        NotFound: the draft or the decision record is gone.
+    """
+    where = f"{releases.uri}/{layout.STAGING}/{run.staging}"
+    draft = Manifest.read(recall(releases, run.staging, proposal.draft), where=where)
+    record = decided(releases, proposal.decision)
+    given = Answer(
+        fingerprint=record.fingerprint,
+        since=record.since,
+        run=run.run_id,
+        draft_sha256=draft.sha256(),
+        approved=response.approved,
+        by=response.by,
+        comment=response.comment,
+        at=datetime.now(UTC),
+    )
+    return answered(releases, given), draft
+
+
+def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, *, home: str) -> tuple[str, str]:
+    """Return the subject of what a person is asked, and its body in Markdown.
 
     Args:
         verdict: the gate's, with its evidence.
@@ -43,7 +74,7 @@ def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, 
         "",
         f"Model card: `{home}/{card}`",
     ]
-    return {"subject": f"Release {draft.model_name}: {verdict.decision.chosen}{accuracy}?", "body": "\n".join(lines)}
+    return f"Release {draft.model_name}: {verdict.decision.chosen}{accuracy}?", "\n".join(lines)
 
 
 def _table(verdict: DecisionRecord) -> list[str]:

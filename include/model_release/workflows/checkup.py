@@ -1,7 +1,7 @@
 """Doctor on all of a model's destinations, the registry included; and its repair, by the verbs that every run uses.
 
-Nothing is mended by code of its own: `restore` puts right bytes back, `Destinations.settle` makes good what follows
-from the pointer, `sweep` removes what dead runs have left. Nothing is elected: what has no one right answer stays.
+No code of its own mends anything: `restore` puts right bytes back, `Destinations.reconcile` makes good what follows
+from the pointer, `sweep` removes what dead runs have left. Nothing is elected: damage without one right answer stays.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> li
     followers = [each for each in destinations.releases.followers if each.store.uri not in away]
     tracking = None if MLFLOW in away else destinations.tracking
     trusted = Destinations(destinations.home, followers, tracking=tracking)
-    attempt(trusted.settle)
+    attempt(trusted.reconcile)
     if any(each.cure is Cure.SWEEP for each in found):
         attempt(lambda: sweep(trusted.releases, by=by, remove=True))
     return failures

@@ -1,12 +1,12 @@
 """A model's destinations: its folder at every destination, and the registry that follows what is live.
 
-Whatever changes something for a model works on all of them: the nightly chain, a person's acts, housekeeping.
+A retrain run, a person's act and a round of housekeeping each work on all of them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from model_release.documents.manifest import Manifest
@@ -17,6 +17,7 @@ from model_release.spec.model import Destination, Signing, Spec, Tracking
 from model_release.spec.retention import Retention
 from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
+from model_release.workflows.messages import Announcement, ReconcileOutcome
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,9 @@ class Destinations:
     Args:
         home: the model's folder at the destination whose pointer decides.
         followers: the same folder at the other destinations.
-        tracking: where MLflow keeps the model's registry; None where nothing is tracked.
+        tracking: where MLflow keeps the model's registry; None if nothing is tracked.
         retention: what pruning keeps.
-        signing: whose key signs the releases; None where the spec does not tell.
+        signing: whose key signs the releases; None if the spec names none.
     """
 
     def __init__(
@@ -67,13 +68,16 @@ class Destinations:
         """The model's folder at home."""
         return self.releases.home
 
-    def settle(self) -> dict[str, Any]:
+    def reconcile(self, *, waits: bool = True) -> ReconcileOutcome:
         """Bring every destination, and the registry, to home's current pointer; say what was done.
+
+        Args:
+            waits: whether a failure of home or of a required follower is raised, or reported like any other.
 
         Raises:
             ModelReleaseError: the first failure of home or of a required follower.
         """
-        done = reconcile(self.releases)
+        done = reconcile(self.releases, waits=waits)
         self._follow_in_registry(done)
         for each in done.mended:
             log.info("made good: %s", each)
@@ -81,12 +85,13 @@ class Destinations:
             log.warning("%s", each)
         pointer = done.pointer
         log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
-        return {
-            "live": str(pointer.version) if pointer else None,
-            "epoch": pointer.epoch if pointer else None,
-            "mended": done.mended,
-            "lagging": done.lagging,
-        }
+        return ReconcileOutcome(
+            live=pointer.version if pointer else None,
+            epoch=pointer.epoch if pointer else None,
+            mended=done.mended,
+            lagging=done.lagging,
+            complete=done.complete,
+        )
 
     def live(self) -> tuple[int, Manifest]:
         """Return the pointer's epoch, and the manifest of the live version.
@@ -99,14 +104,14 @@ class Destinations:
             raise NotFound("latest.json was there and is gone", where=self.home.uri)
         return found.pointer.epoch, self.releases.live_manifest(found.pointer)
 
-    def announcement(self, last: dict[str, Any] | None) -> dict[str, Any] | None:
+    def announcement(self, last: Mapping[str, Any] | None) -> Announcement | None:
         """Return what consumers are to be told of the live version.
 
         Args:
-            last: what they were told last; None where they were never told anything.
+            last: the last announcement as JSON, by any version of this package; None if there was none.
 
         Returns:
-            None where there is nothing to tell: they know, or nothing is live.
+            None if there is nothing to tell: consumers know, or nothing is live.
         """
         live = self.releases.pointer()
         if live is None:
@@ -114,17 +119,17 @@ class Destinations:
         pointer = live.pointer
         if last is not None and (last.get("lineage"), last.get("since")) == (pointer.lineage, pointer.since):
             return None  # a hold or a quarantine meanwhile is no news to a consumer
-        return {
-            "version": str(pointer.version),
-            "epoch": pointer.epoch,
-            "since": pointer.since,
-            "lineage": pointer.lineage,
-            "metadata_sha256": pointer.metadata_sha256,
-            "home": pointer.home,
-        }
+        return Announcement(
+            version=pointer.version,
+            epoch=pointer.epoch,
+            since=pointer.since,
+            lineage=pointer.lineage,
+            metadata_sha256=pointer.metadata_sha256,
+            home=pointer.home,
+        )
 
     def _follow_in_registry(self, done: Reconciled) -> None:
-        """Let the registry follow what is live; nobody waits for one that cannot."""
+        """Let the registry follow what is live. If it cannot, it lags behind, and no task waits for it."""
         if self.tracking is None or done.pointer is None:
             return
         try:

@@ -1,148 +1,55 @@
 """Judging one run: its candidates against the live champion, the record of the verdict, and the manifest that follows.
 
 The verdict and the pointer share one token, the baseline's `since`: whenever another version has become live,
-the same candidates are judged again against that one (rule 6). The task that moves the pointer imports this and has
-nothing to judge on most nights, so data, models and plots are imported where they are needed.
+the same candidates are judged again against that one (rule 6). Judging knows no MLflow: it is given a function that
+registers what may become a release. Data and plots are imported where they are needed, since the task that moves the
+pointer has nothing to judge on most nights.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model_release.documents.base import sha256_of
-from model_release.documents.evaluation import Drift, Evaluation
-from model_release.documents.layout import staged
-from model_release.documents.manifest import DatasetFacts, FileEntry, GateVerdict, Manifest, RunFacts, model_bytes
-from model_release.documents.pointer import Pointer, why_barred
-from model_release.documents.verdict import Decision
+from model_release.documents.evaluation import Evaluation
+from model_release.documents.manifest import (
+    DatasetFacts,
+    FileEntry,
+    GateVerdict,
+    Manifest,
+    RunFacts,
+    TrackedRun,
+    model_bytes,
+)
+from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST
-from model_release.errors import BaselineMoved, Contended, Corrupt, NotFound
-from model_release.model_files import sandbox
+from model_release.errors import BaselineMoved, Contended, Corrupt
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.releases.catalog import candidate_of, fetch
+from model_release.releases.catalog import candidate_of
 from model_release.releases.claims import became
 from model_release.releases.decisions import DecisionRecord, judged, record
 from model_release.releases.promote import Promotion, is_live, promote
 from model_release.releases.publish import recall, stage
-from model_release.releases.store import ReleaseStore
-from model_release.spec.model import Spec
+from model_release.workflows.messages import Verdict
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from model_release.modelling import dataset
-    from model_release.stores import Store
+    from model_release.releases.store import ReleaseStore
+    from model_release.workflows.artifacts import RunArtifacts
     from model_release.workflows.run import Run
-    from model_release.workflows.tracking_log import TrackingLog
 
 JUDGEMENTS = 5
 """How often one run is judged again because another version became live meanwhile."""
 
-
-class RunArtifacts:
-    """The candidates of one run on one snapshot, wherever this process finds them.
-
-    Args:
-        spec: the model, as the run was asked to train it.
-        releases: of the model.
-        data: the dataset's folder at home.
-        staging: the run's staging folder.
-        snapshot: fingerprint of the snapshot.
-        trained: by candidate, the digest of its `Trained` document in staging.
-    """
-
-    def __init__(
-        self, spec: Spec, *, releases: ReleaseStore, data: Store, staging: str, snapshot: str, trained: dict[str, str]
-    ) -> None:
-        self.spec = spec
-        self.releases = releases
-        self.data = data
-        self.staging = staging
-        self.facts: dict[str, Any] = {"staging": staging, "snapshot": snapshot, "trained": trained}
-
-    @cached_property
-    def snapshot(self) -> dataset.Snapshot:
-        """The snapshot's own record."""
-        from model_release.modelling import dataset
-
-        return dataset.read_snapshot(self.data, self.facts["snapshot"])
-
-    @cached_property
-    def rows(self) -> dataset.Rows:
-        """The snapshot's rows."""
-        from model_release.modelling import dataset
-
-        return dataset.load(self.spec, self.snapshot, data=self.data)
-
-    @cached_property
-    def trained(self) -> dict[str, Trained]:
-        """What each candidate's training left, in the spec's order."""
-        digests = self.facts["trained"]
-        return {
-            name: Trained.read(recall(self.releases, self.staging, digests[name]), where=f"staging of {name}")
-            for name in self.spec.candidates
-        }
-
-    def evaluate(self, pointer: Pointer | None) -> Evaluation:
-        """Measure the candidates and the champion that `pointer` names on the same rows and folds."""
-        from model_release.modelling import evaluation
-
-        live = self.releases.live_manifest(pointer) if pointer else None
-        return evaluation.evaluate(
-            self.spec,
-            list(self.trained.values()),
-            self.rows,
-            snapshot_fingerprint=self.snapshot.fingerprint,
-            champion=(live, pointer.since) if live and pointer else None,
-            quarantined=why_barred(pointer, pointer.version) if pointer else None,
-            drift=self._drift_since(live) if live else None,
-        )
-
-    def _drift_since(self, live: Manifest) -> Drift | None:
-        """Compare the rows with those that the live version was trained on, where those are still to be had."""
-        trained_on = live.dataset.fingerprint if live.dataset else None
-        if self.spec.gate.drift.policy == "ignore" or trained_on == self.snapshot.fingerprint:
-            return None
-        if trained_on is None:
-            return Drift(champion=live.version, unmeasured="its manifest names no snapshot")
-        from model_release.modelling import dataset, drift
-
-        try:
-            before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
-        except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
-            return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
-        return drift.compare(live.version, before, self.rows, self.spec)
-
-    def predictions(self, trained: Trained) -> pd.DataFrame:
-        """Read a candidate's out-of-fold probabilities."""
-        if trained.predictions is None:
-            raise Corrupt(f"the training of {trained.name} left no out-of-fold predictions")
-        import pandas as pd
-
-        with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-            path = Path(scratch) / "predictions.parquet"
-            fetch(self.releases.home, staged(self.staging, trained.predictions.sha256), trained.predictions, path)
-            return pd.read_parquet(path)
-
-    def check(self, draft: Manifest) -> None:
-        """Check that the files of a release to be open, and answer, as a consumer would open them.
-
-        Raises:
-            Refused: a form does not.
-        """
-        with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-            folder = Path(scratch)
-            for entry in draft.files:
-                fetch(self.releases.home, staged(self.staging, entry.sha256), entry, folder / entry.path)
-            sandbox.check(folder, draft)
+Register = Callable[[Trained, bytes], TrackedRun | None]
+"""Registers a candidate that may become a release, with its model card; returns what the manifest says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,27 +57,25 @@ class Judged:
     """How a run was judged.
 
     Attributes:
-        words: the verdict for people.
-        record: the verdict with its evidence; None for a run that made the bytes of an earlier version.
-        draft: the manifest of the version to be, whose number is settled by its claim; None where nothing is released.
+        verdict: for people.
+        record: the verdict with its evidence; None if the run made the bytes of an earlier version.
+        draft: the manifest of the version to be, whose number is settled by its claim; None if nothing is released.
     """
 
-    words: dict[str, Any]
+    verdict: Verdict
     record: DecisionRecord | None = None
     draft: Manifest | None = None
 
 
-def judge_run(
-    artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: str, *, tracking_log: TrackingLog
-) -> Judged:
+def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: str, *, register: Register) -> Judged:
     """Judge a run's candidates, and draft the manifest of what is accepted.
 
     Args:
         artifacts: the candidates.
         run: the facts of the run.
-        tracking_log: is told of what may become a release.
         fingerprint: of the run.
         evaluated: digest of the run's `Evaluation` in staging.
+        register: registers what is accepted.
 
     Raises:
         Corrupt: this fingerprint was released before, and made other bytes then.
@@ -178,33 +83,33 @@ def judge_run(
     """
     live = artifacts.releases.pointer()
     pointer = live.pointer if live else None
-    settled = became(artifacts.releases, fingerprint)
-    earlier = artifacts.releases.decided(settled) if settled else None
+    version = became(artifacts.releases, fingerprint)
+    earlier = artifacts.releases.decided(version) if version else None
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
             return Judged(_reproduced(earlier))
     first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
-    verdict = _reach_verdict(artifacts, run, fingerprint, pointer, first)
-    overruled = run.by if run.promote == "force" and not verdict.decision.accepted else None
-    if not verdict.decision.accepted and overruled is None:
-        return Judged(_in_words(verdict), verdict)
-    draft = _draft(artifacts, run, verdict, overruled)
+    decided = _reach_verdict(artifacts, run, fingerprint, pointer, first)
+    overruled = run.by if run.promote == "force" and not decided.decision.accepted else None
+    if not decided.decision.accepted and overruled is None:
+        return Judged(_verdict(decided), decided)
+    draft = _draft(artifacts, run, decided, overruled)
     with ThreadPoolExecutor(1) as meanwhile:  # its files are opened while people's are made
         opened = meanwhile.submit(artifacts.check, draft)
-        chosen = artifacts.trained[verdict.decision.chosen]
-        card = _card(artifacts, verdict, chosen)
+        chosen = artifacts.trained[decided.decision.chosen]
+        card = _card(artifacts, decided, chosen)
         files = sorted([*draft.files, _staged_card(artifacts, card)], key=lambda entry: entry.path)
-        mlflow = tracking_log.challenger(chosen, card)
+        mlflow = register(chosen, card)
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
-    return Judged(_in_words(verdict, overruled=overruled), verdict, draft)
+    return Judged(_verdict(decided, overruled=overruled), decided, draft)
 
 
 def promote_approved(
     releases: ReleaseStore, run: Run, manifest: Manifest, *, since: int | None, approved: str
 ) -> Promotion:
-    """Make a version live that a person approved. Their word holds against the baseline that they were asked about.
+    """Make a version live that a person approved. The approval holds against the baseline that they were asked about.
 
     Args:
         releases: of the model.
@@ -358,32 +263,24 @@ def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
     return entry
 
 
-def _reproduced(earlier: Manifest) -> dict[str, Any]:
+def _reproduced(earlier: Manifest) -> Verdict:
     summary = f"reproduced {earlier.version} byte for byte"
-    return {
-        "accepted": True,
-        "reproduced": True,
-        "summary": summary,
-        "version": str(earlier.version),
-        "reasons": [summary],
-        "checks": [],
-    }
+    return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
 
 
-def _in_words(verdict: DecisionRecord, *, overruled: str | None = None) -> dict[str, Any]:
-    decision: Decision = verdict.decision
-    against = f"against {verdict.baseline}" if verdict.baseline else "nothing was live before"
+def _verdict(decided: DecisionRecord, *, overruled: str | None = None) -> Verdict:
+    decision = decided.decision
+    against = f"against {decided.baseline}" if decided.baseline else "nothing was live before"
     outcome = (
         "accepted" if decision.accepted else f"rejected, and overruled by {overruled}" if overruled else "rejected"
     )
-    return {
-        "accepted": decision.accepted,
-        "reproduced": False,
-        "summary": f"{decision.chosen}: {outcome} ({against})",
-        "version": None,
-        "chosen": decision.chosen,
-        "baseline": str(verdict.baseline) if verdict.baseline else None,
-        "reasons": decision.reasons,
-        "checks": [check.model_dump(mode="json") for check in decision.checks],
-        "decision": verdict.key,
-    }
+    return Verdict(
+        accepted=decision.accepted,
+        summary=f"{decision.chosen}: {outcome} ({against})",
+        chosen=decision.chosen,
+        baseline=decided.baseline,
+        reasons=decision.reasons,
+        checks=decision.checks,
+        decision=decided.key,
+        overruled=overruled,
+    )

@@ -21,7 +21,16 @@ from pathlib import Path
 from model_release.errors import Stop
 from model_release.spec.model import Destination, Spec
 from model_release.workflows.destinations import Opener
-from model_release.workflows.retrain import Json, Nightly, report
+from model_release.workflows.messages import (
+    IngestOutcome,
+    RetrainOutcome,
+    RunResult,
+    TrainedCandidate,
+    UploadOrder,
+    Verdict,
+    Work,
+)
+from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from model_release.workflows.task_state import TaskState
 
@@ -38,13 +47,13 @@ class LocalRun:
     Attributes:
         outcome: of the task *Ingest*.
         verdict: of the task *Gate*; None if nothing was new.
-        report: the run's result, as the task *Report* returns it.
+        result: of the task *Report*.
         tasks: all tasks, as they ended.
     """
 
-    outcome: Json
-    verdict: Json | None
-    report: Json
+    outcome: IngestOutcome
+    verdict: Verdict | None
+    result: RunResult
     tasks: list[TaskState]
 
 
@@ -75,32 +84,35 @@ def run_here(spec: Spec, run: Run, *, opener: Opener, watch: Watch) -> LocalRun:
     Raises:
         ModelReleaseError: of the task that failed.
     """
-    chain, tasks = Nightly(spec, run, opener=opener), _Tasks(watch)
+    chain, tasks = RetrainRun(spec, run, opener=opener), _Tasks(watch)
+    outcomes: list[RetrainOutcome] = []
     with tasks.one("reconcile"):
-        chain.reconcile()
+        outcomes.append(chain.reconcile())
     with tasks.one("ingest"):
         outcome, work = chain.ingest()
+        outcomes.append(outcome)
     if not work:
         for name in ("train", "evaluate", "gate", "upload", "update_latest"):
             tasks.skip(name)
-        return LocalRun(outcome, None, report(outcome, None, None, None), tasks.all)
+        return LocalRun(outcome, None, chain.report(outcomes), tasks.all)
     trained = _train_all(partial(_train, spec, run, opener), work, tasks)
     with tasks.one("evaluate"):
         evaluated = chain.evaluate(trained)
     with tasks.one("gate"):
-        verdict, orders = chain.gate(evaluated)
+        verdict, gated = chain.gate(evaluated)
+        outcomes.append(verdict)
     uploaded = []
-    for order in orders:
-        with tasks.one("upload", name=order["destination"]):
+    for order in (each for each in gated if isinstance(each, UploadOrder)):  # there is no proposal: nobody is asked
+        with tasks.one("upload", name=order.destination):
             uploaded.append(chain.upload(order))
-    done = None
+    outcomes += uploaded
     if uploaded:
         with tasks.one("update_latest"):
-            done = chain.update_latest(uploaded)
+            outcomes.append(chain.update_latest(uploaded))
     else:
         tasks.skip("upload")
         tasks.skip("update_latest")
-    return LocalRun(outcome, verdict, report(outcome, verdict, None, done), tasks.all)
+    return LocalRun(outcome, verdict, chain.report(outcomes), tasks.all)
 
 
 class _Tasks:
@@ -143,11 +155,11 @@ class _Tasks:
         self._watch(self.all)
 
 
-def _train(spec: Spec, run: Run, opener: Opener, work: Json) -> Json:
-    return Nightly(spec, run, opener=opener).train(work)
+def _train(spec: Spec, run: Run, opener: Opener, work: Work) -> TrainedCandidate:
+    return RetrainRun(spec, run, opener=opener).train(work)
 
 
-def _train_all(train: Callable[[Json], Json], work: list[Json], tasks: _Tasks) -> list[Json]:
+def _train_all(train: Callable[[Work], TrainedCandidate], work: list[Work], tasks: _Tasks) -> list[TrainedCandidate]:
     """Train as many candidates at a time as there are cores; begin with the spec's last, the most complex.
 
     A worker ends as soon as it is interrupted, so that Ctrl-C leaves no process behind.
@@ -155,18 +167,22 @@ def _train_all(train: Callable[[Json], Json], work: list[Json], tasks: _Tasks) -
     Raises:
         ModelReleaseError: of the first candidate that failed; Stop if its process ended without an answer.
     """
-    names = [each["candidate"] for each in work]
+    names = [each.candidate for each in work]
     for name in names:
         tasks.set("train", name, "queued", None)
     at_once = min(len(work), cpu_count() or 1)
-    waiting, running, trained = [*work], dict[Future[Json], tuple[str, float]](), dict[str, Json]()
+    waiting, running, trained = (
+        [*work],
+        dict[Future[TrainedCandidate], tuple[str, float]](),
+        dict[str, TrainedCandidate](),
+    )
     with ProcessPoolExecutor(
         at_once, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)
     ) as pool:
         while waiting or running:
             while waiting and len(running) < at_once:
                 each = waiting.pop()
-                running[pool.submit(train, each)] = each["candidate"], time.monotonic()
+                running[pool.submit(train, each)] = each.candidate, time.monotonic()
             done, _ = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
             for future, (name, began) in [*running.items()]:
                 state = "running" if future not in done else "failed" if future.exception() else "success"
@@ -177,7 +193,7 @@ def _train_all(train: Callable[[Json], Json], work: list[Json], tasks: _Tasks) -
     return [trained[name] for name in names]
 
 
-def _made(future: Future[Json], name: str) -> Json:
+def _made(future: Future[TrainedCandidate], name: str) -> TrainedCandidate:
     try:
         return future.result()
     except BrokenProcessPool as error:

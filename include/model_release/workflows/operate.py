@@ -15,7 +15,8 @@ from model_release.releases import acts
 from model_release.releases.acts import Act, Acted
 from model_release.releases.request import Action, Request
 from model_release.workflows.destinations import Destinations
-from model_release.workflows.retrain import Json
+from model_release.workflows.messages import ActOutcome, Looked, OperateOutcome
+from model_release.workflows.result import holds_in_words
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Operation:
         self.destinations = destinations
         self.request = request
 
-    def look(self) -> Json:
+    def look(self) -> Looked:
         """Return what is live, and which epoch the person saw when they asked: 0 where nothing was live."""
         live = self.destinations.releases.pointer()
         pointer = live.pointer if live else None
@@ -42,14 +43,14 @@ class Operation:
         version = f" {self.request.version}" if self.request.version else ""
         log.info("%s%s, asked for by %s: %s", self.request.action, version, self.request.by, self.request.reason)
         log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
-        return {
-            "live": str(pointer.version) if pointer else None,
-            "epoch": pointer.epoch if pointer else 0,
-            "held": [f"by {each.by}: {each.reason}" for each in pointer.holds] if pointer else [],
-            "seen": seen,
-        }
+        return Looked(
+            live=pointer.version if pointer else None,
+            epoch=pointer.epoch if pointer else 0,
+            held=holds_in_words(pointer),
+            seen=seen,
+        )
 
-    def act(self, looked: Json) -> Json:
+    def act(self, looked: Looked) -> ActOutcome:
         """Verify and load what is to be live, and move home's pointer.
 
         Raises:
@@ -61,18 +62,19 @@ class Operation:
                 by=self.request.by,
                 reason=self.request.reason,
                 operation=self.request.operation,
-                seen=looked["seen"],
+                seen=looked.seen,
             )
         )
         summary = _in_words(done.pointer)
         if done.repeated:
             summary += "; an earlier attempt of this run had done it"
         log.info("%s", summary)
-        return {"summary": summary, "repeated": done.repeated, "epoch": done.pointer.epoch}
+        return ActOutcome(summary=summary, repeated=done.repeated, epoch=done.pointer.epoch)
 
-    def spread(self, acted: Json) -> Json:
+    def reconcile(self, acted: ActOutcome) -> OperateOutcome:
         """Bring every destination, `latest/` and the registry to home's current pointer."""
-        return {"summary": acted["summary"], **self.destinations.settle()}
+        done = self.destinations.reconcile()
+        return OperateOutcome(**done.facts(), summary=acted.summary)
 
     def _epoch_when_asked(self, pointer: Pointer) -> int:
         """The epoch of the pointer then; if it has moved since, `act` refuses, or finds that it was this request."""

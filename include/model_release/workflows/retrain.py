@@ -1,70 +1,62 @@
-"""The nightly chain, one method a task: what Airflow schedules, without Airflow.
+"""The retrain run, one method a task: what Airflow schedules, without Airflow.
 
-Between two methods travels a small JSON value; bytes go through the stores. Every method may be killed anywhere and
-called again: it finds what it did before and goes on from there.
+Between two methods travels a small message; bytes go through the stores. Every method may be killed anywhere and called
+again: it finds what it did before and goes on from there.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from model_release.documents import layout
+from model_release.documents.base import canonical_json, sha256_of
 from model_release.documents.manifest import Claim, Manifest
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, ModelReleaseError
+from model_release.errors import Corrupt, ModelReleaseError, Refused
 from model_release.model_files import sandbox
 from model_release.modelling import provenance
 from model_release.releases.claims import take_number
-from model_release.releases.decisions import Answer, answered, decided, nothing_new
+from model_release.releases.decisions import nothing_new
 from model_release.releases.promote import Promotion
-from model_release.releases.publish import keep, place, recall, seal, stage
-from model_release.releases.store import Follower
+from model_release.releases.publish import keep, place, seal, stage
+from model_release.releases.store import Follower, ReleaseStore
 from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec.model import Spec
 from model_release.stores import Store, open_store
 from model_release.stores.conditions import check_conditions
 from model_release.workflows.destinations import Destinations, Opener
+from model_release.workflows.messages import (
+    Announcement,
+    Approval,
+    ApprovalResponse,
+    ArtifactsOfRun,
+    ConsentOutcome,
+    Evaluated,
+    IngestOutcome,
+    OfSpec,
+    Proposal,
+    ReconcileOutcome,
+    ReleaseOutcome,
+    RetrainOutcome,
+    RunResult,
+    TrainedCandidate,
+    Uploaded,
+    UploadOrder,
+    Verdict,
+    Work,
+)
+from model_release.workflows.result import run_result
 from model_release.workflows.run import Run
 from model_release.workflows.tracking_log import TrackingLog
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
 
-
-def report(found: Json | None, verdict: Json | None, answer: Json | None, done: Json | None) -> Json:
-    """Return what became of a run, and why, in one sentence and the facts behind it.
-
-    Args:
-        found: what `Nightly.ingest` found.
-        verdict: of `Nightly.gate`; None where it was skipped.
-        answer: of `Nightly.consent`; None where it was skipped or nobody is asked.
-        done: what `Nightly.update_latest` did; None where it was skipped.
-    """
-    lagging = [each for told in (verdict, answer, done) if told for each in told.get("lagging", [])]
-    facts: Json = {"version": None, "live": None, "reasons": (verdict or {}).get("reasons", []), "lagging": lagging}
-    if done is not None:
-        facts |= {"version": done["version"], "live": done["live"]}
-        why = f" and not live: {done['reason']}" if not done["promoted"] else " and live"
-        words = f"{done['version']} is published{why}"
-    elif answer is not None and answer["asked"]:
-        words = answer["summary"]
-    elif verdict is not None:
-        words = verdict["summary"]
-        if not verdict["accepted"]:
-            words += f": {'; '.join(verdict['reasons'])}"
-    else:
-        words = f"nothing is new: {(found or {}).get('reason')}"
-    return {"summary": words, **facts}
-
-
-class Nightly:
+class RetrainRun:
     """One run of one model's chain.
 
     Args:
@@ -82,7 +74,7 @@ class Nightly:
 
     @cached_property
     def tracking_log(self) -> TrackingLog:
-        """What MLflow is told of this run."""
+        """The log of this run in MLflow."""
         return TrackingLog(self.spec, self.run)
 
     @cached_property
@@ -91,31 +83,36 @@ class Nightly:
         return Destinations.of(self.spec, self._open)
 
     @property
+    def releases(self) -> ReleaseStore:
+        """The model's releases."""
+        return self.destinations.releases
+
+    @property
     def home(self) -> Store:
         """The model's folder at home, whose pointer decides."""
-        return self.destinations.home
+        return self.releases.home
 
-    def reconcile(self) -> Json:
+    def reconcile(self) -> ReconcileOutcome:
         """Check that every destination keeps to conditions, and make good whatever an earlier run left undone.
 
-        A key that is missing, or none, shows here as well, before anything is trained.
+        A signing key that is missing fails here as well, before anything is trained.
         """
         if self._key is not None:
             log.info("releases are signed; to be trusted: \n%s", self._key.trust.decode())
-        for each in [Follower(self.home), *self.destinations.releases.followers]:
+        for each in [Follower(self.home), *self.releases.followers]:
             try:
                 check_conditions(each.store)
             except ModelReleaseError as error:
                 if each.required:
                     raise
                 log.warning("%s", error)
-        return self.destinations.settle()
+        return self.destinations.reconcile()
 
-    def ingest(self) -> tuple[Json, list[Json]]:
+    def ingest(self) -> tuple[IngestOutcome, list[Work]]:
         """Take the snapshot that this run trains on.
 
         Returns:
-            What was found, and one piece of work per candidate: none where nothing is new.
+            What was found, and one piece of work per candidate: none if nothing is new.
         """
         from model_release.modelling import dataset
 
@@ -129,9 +126,9 @@ class Nightly:
         fingerprint = provenance.fingerprint(
             snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
         )
-        live = self.destinations.releases.pointer()
+        live = self.releases.pointer()
         repeats = nothing_new(
-            self.destinations.releases,
+            self.releases,
             live.pointer if live else None,
             fingerprint,
             may_promote=self.run.promote != "never",
@@ -140,146 +137,156 @@ class Nightly:
         )
         if repeats is not None:
             log.info("nothing is new: %s", repeats)
-        outcome: Json = {
-            "new": repeats is None,
-            "reason": repeats,
-            "rows": snapshot.rows,
-            "as_of": self.run.as_of.isoformat(),
-            "snapshot": snapshot.fingerprint,
-            "fingerprint": fingerprint,
-        }
         idle = repeats is not None and not self.run.force
-        work = {"snapshot": snapshot.fingerprint, "fingerprint": fingerprint}
-        if not idle:
-            outcome["mlflow"] = self.tracking_log.begin(**work)
-        return outcome, [] if idle else [{"candidate": name, **work} for name in self.spec.candidates]
+        outcome = IngestOutcome(
+            new=repeats is None,
+            reason=repeats,
+            rows=snapshot.rows,
+            as_of=self.run.as_of,
+            snapshot=snapshot.fingerprint,
+            fingerprint=fingerprint,
+            mlflow=None if idle else self.tracking_log.begin(snapshot=snapshot.fingerprint, fingerprint=fingerprint),
+        )
+        work = [
+            Work(spec=self._spec_digest, candidate=name, snapshot=snapshot.fingerprint, fingerprint=fingerprint)
+            for name in self.spec.candidates
+        ]
+        return outcome, [] if idle else work
 
-    def train(self, work: Json) -> Json:
+    def train(self, work: Work) -> TrainedCandidate:
         """Fit one candidate and keep what it made in staging."""
         from model_release.modelling import dataset, training
 
-        name = work["candidate"]
-        snapshot = dataset.read_snapshot(self._data, work["snapshot"])
+        self._check_spec(work)
+        name = work.candidate
+        snapshot = dataset.read_snapshot(self._data, work.snapshot)
         rows = dataset.load(self.spec, snapshot, data=self._data)
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             folder = Path(scratch)
             trained = training.train(self.spec, name, self.spec.candidates[name], rows, folder)
-            stage(self.destinations.releases, self.run.staging, folder, trained.made)
+            stage(self.releases, self.run.staging, folder, trained.made)
             trained, page = self.tracking_log.candidate(
-                trained, folder=folder, rows=rows, snapshot=snapshot, fingerprint=work["fingerprint"]
+                trained, folder=folder, rows=rows, snapshot=snapshot, fingerprint=work.fingerprint
             )
-        return {**work, "trained": keep(self.destinations.releases, self.run.staging, trained), "mlflow": page}
+        return TrainedCandidate(**work.facts(), trained=keep(self.releases, self.run.staging, trained), mlflow=page)
 
-    def evaluate(self, trained: Sequence[Json]) -> Json:
+    def evaluate(self, trained: Sequence[TrainedCandidate]) -> Evaluated:
         """Measure the candidates and the live champion on the same rows and folds."""
-        from model_release.workflows.judging import RunArtifacts
+        from model_release.workflows.artifacts import RunArtifacts
 
+        self._check_spec(*trained)
         first = trained[0]
-        artifacts = RunArtifacts(
-            self.spec,
-            releases=self.destinations.releases,
-            data=self._data,
+        where = ArtifactsOfRun(
             staging=self.run.staging,
-            snapshot=first["snapshot"],
-            trained={each["candidate"]: each["trained"] for each in trained},
+            snapshot=first.snapshot,
+            trained={each.candidate: each.trained for each in trained},
         )
-        live = self.destinations.releases.pointer()
+        live = self.releases.pointer()
+        artifacts = RunArtifacts(self.spec, where, releases=self.releases, data=self._data)
         evaluation = artifacts.evaluate(live.pointer if live else None)
-        return {
-            "fingerprint": first["fingerprint"],
-            "artifacts": artifacts.facts,
-            "evaluation": keep(self.destinations.releases, self.run.staging, evaluation),
-        }
+        return Evaluated(
+            spec=self._spec_digest,
+            fingerprint=first.fingerprint,
+            artifacts=where,
+            evaluation=keep(self.releases, self.run.staging, evaluation),
+        )
 
-    def gate(self, evaluated: Json) -> tuple[Json, list[Json]]:
-        """Judge, and claim a version for what is accepted; where a person is to be asked, propose it to them.
+    def gate(self, evaluated: Evaluated) -> tuple[Verdict, list[UploadOrder] | list[Proposal]]:
+        """Judge, and claim a version for what is accepted; if a person is to be asked, propose it to them.
 
         Returns:
-            The verdict, and one upload per destination, or one proposal: none where nothing is released.
+            The verdict, and one upload per destination, or one proposal: none if nothing is released.
         """
         from model_release.workflows import approval
-        from model_release.workflows.judging import RunArtifacts, judge_run
+        from model_release.workflows.artifacts import RunArtifacts
+        from model_release.workflows.judging import judge_run
 
-        artifacts = RunArtifacts(
-            self.spec, releases=self.destinations.releases, data=self._data, **evaluated["artifacts"]
+        self._check_spec(evaluated)
+        artifacts = RunArtifacts(self.spec, evaluated.artifacts, releases=self.releases, data=self._data)
+        judged = judge_run(
+            artifacts, self.run, evaluated.fingerprint, evaluated.evaluation, register=self.tracking_log.challenger
         )
-        fingerprint, evaluation = evaluated["fingerprint"], evaluated["evaluation"]
-        judged = judge_run(artifacts, self.run, fingerprint, evaluation, tracking_log=self.tracking_log)
-        verdict = judged.words
-        for line in verdict["reasons"]:
+        for line in [*judged.verdict.reasons, judged.verdict.summary]:
             log.info("%s", line)
-        log.info("%s", verdict["summary"])
-        self.tracking_log.verdict(verdict, artifacts.trained.values())
-        chosen = artifacts.trained.get(verdict.get("chosen", ""))
-        verdict |= {
+        self.tracking_log.verdict(judged.verdict, artifacts.trained.values())
+        chosen = artifacts.trained.get(judged.verdict.chosen or "")
+        facts: dict[str, Any] = {
             "mlflow": self.tracking_log.page(chosen.mlflow if chosen else None),
             "lagging": [*self.tracking_log.lagging],
         }
         if judged.draft is None or judged.record is None:
-            return verdict, []
+            return judged.verdict.model_copy(update=facts), []
         if not self._asks:
-            claim = take_number(self.destinations.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
-            return {**verdict, "version": str(claim.metadata.version)}, self._orders(claim, artifacts=artifacts.facts)
-        live = self.destinations.releases.pointer()
-        proposal = {
-            "draft": keep(self.destinations.releases, self.run.staging, judged.draft),
-            "decision": judged.record.key,
-            **approval.question(judged.record, judged.draft, live.pointer if live else None, home=self.home.uri),
-        }
-        return verdict, [proposal]
+            claim = take_number(self.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
+            verdict = judged.verdict.model_copy(update={**facts, "version": claim.metadata.version})
+            return verdict, self._orders(claim, evaluated.artifacts)
+        live = self.releases.pointer()
+        subject, body = approval.question(
+            judged.record, judged.draft, live.pointer if live else None, home=self.home.uri
+        )
+        proposal = Proposal(
+            spec=self._spec_digest,
+            draft=keep(self.releases, self.run.staging, judged.draft),
+            decision=judged.record.key,
+            subject=subject,
+            body=body,
+        )
+        return judged.verdict.model_copy(update=facts), [proposal]
 
-    def consent(self, proposed: Sequence[Json], said: Json) -> tuple[Json, list[Json]]:
+    def consent(
+        self, gated: Sequence[UploadOrder | Proposal], response: ApprovalResponse
+    ) -> tuple[ConsentOutcome, list[UploadOrder]]:
         """Act on a person's answer to what the gate proposed: claim a version, or let it be.
 
-        The answer holds against the baseline that it was asked about, like the gate's own word (rule 6).
+        The answer holds against the baseline that it was asked about, like the gate's own verdict (rule 6).
 
         Args:
-            proposed: what `gate` returned.
-            said: whether it is `approved`, `by` whom (None: nobody answered in time), and a `comment`.
+            gated: what `gate` returned beside the verdict.
+            response: the person's.
 
         Returns:
-            The answer in words, and one upload per destination: none where nothing is released.
+            The answer in words, and one upload per destination: none if nothing is released.
         """
-        if not proposed or "draft" not in proposed[0]:
-            return {"asked": False, "summary": "nobody was to be asked"}, list(proposed)
-        proposal = proposed[0]
-        where = f"{self.home.uri}/{layout.STAGING}/{self.run.staging}"
-        draft = Manifest.read(recall(self.destinations.releases, self.run.staging, proposal["draft"]), where=where)
-        verdict = decided(self.destinations.releases, proposal["decision"])
-        answer = Answer(
-            fingerprint=verdict.fingerprint,
-            since=verdict.since,
-            run=self.run.run_id,
-            draft_sha256=draft.sha256(),
-            at=datetime.now(UTC),
-            **said,
-        )
-        answer = answered(self.destinations.releases, answer)
+        from model_release.workflows import approval
+
+        self._check_spec(*gated)
+        proposals = [each for each in gated if isinstance(each, Proposal)]
+        if not proposals:
+            orders = [each for each in gated if isinstance(each, UploadOrder)]
+            return ConsentOutcome(asked=False, summary="nobody was to be asked"), orders
+        [proposal] = proposals
+        answer, draft = approval.answer(self.releases, self.run, proposal, response)
         log.info("%s", answer.words)
         self.tracking_log.answer(draft, answer.words, approved=answer.approved)
-        told: Json = {"asked": True, "approved": answer.approved, "by": answer.by, "summary": answer.words}
-        told |= {"lagging": [*self.tracking_log.lagging]}
-        live = self.destinations.releases.pointer()
+        outcome = ConsentOutcome(
+            asked=True,
+            approved=answer.approved,
+            by=answer.by,
+            summary=answer.words,
+            lagging=[*self.tracking_log.lagging],
+        )
+        live = self.releases.pointer()
         if answer.approved and (live.pointer.since if live else None) != answer.since:
-            told |= {"summary": f"{answer.words}; another version became live meanwhile: a new run asks again"}
-            log.warning("%s", told["summary"])
-            return told, []
+            words = f"{answer.words}; another version became live meanwhile: a new run asks again"
+            log.warning("%s", words)
+            return outcome.model_copy(update={"summary": words}), []
         if not answer.approved or draft.gate is None:
-            return told, []
+            return outcome, []
         gate = draft.gate.model_copy(update={"approved": answer.words})
         draft = draft.model_copy(update={"gate": gate})
-        claim = take_number(self.destinations.releases, draft, run=self.run.staging, bump=self.run.bump)
-        told |= {"version": str(claim.metadata.version)}
-        return told, self._orders(claim, approved=answer.words, since=answer.since)
+        claim = take_number(self.releases, draft, run=self.run.staging, bump=self.run.bump)
+        orders = self._orders(claim, Approval(words=answer.words, since=answer.since))
+        return outcome.model_copy(update={"version": claim.metadata.version}), orders
 
-    def upload(self, order: Json) -> Json:
+    def upload(self, order: UploadOrder) -> Uploaded:
         """Put the version at one destination, read it back, and check that what came back answers as in training."""
-        destination = self.spec.destination(order["destination"])
-        claim = self._claim(order["version"])
+        self._check_spec(order)
+        destination = self.spec.destination(order.destination)
+        claim = self._claim(order.version)
         try:
             target = self._open(self.spec.model_uri(destination), destination.transfer)
             sent = place(
-                self.destinations.releases,
+                self.releases,
                 claim,
                 target,
                 inspect=partial(sandbox.check, manifest=claim.metadata),
@@ -288,44 +295,52 @@ class Nightly:
         except ModelReleaseError as error:
             if destination.required:
                 raise
-            log.warning("%s lags behind, and nobody waits for it: %s", destination.name, error)
-            return {**order, "sent": [], "lagging": str(error)}
+            log.warning("%s lags behind, and no task waits for it: %s", destination.name, error)
+            return Uploaded(spec=order.spec, order=order, sent=[], lagging=str(error))
         files = claim.metadata.files
         size = sum(entry.size for entry in files)
         log.info(
-            "%s holds %s: %d files, %d bytes, %d sent now",
-            destination.name,
-            order["version"],
-            len(files),
-            size,
-            len(sent),
+            "%s holds %s: %d files, %d bytes, %d sent now", destination.name, order.version, len(files), size, len(sent)
         )
-        return {**order, "sent": sent}
+        return Uploaded(spec=order.spec, order=order, sent=sent)
 
-    def update_latest(self, uploaded: Sequence[Json]) -> Json:
-        """Publish the version, and make it live where the rules allow it."""
-        order = uploaded[0]
-        manifest = seal(self.destinations.releases, self._claim(order["version"]))
+    def update_latest(self, uploaded: Sequence[Uploaded]) -> ReleaseOutcome:
+        """Publish the version, and make it live if the rules allow it."""
+        self._check_spec(*uploaded)
+        order = uploaded[0].order
+        manifest = seal(self.releases, self._claim(order.version))
         log.info("%s is published", manifest.version)
-        promotion = self._promote(manifest, order)
-        settled = self.destinations.settle()
+        promotion = self._promote(manifest, order.basis)
+        reconciled = self.destinations.reconcile()
         if promotion.refusal is not None:
             log.warning("latest stays where it is: %s", promotion.refusal)
-        folders = [each.uri for each in self.destinations.releases.stores]
-        self.tracking_log.settled(settled["lagging"])
+        folders = [each.uri for each in self.releases.stores]
+        self.tracking_log.reconciled(reconciled.lagging)
         self.tracking_log.released(manifest, folders=folders, refusal=promotion.refusal)
-        return {
-            "version": str(manifest.version),
-            "promoted": promotion.refusal is None,
-            "reason": promotion.refusal,
-            **settled,
-            "lagging": [*dict.fromkeys([*settled["lagging"], *self.tracking_log.lagging])],
-            "mlflow": self.tracking_log.page(manifest.mlflow),
-        }
+        return ReleaseOutcome(
+            version=manifest.version,
+            promoted=promotion.refusal is None,
+            reason=promotion.refusal,
+            live=reconciled.live,
+            epoch=reconciled.epoch,
+            mended=reconciled.mended,
+            lagging=[*dict.fromkeys([*reconciled.lagging, *self.tracking_log.lagging])],
+            mlflow=self.tracking_log.page(manifest.mlflow),
+        )
 
-    def announcement(self, last: Json | None) -> Json | None:
-        """Return what consumers are to be told, as `Places.announcement`; nothing by a run that may not promote."""
+    def announcement(self, last: Mapping[str, Any] | None) -> Announcement | None:
+        """Return what consumers are to be told, as `Destinations.announcement`; None by a run that may not promote."""
         return None if self.run.promote == "never" else self.destinations.announcement(last)
+
+    def report(self, outcomes: Sequence[RetrainOutcome]) -> RunResult:
+        """Say what became of the run, from what its tasks have reported and what is live now."""
+        live = self.releases.pointer()
+        result = run_result(outcomes, live.pointer if live else None)
+        for line in [*result.reasons, *(f"latest is held {each}" for each in result.held), result.summary]:
+            log.info("%s", line)
+        for line in result.lagging:
+            log.warning("%s", line)
+        return result
 
     @cached_property
     def _data(self) -> Store:
@@ -335,8 +350,25 @@ class Nightly:
     def _key(self) -> SigningKey | None:
         return self._keys(self.spec.signing.connection) if self.spec.signing else None
 
-    def _claim(self, version: str) -> Claim:
-        claim = self.destinations.releases.claim(Version.parse(version))
+    @cached_property
+    def _spec_digest(self) -> str:
+        return sha256_of(canonical_json(self.spec.model_dump(mode="json")))
+
+    def _check_spec(self, *messages: OfSpec) -> None:
+        """Stop if the spec is another one than that by which the run began: it must be judged by one spec.
+
+        Raises:
+            Refused: it is.
+        """
+        if any(each.spec != self._spec_digest for each in messages):
+            raise Refused(
+                "the spec was changed after this run began, and a run is trained and judged by one spec",
+                where=str(self.spec.path),
+                hint="start a new run, or clear the whole run from Ingest on; it then goes by the changed spec",
+            )
+
+    def _claim(self, version: Version) -> Claim:
+        claim = self.releases.claim(version)
         if claim is None:
             raise Corrupt("the claim of this run's version is missing", where=f"{self.home.uri}/{version}/claim.json")
         return claim
@@ -346,19 +378,21 @@ class Nightly:
         """Whether a person is asked: not about a version that cannot become live by this run."""
         return self.spec.approval == "required" and self.run.promote != "never"
 
-    def _orders(self, claim: Claim, **facts: Any) -> list[Json]:
-        version = str(claim.metadata.version)
-        return [{"destination": each.name, "version": version, **facts} for each in self.spec.destinations]
+    def _orders(self, claim: Claim, basis: ArtifactsOfRun | Approval) -> list[UploadOrder]:
+        version = claim.metadata.version
+        return [
+            UploadOrder(spec=self._spec_digest, destination=each.name, version=version, basis=basis)
+            for each in self.spec.destinations
+        ]
 
-    def _promote(self, manifest: Manifest, order: Json) -> Promotion:
-        from model_release.workflows.judging import RunArtifacts, promote_approved, promote_judged
+    def _promote(self, manifest: Manifest, basis: ArtifactsOfRun | Approval) -> Promotion:
+        from model_release.workflows.artifacts import RunArtifacts
+        from model_release.workflows.judging import promote_approved, promote_judged
 
         if self.run.promote == "never":
-            live = self.destinations.releases.pointer()
+            live = self.releases.pointer()
             return Promotion(live.pointer if live else None, "this run publishes only")
-        if "approved" in order:
-            return promote_approved(
-                self.destinations.releases, self.run, manifest, since=order["since"], approved=order["approved"]
-            )
-        artifacts = RunArtifacts(self.spec, releases=self.destinations.releases, data=self._data, **order["artifacts"])
+        if isinstance(basis, Approval):
+            return promote_approved(self.releases, self.run, manifest, since=basis.since, approved=basis.words)
+        artifacts = RunArtifacts(self.spec, basis, releases=self.releases, data=self._data)
         return promote_judged(artifacts, self.run, manifest)

@@ -1,8 +1,8 @@
-"""What a night tells MLflow, from its first task to its last.
+"""What a retrain run logs to MLflow, from its first task to its last.
 
 Until the gate, MLflow is part of the work: a candidate that cannot be logged is not trained, and the task is retried.
-From the gate on it is a follower that nobody waits for: what it missed is told in the run's own results, and made good
-by whatever settles a model's destinations next, the next run or doctor.
+From the gate on it is a follower, and no task waits for it: the run's results say what it missed, and the next
+reconciliation of the model's destinations, by a run or by doctor, makes that good.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import ModelReleaseError
 from model_release.modelling.trained import CARD_FILE, PREDICTIONS_FILE, Trained
 from model_release.spec.model import Spec
 from model_release.workflows.destinations import MLFLOW_LAGS
+from model_release.workflows.messages import Verdict
 
 if TYPE_CHECKING:
     from model_release.modelling.dataset import Rows, Snapshot
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 class TrackingLog:
-    """One night, as MLflow is told of it. Where the spec tracks nothing, nothing is told.
+    """The log of one run in MLflow. If the spec tracks nothing, nothing is logged.
 
     Args:
         spec: the model.
@@ -44,10 +45,10 @@ class TrackingLog:
         self.lagging: list[str] = []
 
     def begin(self, *, snapshot: str, fingerprint: str) -> str | None:
-        """Prepare MLflow and begin the night's parent run, before the candidates, which start at once.
+        """Prepare MLflow and begin the parent run there, before the candidates, which start at the same time.
 
         Returns:
-            The address of its page; None where there are no pages.
+            The address of its page; None if there are no pages.
         """
         if self.spec.tracking is None:
             return None
@@ -55,8 +56,8 @@ class TrackingLog:
 
         tracking.prepare(self.spec.tracking)
         tags = {**self._links, "snapshot": snapshot, "fingerprint": fingerprint, "as_of": self.run.as_of.isoformat()}
-        night = tracking.begin(self.spec.tracking, name=self.run.run_id, facts=self._facts, tags=tags)
-        return tracking.page(self.spec.tracking, night)
+        parent = tracking.begin(self.spec.tracking, name=self.run.run_id, facts=self._facts, tags=tags)
+        return tracking.page(self.spec.tracking, parent)
 
     def candidate(
         self, trained: Trained, *, folder: Path, rows: Rows, snapshot: Snapshot, fingerprint: str
@@ -68,10 +69,10 @@ class TrackingLog:
             folder: the folder that training wrote into.
             rows: the snapshot's rows.
             snapshot: the snapshot's record.
-            fingerprint: of the night.
+            fingerprint: of the run.
 
         Returns:
-            The same with its MLflow run, and the address of that run's page, None where there are no pages.
+            The same with its MLflow run, and the address of that run's page; None if there are no pages.
         """
         if self.spec.tracking is None:
             return trained, None
@@ -98,7 +99,7 @@ class TrackingLog:
         """Register what the gate lets through, as challenger if it may become live, and keep its card with its run.
 
         Returns:
-            What the manifest says of MLflow; without a registered version where MLflow did not answer.
+            What the manifest says of MLflow; without a registered version if MLflow did not answer.
         """
         where, tracked = self.spec.tracking, chosen.mlflow
         if where is None or tracked is None:
@@ -111,33 +112,34 @@ class TrackingLog:
         judged = self.run.promote != "never"
         return self._softly(lambda: tracking.challenge(where, tracked, tags=self._facts, judged=judged)) or tracked
 
-    def verdict(self, words: Mapping[str, Any], trained: Iterable[Trained]) -> None:
-        """Tag the night and its candidates with the gate's verdict, and end the night's parent run."""
-        reasons = "; ".join(words["reasons"])
-        said = "reproduced" if words["reproduced"] else "accepted" if words["accepted"] else "rejected"
-        night = {"verdict": said, "verdict.reasons": reasons, "verdict.summary": words["summary"]}
-        night |= {key: words[key] for key in ("chosen", "baseline", "decision") if words.get(key)}
-        passed_over = {"verdict": "not chosen", "verdict.reasons": f"{words.get('chosen')} was chosen"}
+    def verdict(self, verdict: Verdict, trained: Iterable[Trained]) -> None:
+        """Tag the run and its candidates with the gate's verdict, and end the MLflow run that is their parent."""
+        reasons = "; ".join(verdict.reasons)
+        word = "reproduced" if verdict.reproduced else "accepted" if verdict.accepted else "rejected"
+        tags = {"verdict": word, "verdict.reasons": reasons, "verdict.summary": verdict.summary}
+        facts = {"chosen": verdict.chosen, "baseline": verdict.baseline, "decision": verdict.decision}
+        tags |= {key: str(value) for key, value in facts.items() if value is not None}
+        passed_over = {"verdict": "not chosen", "verdict.reasons": f"{verdict.chosen} was chosen"}
         runs = {
-            each.mlflow.run_id: night if words["reproduced"] or each.name == words["chosen"] else passed_over
+            each.mlflow.run_id: tags if verdict.reproduced or each.name == verdict.chosen else passed_over
             for each in trained
             if each.mlflow is not None
         }
-        self._conclude(night, runs)
+        self._conclude(tags, runs)
 
     def answer(self, draft: Manifest, words: str, *, approved: bool) -> None:
-        """Tag the night and its challenger with a person's answer; what was not approved is challenger no longer."""
+        """Tag the run and its challenger with a person's answer; what was not approved is challenger no longer."""
         self._conclude({"approval": words}, _of(draft, {"approval": words}))
         if not approved:
             self._dismiss(draft)
 
     def released(self, manifest: Manifest, *, folders: Sequence[str], refusal: str | None) -> None:
-        """Tag the night, the candidate and the registered version with the release; nothing is judged any more.
+        """Tag the run, the candidate and the registered version with the release; nothing is judged any more.
 
         Args:
             manifest: of the published version.
             folders: the model's, at every destination.
-            refusal: why it is not live; None where it is.
+            refusal: why it is not live; None if it is.
         """
         where = self.spec.tracking
         if where is None or manifest.mlflow is None:
@@ -150,12 +152,12 @@ class TrackingLog:
             self._softly(lambda: tracking.enrol(where, manifest, folders=folders))
         self._dismiss(manifest)
 
-    def settled(self, lagging: Sequence[str]) -> None:
-        """Take note of what settling the destinations has met with, which told MLflow too."""
+    def reconciled(self, lagging: Sequence[str]) -> None:
+        """Take note of what reconciling the destinations found to lag behind: MLflow was told there too."""
         self.lagging += [each for each in lagging if each.startswith(MLFLOW_LAGS)]
 
     def page(self, tracked: TrackedRun | None) -> str | None:
-        """Return the address of a run's page; None where there are no pages, or MLflow does not answer."""
+        """Return the address of a run's page; None if there are no pages, or MLflow does not answer."""
         where = self.spec.tracking
         if where is None or tracked is None:
             return None
@@ -174,7 +176,7 @@ class TrackingLog:
 
     @property
     def _links(self) -> dict[str, str]:
-        """What MLflow's own page shows of a run: by whom, from where; and the way there."""
+        """What MLflow's own page shows of a run: who started it, where, and the address of that page."""
         shown = {"mlflow.user": self.run.by, "mlflow.source.type": "JOB"}
         if self.run.dag_id:
             shown["mlflow.source.name"] = self.run.dag_id
@@ -182,13 +184,13 @@ class TrackingLog:
             shown |= {"airflow.url": self.run.url, "mlflow.note.content": f"[The run in Airflow]({self.run.url})"}
         return shown
 
-    def _conclude(self, night: Mapping[str, str], candidates: Mapping[str, Mapping[str, str]]) -> None:
+    def _conclude(self, tags: Mapping[str, str], candidates: Mapping[str, Mapping[str, str]]) -> None:
         where = self.spec.tracking
         if where is None:
             return
         from model_release import tracking
 
-        self._softly(lambda: tracking.conclude(where, facts=self._facts, tags=night, candidates=candidates))
+        self._softly(lambda: tracking.conclude(where, facts=self._facts, tags=tags, candidates=candidates))
 
     def _dismiss(self, manifest: Manifest) -> None:
         where, tracked = self.spec.tracking, manifest.mlflow
@@ -199,7 +201,7 @@ class TrackingLog:
         self._softly(lambda: tracking.dismiss(where, tracked))
 
     def _softly(self, tell: Callable[[], T]) -> T | None:
-        """Tell MLflow something that nobody waits for. After a failure nothing more is tried: each may take minutes."""
+        """Tell MLflow what no task waits for. After a failure nothing more is tried: each attempt may take minutes."""
         if self.lagging:
             return None
         try:

@@ -1,4 +1,4 @@
-"""What Azure says when it does not do what it was asked, by code into the error tree. Used by `azure`."""
+"""Azure's errors, by code into the error tree. For `azure.store`."""
 
 from __future__ import annotations
 

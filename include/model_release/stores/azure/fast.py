@@ -1,4 +1,4 @@
-"""The quick way to Azure, for reading. Used by `azure` alone; what it is for stands in `fast`.
+"""The quick way to Azure, for reading. For `azure.store`; `stores.fast` says what it is for.
 
 obstore tells no Content-MD5, and sends none for the service to check. So writing is left to the SDK, which notes the
 SHA-256 of a file of one request as metadata of its blob, and that is what a whole blob is checked by here.

@@ -1,4 +1,4 @@
-"""Azure Blob Storage: `wasb://container@account[/prefix]`. With `azure_*` alone it imports its SDK.
+"""Azure Blob Storage: `wasb://container@account[/prefix]`. This folder is the only importer of Azure's SDK.
 
 Conditions are ETags, which the service never gives twice. The SDK's retries are off: a client that a hook
 made waits 15 seconds before the first and has no deadline, so the attempts are made here. What is larger than
@@ -80,7 +80,7 @@ _MISSING: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
 
 
 def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
-    """Take "it is there" for an answer, where only what is not there was to be written."""
+    """Take "it exists" for success if the write was to happen only for a missing object."""
     return contextlib.suppress(ResourceExistsError, ResourceModifiedError) if new else contextlib.nullcontext()
 
 
@@ -89,7 +89,7 @@ class AzureStore:
 
     Args:
         container: makes the requests; its credential decides who asks.
-        prefix: what every key begins with, without slashes at its ends.
+        prefix: of every key, without slashes at its ends.
         settings: time-outs, retries, encryption scope, tags (blob index tags), `storage_class` (access tier).
 
     Raises:
@@ -109,7 +109,7 @@ class AzureStore:
 
     @property
     def quick(self) -> ObjectStore | None:
-        """Give obstore's client of the container, with this store's credentials; None where there is none."""
+        """Give obstore's client of the container, with this store's credentials; None if it cannot be made."""
         return self._fast.client
 
     def get(self, key: str) -> Stored | None:
@@ -178,7 +178,7 @@ class AzureStore:
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: it has more than `limit` bytes, or what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or the bytes that arrived differ from those of the store.
         """
         name = self._name(key)
         with new_file(path) as file:
@@ -238,7 +238,7 @@ class AzureStore:
                     yield Entry(blob.name.removeprefix(self._prefix), blob.size, blob.last_modified)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         with contextlib.suppress(_NoSuchBlob), self._errors(key, _DELETE) as tries:
             tries(self._blob(key).delete_blob)
 
@@ -258,7 +258,7 @@ class AzureStore:
         return clock(dates[-1], self.uri)
 
     def _writing(self) -> dict[str, Any]:
-        """What the settings add to every write."""
+        """Return the arguments that the settings add to every write."""
         settings = self._settings
         for name in ("sse", "kms_key"):
             if getattr(settings, name) is not None:
@@ -407,7 +407,7 @@ class AzureStore:
 
     @contextlib.contextmanager
     def _errors(self, key: str, permission: str, *, conditional: bool = False) -> Iterator[_Tries]:
-        """Map what the SDK raises into the error tree, by code; a condition that did not hold is no failure.
+        """Map the SDK's errors into the error tree, by code; a condition that did not hold is no failure.
 
         The SDK's own errors are not kept as causes: their texts hold URLs, and a URL may hold a SAS.
         """

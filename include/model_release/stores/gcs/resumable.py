@@ -40,7 +40,7 @@ def send(
         patient: makes a call be repeated within a deadline, which begins anew as long as the store gets further.
 
     Raises:
-        FAILURES: see `gcs_errors`.
+        FAILURES: see `gcs.errors`.
     """
     reached, begun = 0, False
 

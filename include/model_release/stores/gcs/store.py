@@ -1,4 +1,4 @@
-"""Google Cloud Storage: `gs://bucket[/prefix]`. With its neighbours `gcs_…` the only importer of Google's SDK.
+"""Google Cloud Storage: `gs://bucket[/prefix]`. This folder is the only importer of Google's SDK.
 
 Conditions are generations: every write makes a new one, so a token never comes back. A conditional write is
 one request. No ACL is ever sent, so buckets with uniform bucket-level access work. The SDK's downloads do not
@@ -70,7 +70,7 @@ class _Tries:
 
 
 def _left_as_it_is(*, new: bool) -> contextlib.AbstractContextManager[object]:
-    """Take "it is there" for an answer, where only what is not there was to be written."""
+    """Take "it exists" for success if the write was to happen only for a missing object."""
     return contextlib.suppress(api.PreconditionFailed) if new else contextlib.nullcontext()
 
 
@@ -80,7 +80,7 @@ class GcsStore:
     Args:
         client: makes the requests; its credentials decide who asks.
         bucket: the bucket's name.
-        prefix: what every key begins with, without slashes at its ends.
+        prefix: of every key, without slashes at its ends.
         settings: time-outs, retries, encryption key, tags (custom metadata), storage class.
 
     Raises:
@@ -157,7 +157,7 @@ class GcsStore:
 
         Raises:
             NotFound: there is no such object.
-            Corrupt: it has more than `limit` bytes, or what arrived is not what the store has.
+            Corrupt: it has more than `limit` bytes, or the bytes that arrived differ from those of the store.
         """
         with new_file(path) as file:
             self._receive(key, file, limit)
@@ -199,7 +199,7 @@ class GcsStore:
                     yield Entry(blob.name.removeprefix(self._prefix), blob.size, blob.updated)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         with self._errors(key, _DELETE) as tries:
             try:
                 self._bucket.blob(self._name(key)).delete(**self._bounds(tries))
@@ -211,7 +211,7 @@ class GcsStore:
         return iter(())
 
     def now(self) -> datetime:
-        """Return the store's own clock, from the date of whatever it answers."""
+        """Return the store's own clock, from the date of any answer."""
         url = f"{self._client.api_endpoint}/storage/v1/b/{self._bucket.name}"
 
         def ask() -> requests.Response:
@@ -362,7 +362,7 @@ class GcsStore:
     def _errors(
         self, key: str, permission: str, *, conditional: bool = False, attempts: float | None = None
     ) -> Iterator[_Tries]:
-        """Map what the SDK raises into the error tree, by code.
+        """Map the SDK's errors into the error tree, by code.
 
         The SDK's own errors are not kept as causes: their texts hold URLs, and some URLs are credentials.
         """

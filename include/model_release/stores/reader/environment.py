@@ -1,7 +1,7 @@
-"""obstore's client for a cloud, from what the environment says alone: reading without the cost of an SDK's import.
+"""obstore's client for a cloud, from the environment alone: reading without the cost of an SDK's import.
 
 Each function returns None where the SDK would find out more than the environment says, such as a profile in a file or
-the role of a machine. Used by `reading` alone, which then asks the SDK.
+the role of a machine. For `reader`, which uses the SDK if this is not enough.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ROLES = (
 
 
 def s3(parts: StoreUri) -> ObjectStore | None:
-    """A bucket, by a key pair or the role of a pod or task; a profile is the SDK's to read."""
+    """A bucket, by a key pair or the role of a pod or task; a profile needs the SDK."""
     config = Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
     keys = "AWS_ACCESS_KEY_ID" in os.environ and "AWS_SECRET_ACCESS_KEY" in os.environ
     told = keys or any(name in os.environ for name in _ROLES)

@@ -1,8 +1,8 @@
-"""A store opened only to read: what a consumer needs of it, at a cost that a consumer can bear.
+"""A store opened only to read, with the operations of a consumer, at a low cost.
 
-Requests go through obstore, which takes .01 s to import: by what the environment alone says of the cloud (`light`) or,
-where that is too little, as the SDK's client would send them. What goes wrong there is asked again of the SDK, where
-errors get their words. So a store is read as `stores.open_store` would, and most processes never import an SDK.
+Requests go through obstore, which takes .01 s to import: with the credentials of the environment alone (`environment`)
+or, if those are not enough, as the SDK's client would send them. A request that fails there is sent again by the SDK,
+where errors get their words. So a store is read as `stores.open_store` would, and most processes never import an SDK.
 Only obstore's synchronous calls are used: its asynchronous ones were seen to abort the process.
 """
 
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 PART = 8 * 1024 * 1024
-"""Bytes. What is larger is read in ranges of this size, several at once."""
+"""Bytes. A larger object is read in ranges of this size, several at once."""
 
 WORKERS = 8
 
 _CHUNK = 256 * 1024
 _MISSES = 3
-"""How often the SDK may have an answer where obstore had none, before it alone is asked."""
+"""How often the SDK may succeed after obstore failed, before the SDK alone is used."""
 
 _CLOUDS = {"s3": ("s3", environment.s3), "gs": ("gcs", environment.gcs), "wasb": ("azure", environment.azure)}
 
 
 class Careful(Protocol):
-    """What reads whole objects, and says in the project's words why it cannot. Every `Store` does."""
+    """Reads whole objects, and raises the project's errors. Every `Store` does."""
 
     uri: str
 
@@ -58,7 +58,7 @@ class Careful(Protocol):
 
 
 def open_reader(uri: str) -> Reader:
-    """Open the folder at `uri` for reading, with the credentials of this process. Nothing is asked yet.
+    """Open the folder at `uri` for reading, with the credentials of this process. No request is sent yet.
 
     Args:
         uri: as `open_store` takes it; `https://host/folder` may have a query, such as a signature, for every request.
@@ -79,7 +79,7 @@ def open_reader(uri: str) -> Reader:
             plain = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
             return Reader(plain, "web", partial(_Web, uri), partial(environment.web, uri))
         case "file" | "":
-            store = LocalStore(folder_of(uri), allow_network=True)  # nothing is locked or linked there
+            store = LocalStore(folder_of(uri), allow_network=True)  # reading needs neither locks nor links
             return Reader(store.uri, "", lambda: store)
         case _:
             open_store(uri)
@@ -91,10 +91,10 @@ class Reader:
 
     Args:
         uri: where it is, without query or credentials.
-        extra: of this package, that brings what `careful` needs.
-        careful: opens what has an answer to everything.
+        extra: of this package, with the dependencies of `careful`.
+        careful: opens the SDK's store, which explains each failure.
         quick: opens obstore's client; None where there is none.
-        root: what the names of objects begin with in that client.
+        root: prefix of the names of objects in that client.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Reader:
         return self._get(key, None)
 
     def changed(self, key: str, since: Stored) -> Stored | None:
-        """Return a small object if it has changed, by one request that is conditional where the store knows such.
+        """Return a small object if it has changed, by one request, conditional if the store knows that.
 
         Raises:
             NotFound: it is gone.
@@ -138,7 +138,7 @@ class Reader:
         Args:
             key: of the object.
             start: how many bytes the caller has.
-            size: what the object should have, in bytes.
+            size: of the whole object, in bytes.
             scratch: a folder on the disk that has room for it.
 
         Raises:
@@ -148,7 +148,7 @@ class Reader:
         if self._quick is not None:
             import obstore
 
-            with suppress(obstore.exceptions.BaseError, OSError):  # the SDK goes on from here, or says why not
+            with suppress(obstore.exceptions.BaseError, OSError):  # the SDK continues, or explains the failure
                 for chunk in _stream(self._quick, self._root + check_key(key), start, size):
                     start += len(chunk)
                     yield chunk
@@ -205,12 +205,12 @@ class Reader:
             raise UsageError(
                 f"a package that reads this is not installed: {error.name}",
                 where=self.uri,
-                hint=f"pip install 'model-release[{self._extra}]'",
+                hint=f"install model-release with its extra {self._extra!r}",
             ) from error
 
 
 class _Web:
-    """A folder on the web, file by file, by a client that says what went wrong."""
+    """A folder on the web, file by file, by a client that explains each failure."""
 
     def __init__(self, uri: str) -> None:
         from model_release.spec.transfer import TransferSettings
@@ -235,7 +235,7 @@ class _Web:
 
 
 def _stream(store: ObjectStore, name: str, start: int, size: int) -> Iterator[memoryview]:
-    """Yield the bytes from `start` on: as they come where they are few, else range by range."""
+    """Yield the bytes from `start` on: as they come if they are few, else range by range."""
     import obstore
 
     if size - start <= PART:

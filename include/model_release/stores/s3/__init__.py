@@ -1,1 +1,1 @@
-"""Amazon S3 and what speaks its protocol. `store` is the store; the other modules serve it."""
+"""Amazon S3, and servers that speak its protocol. `store` is the store; the other modules serve it."""

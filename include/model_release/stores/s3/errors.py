@@ -1,4 +1,4 @@
-"""What S3 says when it does not do what it was asked, sorted by code into the one error tree. Used by `s3` alone."""
+"""The errors of S3, by code into the error tree. For the modules of `s3`."""
 
 from __future__ import annotations
 

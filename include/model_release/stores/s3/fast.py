@@ -1,4 +1,4 @@
-"""The quick way to S3. Used by `s3` and `s3_bodies` alone; what it is for stands in `fast`."""
+"""The quick way to S3. For the modules of `s3`; `stores.fast` says what it is for."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Files that are too large for one request to S3: parts side by side, checked part by part and as a whole.
 
-Used by `s3` alone. The part size is kept in the object's metadata, so that a reader can check the one checksum that S3
+For `s3.store`. The part size is kept in the object's metadata, so that a reader can check the one checksum that S3
 keeps of such an object: the SHA-256 of its parts' SHA-256.
 """
 
@@ -38,7 +38,7 @@ READ = "s3:GetObject, s3:ListBucket"
 WRITE = "s3:PutObject"
 
 NEW: Json = {"IfNoneMatch": "*"}
-"""The condition that nothing lies there yet."""
+"""The condition that the object does not exist."""
 
 _COPY_PART = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -66,7 +66,7 @@ class Bodies:
     fast: Fast
 
     def send(self, key: str, name: str, file: BinaryIO, size: int, kept: Json, *, new: bool) -> None:
-        """Write an object from a file of `size` bytes; with `new`, only where there is none."""
+        """Write an object from a file of `size` bytes; with `new`, only if it does not exist."""
         part_size = _part_size(size)
 
         def send(upload: Json, number: int) -> Json:

@@ -108,7 +108,7 @@ class S3Store:
 
     @property
     def quick(self) -> ObjectStore | None:
-        """Give obstore's client of the bucket, with this endpoint and credentials; None where there is none."""
+        """Give obstore's client of the bucket, with this endpoint and credentials; None if it cannot be made."""
         return self._fast.client
 
     def get(self, key: str) -> Stored | None:
@@ -210,7 +210,7 @@ class S3Store:
         yield from sorted(self._entries(prefix), key=lambda entry: entry.key)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, if it exists."""
         name = self._name(key)
         self._ask(key, "s3:DeleteObject", lambda: self._client.delete_object(Bucket=self._bucket, Key=name))
 

@@ -1,4 +1,4 @@
-"""What was fetched from the web, kept on this machine under its digest. For `web` alone.
+"""Files fetched from the web, kept on this machine under their digests. For `web` alone.
 
     <cache>/web/<sha256 of the URL>.json    which bytes the URL had last, and the ETag that the server gave them
     <cache>/web/<sha256 of the bytes>       the bytes
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
-    """What a URL had when it was fetched last, and the server's ETag of it, empty where there is none."""
+    """The digest of a URL's file when it was fetched last, and the server's ETag, empty if there is none."""
 
     body: bytes
     etag: str
@@ -42,7 +42,7 @@ class WebCache:
     """The folder; made when something is kept.
 
     Args:
-        root: where it lies; if nothing is said, `MODEL_RELEASE_CACHE` or the platform's folder for caches.
+        root: its path; by default `MODEL_RELEASE_CACHE` or the platform's folder for caches.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -51,7 +51,7 @@ class WebCache:
         self._folder = (root or own) / "web"
 
     def find(self, url: str) -> Kept | None:
-        """Return what the URL had last; None if that is not here, or damaged."""
+        """Return the last state of the URL; None if its file is missing here, or damaged."""
         record = self._record(url)
         if record is None:
             return None
@@ -63,7 +63,7 @@ class WebCache:
         return Kept(body, record.etag) if sha256_of(body) == record.sha256 else None
 
     def copy(self, sha256: str, path: Path) -> bool:
-        """Write the bytes with this digest to `path`, whatever URL they came from; False if they are not here."""
+        """Write the bytes with this digest to `path`, from any URL; False if they are not here."""
         try:
             shutil.copyfile(self._folder / sha256, path)
             with path.open("rb") as file:
@@ -73,7 +73,7 @@ class WebCache:
             return False
 
     def keep(self, url: str, *, sha256: str, etag: str, source: Path) -> None:
-        """Keep a file that was fetched from the URL. What it had before goes."""
+        """Keep a file that was fetched from the URL. The file before it is removed."""
         before = self._record(url)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

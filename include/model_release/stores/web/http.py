@@ -1,4 +1,4 @@
-"""One GET over HTTPS: bounded in time, repeated where that may help, failures in the project's words. For `web` alone.
+"""One GET over HTTPS: bounded in time, repeated if that may help, failures in the project's words. For `web` alone.
 
 A server may send the request on, and only to another `https://`.
 """
@@ -42,13 +42,13 @@ _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back.
+    """The answer to a GET.
 
     Attributes:
         sha256: of the bytes; None where they are those that the ETag named.
         etag: the server's, empty if it has none.
-        date: the server's clock; None if it does not tell.
-        modified: when the object was written, by the server; None if it does not tell.
+        date: the server's clock; None if unknown.
+        modified: when the object was written, by the server; None if unknown.
     """
 
     sha256: str | None
@@ -58,14 +58,14 @@ class Answer:
 
 
 class Fetcher:
-    """Gets what lies below one URL.
+    """Gets objects below one URL.
 
     Args:
         uri: `https://[user:password@]host[:port]/folder[?query]`; `http://` for a host on loopback.
         settings: time-outs and attempts.
 
     Raises:
-        UsageError: not such a URI.
+        UsageError: the URI is malformed.
     """
 
     def __init__(self, uri: str, settings: TransferSettings) -> None:
@@ -107,7 +107,7 @@ class Fetcher:
             NotFound: the server does not have it.
             CredentialsRefused: the server does not give it to this identity.
             StoreUnavailable: no answer, a broken one, a slow one, or a fault of the server, at every attempt.
-            Refused: anything else that the server says, and a redirect away from HTTPS.
+            Refused: any other answer of the server, and a redirect away from HTTPS.
             Corrupt: more bytes than `limit`.
         """
         where, began, settings = f"{self.uri}/{key}", time.monotonic(), self._settings

@@ -51,10 +51,10 @@ class WebStore:
     Args:
         uri: `https://[user:password@]host[:port]/folder[?query]`; `http://` for a host on loopback.
         settings: time-outs and attempts.
-        cache: what this machine has fetched before.
+        cache: of files that this machine has fetched.
 
     Raises:
-        UsageError: not such a URI.
+        UsageError: the URI is malformed.
     """
 
     def __init__(self, uri: str, *, settings: TransferSettings | None = None, cache: WebCache | None = None) -> None:
@@ -75,7 +75,7 @@ class WebStore:
         return Stored(body, sha256_of(body), sums.modified)
 
     def download(self, key: str, path: Path, *, limit: int | None = None) -> None:
-        """Write a listed file to `path`, out of the cache where its bytes are there already.
+        """Write a listed file to `path`, from the cache if it has the bytes.
 
         Raises:
             NotFound: `SHA256SUMS` does not list it, or the source does not have it.
@@ -98,7 +98,7 @@ class WebStore:
             )
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Yield what `SHA256SUMS` lists below `prefix`, in the order of keys; sizes are `UNKNOWN_SIZE`.
+        """Yield the files that `SHA256SUMS` lists below `prefix`, in the order of keys; sizes are `UNKNOWN_SIZE`.
 
         Raises:
             NotFound: the source has no `SHA256SUMS`.
@@ -160,7 +160,7 @@ class WebStore:
                 answer = self._fetcher.get(SUMS, path, etag=kept.etag if kept else "", limit=_SUMS_LIMIT)
             except NotFound:
                 raise NotFound(
-                    f"this source has no {SUMS}, and without it nobody knows which files there are",
+                    f"this source has no {SUMS}, which lists its files",
                     where=where,
                     hint=f"publish it beside the partitions: sha256sum dt=*/* > {SUMS}",
                 ) from None

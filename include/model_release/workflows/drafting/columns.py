@@ -1,0 +1,130 @@
+"""What a column holds, told from its cells: numbers or categories, what is missing, and whether it names a row."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from model_release.modelling.dataset.validation import number
+
+LISTED = 50
+"""A text column with more different values than this is no list of categories."""
+
+_MARKS = frozenset({"", "?", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A", "-", "--", "."})
+_MARKS_AMONG_WORDS = _MARKS - {"-", "--", "."}
+_CODE = re.compile(r"0\d+", re.ASCII)
+_ID = re.compile(
+    r"(^|[_\W])(id|uuid|guid|key|index|number|no|nr|customer|client|patient|subject|user|member|account)$|Id$|ID$",
+    re.ASCII,
+)
+_EXACT = 2**53
+"""From here on not every integer is a number of its own to a float."""
+
+_SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, 999.0, 9999.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a column holds.
+
+    Attributes:
+        kind: `numeric`, `categorical`, or why neither: `times`, `text` with too many values, `empty`.
+        rows, missing: counts.
+        marks: the texts that stand for what is missing; they are no values.
+        values: the categories, sorted; of a numeric column none.
+        low, high: the range of the numbers.
+        distinct: how many different values there are.
+        names_rows: whether each row seems to have a value of its own, as an id has.
+        groups_rows: whether it seems to be an id that several rows share.
+        suspect: a reading that may mean "not measured", such as -999; None if there is none.
+    """
+
+    kind: Literal["numeric", "categorical", "times", "text", "empty"]
+    rows: int
+    missing: int
+    marks: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    distinct: int = 0
+    names_rows: bool = False
+    groups_rows: bool = False
+    suspect: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What was seen, in one line."""
+        missing = f", {self.missing:,} missing" if self.missing else ""
+        if self.kind == "numeric":
+            return f"seen: {self.low:g} to {self.high:g}, {self.distinct:,} different{missing}"
+        return f"seen: {self.distinct:,} different values{missing}"
+
+
+def describe(name: str, cells: Sequence[str]) -> Described:
+    """Return what a column holds.
+
+    Args:
+        name: of the column.
+        cells: as text, with a decimal point where they are numbers.
+    """
+    counts = Counter(cells)
+    numbers = {text: value for text in counts if (value := number(text)) is not None}
+    words = set(counts) - set(numbers)
+    as_numbers = bool(numbers) and words <= _MARKS and not any(_CODE.fullmatch(text) for text in numbers)
+    marks = tuple(sorted(words if as_numbers else words & _MARKS_AMONG_WORDS))
+    missing = sum(counts[mark] for mark in marks)
+    values = [text for text in counts if text not in marks]
+    present = len(cells) - missing
+    made = partial(Described, rows=len(cells), missing=missing, marks=marks)
+    if not values:
+        return made("empty")
+    if as_numbers:
+        found = sorted(set(numbers.values()))
+        whole = all(value.is_integer() for value in found)
+        in_order = whole and found[-1] - found[0] == len(found) - 1
+        long = whole and max(abs(found[0]), abs(found[-1])) >= _EXACT
+        named = _ID.search(name) is not None
+        own = long or (whole and len(found) == present > 20 and (named or in_order))
+        return made(
+            "numeric",
+            low=found[0],
+            high=found[-1],
+            distinct=len(found),
+            names_rows=own,
+            groups_rows=named and whole and not own and 20 < len(found) < present,
+            suspect=_sentinel(found),
+        )
+    distinct = len(values)
+    if all(_is_time(text) for text in values):
+        return made("times", distinct=distinct)
+    if distinct > LISTED or (name and distinct == present > 20):
+        named = _ID.search(name) is not None
+        own = distinct == present
+        return made("text", distinct=distinct, names_rows=own, groups_rows=named and not own)
+    return made("categorical", values=tuple(sorted(values)), distinct=distinct)
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is an ISO 8601 date or time; a bare number such as 20260101 is none."""
+    if text.isdigit():
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _sentinel(found: Sequence[float]) -> float | None:
+    """A usual stand-in for "not measured" at an end of the range, apart from all other numbers."""
+    if len(found) < 3:
+        return None
+    low, high = found[0], found[-1]
+    if low in _SENTINELS and found[1] >= 0:
+        return low
+    return high if high in _SENTINELS and found[-2] < high / 2 else None

@@ -1,0 +1,262 @@
+"""What a first spec of a file says: every choice with its reason, then the text.
+
+The text comes from a template with comments. Every value of the file goes through a YAML dumper, and the text is read
+back as a spec, so that no name and no category of the data can change its meaning.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from model_release.documents.suggest import did_you_mean
+from model_release.errors import DataInvalid, UsageError
+from model_release.modelling.dataset.form import Form
+from model_release.workflows.drafting.columns import Described, describe
+from model_release.workflows.drafting.table import Table, with_point
+
+PLAIN: Final = ("utf-8", "utf-8-sig")
+"""Encodings that ingest reads."""
+
+USUAL_MARKS: Final = ("", "?")
+"""Marks that a spec takes for missing unless it says otherwise."""
+
+_POSITIVE = ("1", "1.0", "yes", "y", "true", "t", "positive", "pos", "bad", "fraud", "default")
+_PLAIN_LABELS = frozenset({*_POSITIVE, "0", "0.0", "no", "n", "false", "f", "negative", "neg"})
+_LABELS = 20
+"""A target with more different values than this is a number or a text, and no class."""
+
+_SEEN_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A first spec.
+
+    Attributes:
+        name: of the model.
+        text: of the spec's file.
+        source: the folder of the partitions, beside the spec.
+        as_it_is: whether the spec describes the file as it is; else the rows have to be written as plain CSV.
+        kept: the columns that the spec has, the target last, in the file's order otherwise.
+        guesses: what was guessed, in sentences.
+    """
+
+    name: str
+    text: str
+    source: str
+    as_it_is: bool
+    kept: list[str]
+    guesses: list[str]
+
+
+def draft(table: Table, *, target: str, name: str) -> Draft:
+    """Return a first spec of a table.
+
+    Args:
+        table: the file's cells.
+        target: the column that is to be predicted.
+        name: of the model; the letters, digits and dashes of it are taken.
+
+    Raises:
+        UsageError: the table has no such column, no such name is possible, or the target is none that can be predicted.
+        DataInvalid: the target is missing in some rows, or no column is left to predict it from.
+    """
+    if target not in table.columns:
+        known = ", ".join(table.columns)
+        raise UsageError(
+            f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=f"columns: {known}"
+        )
+    point = table.form.decimal == ","
+    cells = {each: [with_point(cell) for cell in column] if point else column for each, column in table.columns.items()}
+    described = {each: describe(each, column) for each, column in cells.items()}
+    guesses = [*table.notes]
+    labels = _labels(target, cells[target], described[target])
+    positive = _positive(labels)
+    kept = {each: what for each, what in described.items() if each != target and _has_place(each, what, guesses)}
+    if not any(_is_input(what) for what in kept.values()):
+        raise DataInvalid("no column is left that the target could be predicted from", hint="; ".join(guesses))
+    share = labels[positive] / table.rows
+    words = _words(target, list(labels), positive)
+    guesses.append(
+        f"the positive class is {words[positive]!r}: {labels[positive]:,} of {table.rows:,} rows, {share:.1%}"
+    )
+    guesses.append("each later partition adds rows; if each one is the whole table, write partitions: snapshots")
+    marks = sorted({mark for what in kept.values() for mark in what.marks} - {*USUAL_MARKS})
+    for mark in marks:
+        where = [each for each, what in kept.items() if mark in what.marks]
+        guesses.append(f"{mark!r} means that a value is missing ({_listed(where)})")
+    slug = _slug(name)
+    source = f"data/{slug}"
+    as_it_is = table.form == Form(encoding=table.form.encoding) and table.form.encoding in PLAIN
+    as_it_is = as_it_is and len(kept) + 1 == len(table.columns)
+    if not as_it_is:
+        guesses.append("the partition has the rows as plain CSV, since a spec cannot describe the file as it is")
+    folds = min(5, min(labels.values()) // 2)
+    text = _render(
+        name=slug,
+        title=slug.replace("-", " ").capitalize(),
+        owner=_owner(),
+        rows=table.rows,
+        source=source,
+        marks=[*USUAL_MARKS, *marks],
+        columns=[(_indented({each: _column(what)}, 4), what.words) for each, what in kept.items()],
+        target=_indented({"column": target, "classes": words, "positive": positive}, 4),
+        counts="; ".join(f"{words[label]}: {count:,} rows" for label, count in labels.items()),
+        folds=folds,
+        repeats=10 if table.rows <= 1_000 else 3 if table.rows <= 10_000 else 1,
+        split="stratified" if min(labels.values()) < 50 else "content_hash",
+    )
+    return Draft(slug, text, source, as_it_is, [*kept, target], guesses)
+
+
+def _labels(target: str, cells: list[str], what: Described) -> dict[str, int]:
+    """Return the rows of each class."""
+    counts = Counter(cells)
+    missing = [place for place, cell in enumerate(cells, start=1) if cell in what.marks]
+    if missing:
+        raise DataInvalid(
+            f"the target {target!r} is missing in {len(missing):,} of {len(cells):,} rows, first in row {missing[0]}",
+            hint="remove the rows without it: no model learns from them",
+        )
+    if len(counts) < 2:
+        raise UsageError(f"the target {target!r} has one value alone: {next(iter(counts), 'none')!r}")
+    if len(counts) > _LABELS:
+        kind = "a number" if what.kind == "numeric" else "a text"
+        raise UsageError(
+            f"the target {target!r} is {kind} with {len(counts):,} different values; only two classes can be predicted",
+            hint="name a column of two values; or add one to the file, such as whether the number is above a threshold",
+        )
+    if len(counts) > 2:
+        raise UsageError(
+            f"the target {target!r} has {len(counts)} values ({_listed(sorted(counts))}); only two classes can be "
+            "predicted",
+            hint="name a column of two values, or join classes in the file",
+        )
+    label, least = min(counts.items(), key=lambda pair: pair[1])
+    if least < 10:
+        raise DataInvalid(
+            f"{least} rows are {label!r} in the target {target!r}: too few to train, to validate and to hold some out",
+            hint="ten rows of each class are the least",
+        )
+    return dict(sorted(counts.items()))
+
+
+def _positive(labels: Mapping[str, int]) -> str:
+    """The label that usually means yes, else the rarer one."""
+    usual = [label for label in labels if label.lower() in _POSITIVE]
+    return usual[0] if len(usual) == 1 else min(labels, key=lambda label: labels[label])
+
+
+def _words(target: str, labels: list[str], positive: str) -> dict[str, str]:
+    """Each class in words: a label that says something stands for itself, `1` and `yes` get the target's name."""
+    if not {label.lower() for label in labels} <= _PLAIN_LABELS:
+        return {label: label for label in labels}
+    return {label: target if label == positive else f"not {target}" for label in labels}
+
+
+def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
+    """Whether the spec has a column; says why if not, and what was suspected of it."""
+    shown = repr(name)
+    if what.kind == "empty":
+        guesses.append(f"column {shown} has no value: left out")
+    elif not name:
+        guesses.append("a column without a name, such as an index: left out")
+    elif what.kind == "times":
+        guesses.append(
+            f"column {shown} holds dates or times: left out; a model takes numbers made of them, such as an age"
+        )
+    elif what.kind == "text":
+        why = "names each row" if what.names_rows else f"is text with {what.distinct:,} different values"
+        guesses.append(f"column {shown} {why}: left out")
+    if not name or what.kind not in ("numeric", "categorical"):
+        return False
+    if what.groups_rows:
+        guesses.append(
+            f"column {shown} may be an id that several rows share: such rows can stand on both sides of a split"
+        )
+    if what.names_rows:
+        guesses.append(f"column {shown} seems to be an id: kept, and not shown to the model")
+    if what.suspect is not None:
+        guesses.append(
+            f"{what.suspect:g} in column {shown} may mean 'not measured': if so, add it to the column's missing_values"
+        )
+    return True
+
+
+def _is_input(what: Described) -> bool:
+    return what.kind in ("numeric", "categorical") and not what.names_rows and not what.groups_rows
+
+
+def _column(what: Described) -> dict[str, Any]:
+    """The spec's words for a column. A range is left open where the next rows may well exceed it."""
+    made: dict[str, Any] = {"kind": what.kind}
+    if what.kind == "categorical":
+        made["values"] = list(what.values)
+    elif what.low >= 0:
+        made["min"] = 0
+    if what.missing:
+        made["nullable"] = True
+    if not _is_input(what):
+        made["input"] = False
+    return made
+
+
+def _render(**facts: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701 - YAML; each value of the data goes through the dumper
+        loader=PackageLoader("model_release.workflows.drafting"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"yaml": _scalar, "comment": _comment}
+    return environment.get_template("spec.yaml.j2").render(**facts)
+
+
+def _scalar(value: object) -> str:
+    """One value as YAML on one line, quoted where YAML would read something else."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _comment(text: str) -> str:
+    """A text of the data on one line of a comment."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def _indented(value: Mapping[str, Any], spaces: int) -> str:
+    text = yaml.safe_dump(
+        dict(value), default_flow_style=None, allow_unicode=True, sort_keys=False, width=120 - spaces, indent=2
+    )
+    return "".join(f"{' ' * spaces}{line}\n" for line in text.splitlines()).rstrip("\n")
+
+
+def _slug(name: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-")
+    if re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", slug) is None:
+        raise UsageError(
+            f"{name!r} makes no name for a model: it begins with a letter and has two letters or digits, or more",
+            hint="give one: --name churn",
+        )
+    return slug
+
+
+def _owner() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "data-science"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SEEN_LINES]))
+    return shown if len(names) <= _SEEN_LINES else f"{shown} and {len(names) - _SEEN_LINES} more"

@@ -1,0 +1,59 @@
+"""The first hour with one's own file: `init`, `lint` and `try` on data sets that public packages ship."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sklearn import datasets
+from typer.testing import CliRunner
+
+from model_release import cli, errors
+
+FEW = "folds: 3\n  repeats: 1"
+
+
+def breast_cancer() -> pd.DataFrame:
+    """Thirty numbers; 357 of 569 tumours are benign. The target is a word, and called `target`."""
+    found = datasets.load_breast_cancer(as_frame=True)
+    return found.frame.assign(target=found.target_names[found.frame["target"]])
+
+
+def wine() -> pd.DataFrame:
+    """Thirteen numbers; is it the first cultivar? A boolean."""
+    found = datasets.load_wine(as_frame=True).frame
+    return found.assign(target=found["target"] == 0)
+
+
+def iris() -> pd.DataFrame:
+    """Four numbers with blanks and brackets in their names; is it the hard one to tell? With gaps and an index."""
+    found = datasets.load_iris(as_frame=True).frame
+    found.loc[::10, "sepal width (cm)"] = None
+    return found.assign(target=found["target"].eq(2).astype(int)).reset_index(names="")
+
+
+SETS: dict[str, Callable[[], pd.DataFrame]] = {each.__name__: each for each in (breast_cancer, wine, iris)}
+
+
+def call(*arguments: str) -> Any:
+    result = CliRunner().invoke(cli.app, [*arguments, "--json"])
+    assert result.exit_code == errors.EXIT_DONE, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_file_becomes_a_spec_that_passes_and_releases_at_once(tmp_path: Path, name: str) -> None:
+    table = SETS[name]()
+    table.to_csv(tmp_path / f"{name}.csv", index=False)
+    made = call("init", str(tmp_path / f"{name}.csv"), "--target", "target", "--to", str(tmp_path))
+    assert call("lint", made["spec"])["valid"]
+    spec = Path(made["spec"])
+    quick = spec.read_text(encoding="utf-8").replace("folds: 5\n  repeats: 10", FEW)
+    assert FEW in quick
+    spec.write_text(quick, encoding="utf-8")
+    tried = call("try", str(spec), "--to", str(tmp_path / "try"))
+    assert (tried["summary"], tried["outcome"]["rows"]) == ("released v1.0.0", len(table))

@@ -1,4 +1,4 @@
-"""Makes the secrets of a compose stack at its first start: `python make_secrets.py FOLDER`; what is there stays.
+"""Makes the secrets of a compose stack at its first start: `python make_secrets.py FOLDER`; existing ones stay.
 
 A folder for each consumer, which is a volume that it alone sees, and files that any user may read, since every image
 has a user of its own. A secret is written whole or not at all: a start that was interrupted is made good by the next.
@@ -18,7 +18,7 @@ AZURE_ACCOUNT = "standin"
 
 
 def make(folder: Path) -> None:
-    """Write what is missing below `folder`."""
+    """Write the missing secrets below `folder`."""
     airflow, postgres, redis = folder / "airflow", folder / "postgres", folder / "redis"
     once(postgres / "password", token)
     for user in ("airflow", "mlflow"):
@@ -68,7 +68,7 @@ def database_of(user: str, postgres: Path) -> str:
 
 
 def redis_settings(password: str) -> str:
-    """Return Redis's configuration: what is queued outlives a restart, and nothing is dropped for want of memory."""
+    """Return Redis's configuration: the queue outlives a restart, and nothing is dropped for lack of memory."""
     return f"requirepass {password}\ndir /data\nappendonly yes\nmaxmemory 384mb\nmaxmemory-policy noeviction\n"
 
 

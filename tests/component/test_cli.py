@@ -300,33 +300,6 @@ def test_version_and_help() -> None:
         assert call(command, "-h").exit_code == 0
 
 
-SPECS = Path(__file__).parents[2] / "include" / "models"
-
-
-def test_lint_of_good_and_broken_specs(tmp_path: Path) -> None:
-    good = SPECS / "heart_disease.yaml"
-    broken, missing = tmp_path / "broken.yaml", tmp_path / "missing.yaml"
-    broken.write_text(good.read_text(encoding="utf-8").replace("\nowner:", "\nownr:"), encoding="utf-8")
-    assert read("lint", str(good)) == {"valid": True, "specs": [{"spec": str(good), "fault": None}]}
-    result = call("lint", str(good), str(broken), str(missing), "--json")
-    assert result.exit_code == errors.EXIT_USAGE
-    faults = {each["spec"]: each["fault"] for each in json.loads(result.stdout)["specs"]}
-    assert faults[str(good)] is None
-    assert "did you mean 'owner'?" in faults[str(broken)]
-    assert "cannot be read" in faults[str(missing)]
-    assert "✗" in call("lint", str(missing)).stdout
-
-
-def test_lint_tries_the_candidates(tmp_path: Path) -> None:
-    text = (SPECS / "heart_disease.yaml").read_text(encoding="utf-8")
-    spec = tmp_path / "spec.yaml"
-    spec.write_text(text.replace("n_estimators:", "n_estimatorz:"), encoding="utf-8")
-    assert spec.read_text(encoding="utf-8") != text
-    result = call("lint", str(spec))
-    assert result.exit_code == errors.EXIT_USAGE
-    assert "n_estimatorz" in result.stdout
-
-
 HEAVY = ("airflow", "mlflow", "numpy", "onnxruntime", "pandas", "pyarrow", "scipy", "sklearn", "boto3")
 
 

@@ -24,12 +24,13 @@ _MARKUP: Any = "markdown"
 _LOOKS: Any = {"pretty_exceptions_short": False, "rich_markup_mode": _MARKUP}
 
 _MODULES = {
-    "reading": ("status", "show", "list", "history", "verify", "lint"),
+    "reading": ("status", "show", "list", "history", "verify"),
     "consuming": ("pull", "watch"),
     "acts": ("rollback", "promote", "hold", "unhold", "quarantine"),
     "publishing": ("publish", "adopt"),
     "comparing": ("diff", "reproduce"),
     "drafting": ("init",),
+    "linting": ("lint",),
     "trying": ("try",),
     "serving": ("serve",),
     "checkup": ("doctor",),

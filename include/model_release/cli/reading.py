@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +15,9 @@ from model_release.cli.app import Json, Number, Quiet, Uri, app
 from model_release.documents import layout
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
-from model_release.errors import EXIT_CORRUPT, EXIT_USAGE, Corrupt, NotFound, SpecError
+from model_release.errors import EXIT_CORRUPT, Corrupt, NotFound
 from model_release.releases import catalog
 from model_release.releases.verify import check, live_faults
-from model_release.spec.load import load_spec
 from model_release.stores import Store, open_store
 
 
@@ -130,29 +128,6 @@ def verify(
     output.data(document, [Text(f"{words}all verify", style=out.GOOD)])
 
 
-@app.command()
-def lint(
-    specs: Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Files that describe models.")],
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Check model specs. Where scikit-learn is installed, each candidate is tried on made-up rows too."""
-    output = out.Output(json, quiet)
-    if find_spec("sklearn") is None:
-        output.say("scikit-learn is not installed: the candidates' parameters are not tried")
-    documents: list[dict[str, object]] = []
-    lines: list[Text] = []
-    for path in specs:
-        fault = _fault(path)
-        documents.append({"spec": str(path), "fault": fault})
-        mark = Text("✗ ", style=out.BAD) if fault else Text("✓ ", style=out.GOOD)
-        lines.append(mark + Text(out.safe(f"{path}: {fault}" if fault else str(path))))
-    failed = any(each["fault"] for each in documents)
-    output.data({"valid": not failed, "specs": documents}, lines)
-    if failed:
-        raise typer.Exit(EXIT_USAGE)
-
-
 def _became_live(store: Store, pointer: Pointer) -> Change:
     """Return the change that made the live version live; later ones may have been holds."""
     if pointer.since != pointer.epoch:
@@ -161,17 +136,3 @@ def _became_live(store: Store, pointer: Pointer) -> Change:
         if stored is not None:
             return Pointer.read(stored.body, where=f"{store.uri}/{key}").change
     return pointer.change
-
-
-def _fault(path: Path) -> str | None:
-    try:
-        spec = load_spec(path)
-        if find_spec("sklearn") is not None:
-            from model_release.modelling.tasks import task_of
-            from model_release.modelling.training.recipes import check_recipe
-
-            for name, candidate in spec.candidates.items():
-                check_recipe(task_of(spec), candidate, name=name)
-    except SpecError as error:
-        return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
-    return None

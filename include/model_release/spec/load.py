@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError
 from model_release.spec.file import read_spec
+from model_release.spec.misread import misread
 from model_release.spec.model import Spec
 from model_release.spec.tracking_uri import without_credentials
 
@@ -56,14 +57,15 @@ def parse_spec(content: bytes, path: Path) -> Spec:
         loader = _Loader(text)
         tree = loader.get_single_node()
         _check_aliases(tree)
-        repeated = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
+        faults = [f"line {line}: {key}: stands twice" for line, key in _repeated_keys(tree, "")]
+        faults += [f"line {line}: {key}: {words}" for line, key, words in misread(tree)]
         document = json.dumps(loader.construct_document(tree), default=str) if tree else ""  # changes the tree: last
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:  # 2026-13-45; a date as a key; a loop
         raise SpecError(f"is not YAML: {' '.join(str(error).split())}", where=str(path)) from error
     if not isinstance(tree, yaml.MappingNode):
         raise SpecError("is not a mapping of keys to values", where=str(path))
-    if repeated:
-        raise SpecError(_numbered(repeated), where=str(path))
+    if faults:
+        raise SpecError(_numbered(faults), where=str(path))
     try:
         spec = Spec.model_validate_json(document)
     except ValidationError as error:

@@ -61,7 +61,7 @@ def check_names(uri: str, *, registry_uri: str | None, experiment: str, register
     """Find out whether the MLflow at `uri` takes these names.
 
     Raises:
-        ValueError: Databricks does not; says what it takes.
+        ValueError: it does not; says what it takes.
     """
     databricks = is_databricks(uri)
     if registry_uri is not None and is_databricks(registry_uri):
@@ -74,6 +74,8 @@ def check_names(uri: str, *, registry_uri: str | None, experiment: str, register
     catalog = registry_uri.startswith("databricks-uc") if registry_uri is not None else databricks
     if catalog and len([part for part in registered_model.split(".") if part]) != 3:
         raise ValueError(f"Unity Catalog names a model by three parts: catalog.schema.{registered_model}")
+    if refused := [mark for mark in "/:" if mark in registered_model]:
+        raise ValueError(f"MLflow refuses the name {registered_model!r} of a registered model: it has a {refused[0]!r}")
 
 
 def is_databricks(uri: str) -> bool:

@@ -1,0 +1,165 @@
+"""What is wrong with a spec and its data, found before a night finds it. Only a temporary folder is written to."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model_release.errors import DataInvalid, ModelReleaseError, NotFound, SpecError
+from model_release.spec.load import load_spec
+from model_release.spec.model import Spec
+from model_release.stores.local import LocalStore
+from model_release.workflows.destinations import Opener
+
+if TYPE_CHECKING:
+    from model_release.modelling.dataset import Rows
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with one spec.
+
+    Attributes:
+        fault: what stops a run, in words; None if nothing does.
+        warnings: what does not stop a run, and will be regretted.
+        rows: how many rows of data were read; None if none were.
+    """
+
+    fault: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    rows: int | None = None
+
+
+def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Opener) -> Findings:
+    """Look at one spec, and at its data.
+
+    Args:
+        path: of the spec.
+        given: the specs that are looked at together, this one included.
+        data: whether the data is read; None: if its source is a folder, and what is not there yet is no fault.
+        opener: opens the source.
+    """
+    try:
+        spec = load_spec(path)
+        if namesakes := _namesakes(spec, given):
+            raise SpecError(namesakes, hint="give each spec a name of its own")
+        if find_spec("sklearn") is None:
+            return Findings(warnings=[*_warnings(spec)])
+        _check_candidates(spec)
+        if not (spec.source_uri().startswith("file:") if data is None else data):
+            return Findings(warnings=[*_warnings(spec)])
+        rows = _read(spec, opener)
+        _check_folds(spec, rows)
+    except NotFound as error:
+        if data is None:  # the spec may have been written before its data is there
+            return Findings(warnings=[f"{error.where}: {error.what}", *_warnings(spec)])
+        return Findings(fault=str(error))
+    except DataInvalid as error:
+        return Findings(fault=_by_cause(error, spec))
+    except ModelReleaseError as error:
+        words = error.what if isinstance(error, SpecError) else f"{error.where}: {error.what}"
+        return Findings(fault=words if error.hint is None else f"{words}\n  → {error.hint}")
+    return Findings(warnings=[*_warnings(spec)], rows=len(rows))
+
+
+def _namesakes(spec: Spec, others: Iterable[Path]) -> str | None:
+    """Say which other specs have the same name: each would replace the other's DAGs, and share its releases."""
+    found = {str(other) for other in others if other.resolve() != spec.path and _name_of(other) == spec.name}
+    if not found:
+        return None
+    return (
+        f"name: {spec.name} is the name of {', '.join(sorted(found))} too: Airflow has the DAGs of one of them alone, "
+        "and all of them release to one folder"
+    )
+
+
+def _name_of(path: Path) -> str | None:
+    try:
+        return load_spec(path).name
+    except SpecError:
+        return None  # has a finding of its own, if it was given
+
+
+def _beside(path: Path) -> list[Path]:
+    return sorted(each for ending in ("*.yaml", "*.yml") for each in path.parent.glob(ending))
+
+
+def _check_candidates(spec: Spec) -> None:
+    from model_release.modelling.tasks import task_of
+    from model_release.modelling.training.recipes import check_recipe
+
+    for name, candidate in spec.candidates.items():
+        check_recipe(task_of(spec), candidate, name=name)
+
+
+def _read(spec: Spec, opener: Opener) -> Rows:
+    """Read the data as ingest does, into a temporary folder."""
+    from model_release.modelling import dataset
+
+    source = opener(spec.source_uri(), spec.home.transfer.for_reading())
+    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
+        data = LocalStore(Path(scratch))
+        snapshot = dataset.ingest(spec, source=source, data=data, as_of=datetime.now(UTC).date())
+        return dataset.load(spec, snapshot, data=data)
+
+
+def _check_folds(spec: Spec, rows: Rows) -> None:
+    """Find out whether each fold can have a row of each class.
+
+    Raises:
+        DataInvalid: it cannot.
+    """
+    import numpy as np
+
+    from model_release.modelling import dataset
+
+    words = spec.dataset.target.words
+    if not words:
+        return
+    training, _ = dataset.rows_apart(spec, rows)
+    counts = np.bincount(rows.target[training], minlength=len(words))
+    rarest = int(counts.argmin())
+    if counts[rarest] < spec.validation.folds:
+        raise DataInvalid(
+            f"validation.folds: {spec.validation.folds} folds, and {counts[rarest]} rows outside the holdout are of "
+            f"class {words[rarest]!r}",
+            hint="write fewer folds, or wait for more rows of that class",
+        )
+
+
+def _warnings(spec: Spec) -> Iterator[str]:
+    if namesakes := _namesakes(spec, _beside(spec.path)):
+        yield namesakes
+    gate = spec.gate
+    floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
+    if not any(each for each in floors):
+        yield "gate: there are no floors, and a gate without floors accepts nothing"
+
+
+def _by_cause(error: DataInvalid, spec: Spec) -> str:
+    """One line for each cause: the rule that is broken in a column, how often, and where first."""
+    causes: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
+    for each in error.report:
+        causes.setdefault((each["column"], each["rule"]), []).append(each)
+    if not causes:
+        return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
+    lines = [f"the data at {spec.source_uri()} breaks the spec's rules:"]
+    for (column, rule), found in [*causes.items()][:_SHOWN]:
+        first = found[0]
+        where = first["file"] if first["row"] is None else f"{first['file']} line {first['row']}"
+        value = "" if first["value"] is None else f" {first['value']!r}"
+        often = "" if len(found) == 1 else f", and {len(found) - 1:,} more"
+        name = "" if column is None else f"{column}:"
+        lines.append(f"  - {where}: {name}{value} {rule}{often}".replace(":  ", ": "))
+        if column == spec.dataset.target.column and rule == "is not a number":
+            lines.append("    → the target is text: list its labels under dataset.target.classes")
+    if len(causes) > _SHOWN:
+        lines.append(f"  - and {len(causes) - _SHOWN} more causes")
+    return "\n".join(lines)

@@ -32,7 +32,7 @@ def compare(champion: Version, before: Rows, now: Rows, spec: Spec) -> Drift:
     """
     dataset, task = spec.dataset, task_of(spec)
     found = [
-        _column(name, before.frame[name], now.frame[name], numeric=column.kind == "numeric")
+        _column(name, before.frame[name], now.frame[name], numeric=column.role == "numeric")
         for name, column in dataset.inputs.items()
     ]
     targets = (pd.Series(side.target) for side in (before, now))

@@ -17,6 +17,7 @@ from model_release.documents.golden import GOLDEN_FILE, Golden
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.errors import Corrupt, Refused
+from model_release.model_files import sandbox
 from model_release.model_files.opening import Answers, Form, Model, check_answers, forms, open_model
 from model_release.serving.schema import InputSchema, Row
 
@@ -151,6 +152,9 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
     if wrong:
         raise Refused("; ".join(wrong), where=str(folder), hint="install those versions")
+    reason = sandbox.why_not(form, folder, manifest)
+    if reason is not None:
+        raise Corrupt(f"the {form} form of {version} cannot serve: {reason}", where=str(folder))
     try:
         model = open_model(folder, manifest, form)
         check_answers(model, folder, manifest)

@@ -304,9 +304,9 @@ class Spec(Strict):
             column = columns.get(each.column)
             if column is None:
                 raise ValueError(f"slices: the data has no column {each.column!r}{did_you_mean(each.column, columns)}")
-            if column.kind == "numeric" and each.bins is None:
+            if column.role == "numeric" and each.bins is None:
                 raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
-            if column.kind == "categorical" and each.bins is not None:
+            if column.role == "categorical" and each.bins is not None:
                 raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
         return gate
 

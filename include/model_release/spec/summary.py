@@ -49,6 +49,7 @@ _CODE = (
     "spec/estimators",
     "spec/gate",
     "spec/load",
+    "spec/dataset",
     "spec/misread",
     "spec/model",
     "spec/retention",

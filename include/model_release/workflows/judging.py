@@ -30,6 +30,7 @@ from model_release.documents.manifest import (
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST
 from model_release.errors import BaselineMoved, Contended, Corrupt
+from model_release.model_files import isolation
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
@@ -103,7 +104,8 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         mlflow = register(chosen, card)
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
-    return Judged(_verdict(decided, overruled=overruled), decided, draft)
+    verdict = _verdict(decided, overruled=overruled).model_copy(update={"opened_in": isolation.in_words()})
+    return Judged(verdict, decided, draft)
 
 
 def promote_approved(
@@ -251,7 +253,9 @@ def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> 
         predictions=artifacts.predictions(chosen),
         rows=artifacts.rows,
         snapshot_fingerprint=artifacts.snapshot.fingerprint,
+        news=artifacts.snapshot.news,
         as_of=verdict.as_of,
+        opened_in=isolation.in_words(),
     )
 
 

@@ -6,6 +6,7 @@ arguments alone: no run, no clock. Its sections have the names of Hugging Face's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import version
@@ -42,7 +43,9 @@ def model_card(
     predictions: pd.DataFrame,
     rows: Rows,
     snapshot_fingerprint: str,
+    news: Sequence[str],
     as_of: date,
+    opened_in: str,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
 
@@ -54,7 +57,9 @@ def model_card(
         predictions: its out-of-fold predictions, as `training.as_frame` returns them.
         rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
+        news: what became of rows and files that arrived and are not in it, in words.
         as_of: the day up to which data was taken.
+        opened_in: in what its files were opened before it was released, in words.
     """
     task = task_of(spec)
     target, out_of_fold = rows.target[predictions.index], _out_of_fold(task, predictions)
@@ -79,7 +84,9 @@ def model_card(
         metrics=task.metrics,
         candidates=table,
         as_of=as_of,
+        opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
+        news=news,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
         rows=len(rows),
         target_words=_target_words(task, rows, spec.dataset.target.column),

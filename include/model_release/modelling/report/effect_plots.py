@@ -62,7 +62,7 @@ def dependence(
             words = f"Mean predicted {answer} over {effect.column}"
             plot = Plot(f"effect-{place}", words, width=3.3, height=2.3)
             plot.axes.set_ylim(low, high)
-            if columns[effect.column].kind == "categorical":
+            if columns[effect.column].role == "categorical":
                 _marks(plot.axes, effect, frame[effect.column], (high - low) * 0.25)
             else:
                 _amounts(plot.axes, effect, frame[effect.column], (high - low) * 0.25)

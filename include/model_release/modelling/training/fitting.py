@@ -122,7 +122,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             lambda changed: predictions_of(task, *model, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
-            categorical={column for column, each in spec.dataset.inputs.items() if each.kind == "categorical"},
+            categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
         ),
     )
 

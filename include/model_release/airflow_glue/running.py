@@ -259,6 +259,6 @@ def _as_asked(spec: Spec, params: Any) -> Spec:
     }
     floor = params["accuracy_floor"]
     if floor is not None:
-        floors = spec.gate.cross_validation.model_copy(update={"accuracy": floor})
+        floors = {**spec.gate.cross_validation, "accuracy": floor}
         changes["gate"] = spec.gate.model_copy(update={"cross_validation": floors})
     return spec.model_copy(update=changes)

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import task
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
+    dag_of,
     housekeeping_params,
     housekeeping_run,
     readable_specs,
     show,
     show_or_skip,
     timetable,
+    with_form,
 )
 from model_release.spec.summary import Summary
 
 DOC = """
 ### {title}: old releases and the remains of dead runs
 
-Press **Trigger** for a dry run: it says what would go, and removes nothing.
+Press **Trigger** and tick *Dry run*: the run says what would go, and removes nothing. Unticked, it removes.
 
 | task | what it does |
 |---|---|
 | Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
-| Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+| Sweep | gives up the numbers of dead runs; removes their files, old staging, unfinished uploads |
 | Mirror MLflow | brings `mlruns/` at home to the MLflow data of this machine; skipped where that lies on a server |
 | Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
 
-What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
-why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}. Spec: `{spec}`.
+Kept are the version that is live at any destination, the one before it, every manifest, and every file younger than a
+day. What went, and why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}.
+Spec: `{spec}`.
 """
 
 
@@ -49,7 +51,7 @@ def housekeeping(spec: Summary) -> None:
 
     @task(task_display_name="Mirror MLflow")
     def mirror() -> None:
-        """Bring the mirror of the MLflow data at home to what lies here; nothing is removed there."""
+        """Bring the mirror at home to the state of the MLflow data here; nothing is removed from the mirror."""
         show_or_skip("outcome", housekeeping_run(spec).mirror())
 
     @task(task_display_name="Doctor")
@@ -57,30 +59,22 @@ def housekeeping(spec: Summary) -> None:
         """Look for damage at every destination; fail if any is there."""
         show("outcome", housekeeping_run(spec).doctor())
 
-    @dag(
-        dag_id=f"housekeeping_{spec.identifier}",
-        dag_display_name=f"Housekeeping: {spec.title}",
-        description=f"{spec.title}: removes old releases and the remains of dead runs",
-        doc_md=DOC.format(title=spec.title, owner=spec.owner, spec=spec.path.name),
+    @dag_of(
+        spec,
+        "housekeeping",
+        does="removes old releases and the remains of dead runs",
+        doc=DOC,
         schedule=timetable(spec.housekeeping),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=5),
-            "retry_policy": FOLLOW_THE_ERRORS,
-        },
+        retry_delay=timedelta(minutes=5),
         max_active_runs=1,
     )
-    def weekly() -> None:
+    def round_() -> None:
         mirror()
         prune() >> sweep() >> doctor()
 
-    made = weekly()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(housekeeping_params())
+    with_form(round_(), housekeeping_params())
 
 
 for each in readable_specs(__file__):

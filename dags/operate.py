@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk import Metadata, result, task
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
     announcing,
+    dag_of,
     latest_asset,
     operate_params,
     operate_run,
     readable_specs,
     receive,
+    with_form,
 )
 from model_release.spec.summary import Summary
 
@@ -41,7 +42,7 @@ was live before and may be live again.
 |---|---|
 | Look | reads `latest`: what the person saw |
 | Act | does it at home, unless `latest` has moved since; a second click finds that it has |
-| Spread | brings the other destinations, `latest/` and the registry along; its return value says what happened |
+| Spread | brings the other destinations, `latest/` and the registry to home's pointer; its return value is the result |
 | Announce | tells consumers through the asset `{name}`; skipped where what is live has not changed |
 
 Owner: {owner}. Spec: `{spec}`.
@@ -59,7 +60,7 @@ def operate(spec: Summary) -> None:
 
     @task(task_display_name="Act")
     def act(looked: dict[str, Any]) -> dict[str, Any]:
-        """Verify and load what is to be live, and move home's pointer, which waits for nobody."""
+        """Verify and load what is to be live, and move home's pointer at once."""
         return operate_run(spec).act(receive(looked, "look")).to_json()
 
     @result
@@ -73,28 +74,20 @@ def operate(spec: Summary) -> None:
         """Tell consumers through the asset, unless what is live has not changed."""
         yield from announcing(latest, operate_run(spec).destinations.announcement)
 
-    @dag(
-        dag_id=f"operate_{spec.identifier}",
-        dag_display_name=f"Operate: {spec.title}",
-        description=f"{spec.title}: roll back, promote, hold, quarantine",
-        doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+    @dag_of(
+        spec,
+        "operate",
+        does="roll back, promote, hold, quarantine",
+        doc=DOC,
         schedule=None,
-        is_paused_upon_creation=False,  # runs only when somebody asks, and then at once
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(seconds=10),
-            "retry_policy": FOLLOW_THE_ERRORS,
-            "priority_weight": 100,  # before any training that waits for a slot
-        },
+        is_paused_upon_creation=False,  # runs only when a person triggers it, and then at once
+        retry_delay=timedelta(seconds=10),
+        default_args={"priority_weight": 100},  # before any training that waits for a slot
     )
     def acts() -> None:
         announce(spread(act(look())))
 
-    made = acts()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(operate_params())
+    with_form(acts(), operate_params())
 
 
 for each in readable_specs(__file__):

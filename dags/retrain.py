@@ -1,4 +1,4 @@
-"""`retrain_<model>`: the nightly chain, one DAG for each spec in include/models/."""
+"""`retrain_<model>`: the chain of a retrain run, one DAG for each spec in include/models/."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk import Metadata, result, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
     announcing,
     approval_response,
     approval_task,
+    dag_of,
     latest_asset,
     link_mlflow,
     pod_of_training,
@@ -24,6 +24,7 @@ from model_release.airflow_glue import (
     retrain_run,
     show,
     timetable,
+    with_form,
     with_mlflow_link,
 )
 from model_release.spec.summary import Summary
@@ -41,8 +42,8 @@ publishes versions and leaves `latest` alone.
 | Train | fits each candidate in a task of its own | nothing is new |
 | Evaluate | measures candidates and the live champion on the same folds | nothing is new |
 | Gate | decides, and says why | nothing is new |
-{approval}| Upload | puts the version at every destination and reads it back | the gate said no |
-| Update latest | publishes the version and moves `latest` | the gate said no |
+{approval}| Upload | puts the version at every destination and reads it back | the gate rejected |
+| Update latest | publishes the version and moves `latest` | the gate rejected |
 | Announce | tells consumers through the asset `{name}` | they know already |
 | Report | says in the run's result what became of it, and why | |
 
@@ -52,9 +53,9 @@ Whether anything is new says *Ingest* in its XCom `outcome`; the decision with i
 
 
 APPROVAL = """\
-| Propose | puts the evidence before a person | the gate said no, or `latest` is left alone |
-| Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | nobody is to be asked |
-| Consent | claims a version for what was approved; XCom `answer` says who said what | nothing is new |
+| Propose | puts the evidence before a person | the gate rejected, or `latest` is left alone |
+| Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | no person is to be asked |
+| Consent | claims a version for what was approved; XCom `answer` has who answered what | nothing is new |
 """
 
 
@@ -105,7 +106,7 @@ def retrain(spec: Summary) -> None:
     def propose(gated: list[dict[str, Any]]) -> dict[str, Any]:
         """Put the evidence before a person."""
         if not len(gated) or gated[0]["kind"] != "proposal":
-            raise AirflowSkipException("nobody is to be asked: the gate said no, or this run leaves latest alone")
+            raise AirflowSkipException("no person is asked: the gate rejected, or this run leaves latest alone")
         return dict(gated[0])
 
     @task(task_display_name="Consent", trigger_rule="none_failed")
@@ -127,7 +128,7 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Update latest")
     def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
         """Publish the version, and move `latest` to it where the rules allow."""
-        if not len(uploaded):  # the same, for a cleared run whose gate says no
+        if not len(uploaded):  # the same, for a cleared run whose gate rejects now
             raise AirflowSkipException("nothing was uploaded")
         done = retrain_run(spec).update_latest([receive(each, "uploaded") for each in uploaded])
         link_mlflow(done.mlflow)
@@ -144,30 +145,18 @@ def retrain(spec: Summary) -> None:
         """Say in the run's result what became of it, and why."""
         return retrain_run(spec).report(reported()).to_json()
 
-    @dag(
-        dag_id=f"retrain_{spec.identifier}",
-        dag_display_name=f"Retrain: {spec.title}",
-        description=f"{spec.title}: retrain, judge and release, so that latest can be trusted",
-        doc_md=DOC.format(
-            title=spec.title,
-            name=spec.name,
-            owner=spec.owner,
-            spec=spec.path.name,
-            approval=APPROVAL if spec.approval == "required" else "",
-        ),
+    @dag_of(
+        spec,
+        "retrain",
+        does="retrain, judge and release, so that latest can be trusted",
+        doc=DOC.replace("{approval}", APPROVAL if spec.approval == "required" else ""),
         schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(seconds=30),
-            "retry_policy": FOLLOW_THE_ERRORS,
-        },
+        retry_delay=timedelta(seconds=30),
         max_active_runs=1,
     )
-    def nightly() -> None:
+    def chain() -> None:
         work = ingest(reconcile())
         trained = train.expand(work=work)
         orders = gated = gate(evaluate(trained))
@@ -177,9 +166,7 @@ def retrain(spec: Summary) -> None:
         report(announce(released))
         with_mlflow_link(spec, work, trained, gated, released)
 
-    made = nightly()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(retrain_params(spec))
+    with_form(chain(), retrain_params(spec))
 
 
 for each in readable_specs(__file__):

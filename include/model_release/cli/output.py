@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.filesize import decimal
 from rich.progress import (
@@ -37,15 +39,15 @@ GOOD, BAD, CALM = "green", "bold red", "dim"
 
 @dataclass(frozen=True)
 class Output:
-    """One command's way out.
+    """What every command that shows something prints, and where: a group of options.
 
     Attributes:
         as_json: one JSON document on stdout instead of tables.
-        quiet: no words and no progress on stderr; errors are always told.
+        quiet: no words and no progress on stderr; errors are always printed.
     """
 
-    as_json: bool
-    quiet: bool
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words and no progress on stderr.")] = False
 
     def data(self, document: object, page: Sequence[RenderableType]) -> None:
         """Print what was asked for: the document with `--json`, else the page."""
@@ -56,7 +58,7 @@ class Output:
             console.print(Group(*page), crop=False)  # a line that may not be broken, to be copied, is not cut off
 
     def say(self, words: str, *, style: str = CALM) -> None:
-        """Print a word about the progress."""
+        """Print a sentence about the progress."""
         if not self.quiet:
             _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
 
@@ -66,7 +68,7 @@ class Output:
         return Console(quiet=True) if self.quiet else _console(stderr=True)
 
     def tell(self, words: str) -> None:
-        """Print a sentence that nobody may miss, even if the command is quiet."""
+        """Print a sentence on stderr even if the command is quiet."""
         _console(stderr=True).print(safe(words), style=BAD, soft_wrap=True)
 
     @contextlib.contextmanager
@@ -87,7 +89,7 @@ class Output:
         """Show files on their way: a bar that moves on a terminal, else a line for each.
 
         Args:
-            total: bytes that will travel; None where nobody knows.
+            total: bytes that will travel; None if it is unknown.
         """
         console = _console(stderr=True)
         if self.quiet or not console.is_terminal:
@@ -108,7 +110,7 @@ class Output:
 
 
 class _Count:
-    """A bar that counts files; told at most ten times a second, as there may be many thousands."""
+    """A bar that counts files; drawn at most ten times a second, as there may be many thousands."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -172,7 +174,7 @@ def table(
 
 
 def facts(pairs: Iterable[tuple[str, RenderableType | None]]) -> Table:
-    """Return names and values, one below the other; what nobody told is left out."""
+    """Return names and values, one below the other; a name without a value is left out."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")

@@ -14,6 +14,7 @@ from model_release.errors import DataInvalid, ModelReleaseError, NotFound, SpecE
 from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
 from model_release.stores.local import LocalStore
+from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
         spec = load_spec(path)
         if namesakes := _namesakes(spec, given):
             raise SpecError(namesakes, hint="give each spec a name of its own")
+        check_destinations(spec)
         if find_spec("sklearn") is None:
             return Findings(warnings=[*_warnings(spec)])
         _check_candidates(spec)
@@ -92,10 +94,11 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _check_candidates(spec: Spec) -> None:
+    from model_release.modelling.tasks import task_of
     from model_release.modelling.training.recipes import check_recipe
 
     for name, candidate in spec.candidates.items():
-        check_recipe(candidate, name=name)
+        check_recipe(task_of(spec), candidate, name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:
@@ -136,9 +139,10 @@ def _check_folds(spec: Spec, rows: Rows) -> None:
 def _warnings(spec: Spec) -> Iterator[str]:
     if namesakes := _namesakes(spec, _beside(spec.path)):
         yield namesakes
+    yield from passwords(spec)
     gate = spec.gate
     floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
-    if not any(each.configured() for each in floors):
+    if not any(each for each in floors):
         yield "gate: there are no floors, and a gate without floors accepts nothing"
 
 

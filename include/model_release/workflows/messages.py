@@ -197,6 +197,7 @@ class IngestOutcome(Message):
         as_of: only data that had arrived by this date is in it.
         snapshot: its fingerprint.
         fingerprint: of the run.
+        data: what became of rows and files that arrived and are not in the snapshot, in words.
         mlflow: address of the page of the run's MLflow run.
     """
 
@@ -207,6 +208,7 @@ class IngestOutcome(Message):
     as_of: date
     snapshot: str
     fingerprint: str
+    data: list[str] = []
     mlflow: str | None = None
 
 
@@ -251,7 +253,7 @@ class ConsentOutcome(Message):
     Attributes:
         asked: whether a person was asked.
         approved: whether they approved.
-        by: who answered; None if nobody did in time.
+        by: who answered; None if no person did in time.
         summary: the answer in one sentence.
         version: the version that was claimed.
         lagging: what MLflow missed, in words.
@@ -293,6 +295,7 @@ class RunResult(Message):
         reasons: of the verdict.
         held: each hold that keeps `latest` where it is, in words.
         lagging: what any task of the run found to lag behind, in words.
+        data: what became of rows and files that arrived and were not trained on, in words.
     """
 
     kind: Literal["result"] = "result"
@@ -302,23 +305,7 @@ class RunResult(Message):
     reasons: list[str]
     held: list[str]
     lagging: list[str]
-
-
-class Announcement(Strict):
-    """What consumers are told of the live version, in the asset event of `latest`. They read it, so it has no kind.
-
-    Attributes:
-        since: the epoch at which the version became live.
-        metadata_sha256: of the version's manifest.
-        home: URI of the model's folder at home.
-    """
-
-    version: VersionText
-    epoch: int
-    since: int
-    lineage: str
-    metadata_sha256: Sha256
-    home: str
+    data: list[str] = []
 
 
 # ── a person's act ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -400,7 +387,7 @@ class ApprovalResponse:
     """What a person answered to a proposal.
 
     Attributes:
-        by: who; None if nobody answered in time.
+        by: who; None if no person answered in time.
     """
 
     approved: bool

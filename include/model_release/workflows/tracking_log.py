@@ -81,7 +81,7 @@ class TrackingLog:
         from model_release import tracking
         from model_release.modelling import report
 
-        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
+        figures = report.candidate_figures(self.spec, trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
         tracked = tracking.log_candidate(
             self.spec.tracking,
             facts=self._facts,
@@ -153,7 +153,7 @@ class TrackingLog:
         self._dismiss(manifest)
 
     def reconciled(self, lagging: Sequence[str]) -> None:
-        """Take note of what reconciling the destinations found to lag behind: MLflow was told there too."""
+        """Take note of what lagged behind while the destinations were reconciled: that step updates MLflow too."""
         self.lagging += [each for each in lagging if each.startswith(MLFLOW_LAGS)]
 
     def page(self, tracked: TrackedRun | None) -> str | None:

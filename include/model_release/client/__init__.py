@@ -47,7 +47,7 @@ def pull(
         sha256: pins the bytes of the release's `metadata.json`, and with them all others.
         trust: a public key or a certificate; a release that it did not sign is refused.
         strict: fail if the store cannot be reached, even if there is a copy.
-        progress: is told how many bytes are here, and how many there will be.
+        progress: called with the bytes that are here and the bytes in total.
         shared: use a folder that another user owns, or that every user may write to.
         max_age: the greatest age of a release, since it was trained; an older one is refused.
         min_epoch: the least epoch of the pointer, for a first start without a memory of one.

@@ -11,9 +11,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, Unopened, end, opener, reconcile_after, whoever
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations, signing_key
+from model_release.cli.acts import By, Unopened, author, end, opener, reconcile_after
+from model_release.cli.app import app
+from model_release.cli.destinations import Model, signing_key
 from model_release.cli.neighbours import check_new
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
@@ -41,9 +41,9 @@ Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the
 
 @app.command()
 def publish(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
@@ -51,8 +51,7 @@ def publish(
     new: New = False,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Publish a folder of hand-made files as the next version, and move latest to it by the rules.
 
@@ -68,10 +67,9 @@ def publish(
     The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
     rejected until a person starts one that overrules the gate.
     """
-    output = out.Output(json, quiet)
     why = reason or f"published from {folder.resolve().name}"
-    intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump, opens=opener(unopened))
-    destinations = open_destinations(model, also)
+    intent = delivery.Intent(by=author(by), reason=why, promote=not no_promote, bump=bump, opens=opener(unopened))
+    destinations = model.destinations()
     if destinations.releases.pointer() is None:
         check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)
@@ -87,16 +85,15 @@ def publish(
 
 @app.command()
 def adopt(
+    *,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
     unopened: Unopened = False,
     new: New = False,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Make the files of a hand-made layout the first release, v1.0.0.
 
@@ -105,11 +102,10 @@ def adopt(
     SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
     from then on it holds copies of what is live. Facts are told as for publish, and the files are loaded first.
     """
-    output = out.Output(json, quiet)
     origin = open_store(source)
     why = reason or f"adopted from {origin.uri}"
-    intent = delivery.Intent(by=whoever(by), reason=why, opens=opener(unopened))
-    destinations = open_destinations(model, also)
+    intent = delivery.Intent(by=author(by), reason=why, opens=opener(unopened))
+    destinations = model.destinations()
     if destinations.releases.pointer() is None:
         check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)

@@ -94,6 +94,7 @@ class Target(Strict):
         positive_above: the positive class is every row above this.
         negative: with `positive_above`, the other class in words.
         min, max: allowed range of a number, both ends included.
+        unit: of a number, in words.
     """
 
     column: str
@@ -103,6 +104,7 @@ class Target(Strict):
     negative: str | None = None
     min: float | None = None
     max: float | None = None
+    unit: str = ""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -222,10 +224,6 @@ class Dataset(Strict):
                 raise ValueError(f"rows.key: {name} is nullable, and a row without a key cannot be told from others")
         if not any(column.input for column in self.columns.values()):
             raise ValueError("no column has input: true")
-        if len(self.target.words) != 2:
-            raise ValueError(
-                "target: only two classes can be predicted: write classes with two labels, or positive_above"
-            )
         return self
 
     @field_validator("encoding")

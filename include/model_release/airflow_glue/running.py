@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from model_release.spec.model import Spec
     from model_release.spec.summary import Summary
+    from model_release.workflows.destinations import Announcement
     from model_release.workflows.housekeeping import Housekeeping, MirrorOutcome
-    from model_release.workflows.messages import Announcement, ApprovalResponse, Message, RetrainOutcome
+    from model_release.workflows.messages import ApprovalResponse, Message, RetrainOutcome
     from model_release.workflows.operate import Operation
     from model_release.workflows.retrain import RetrainRun
     from model_release.workflows.run import Run

@@ -56,7 +56,7 @@ class InputSchema:
         """Return the rows of a JSON document: an object by column, or an array of them.
 
         Raises:
-            Problem: 400, it is no JSON; 422, a row is not what the model takes.
+            Problem: 400, it is no JSON; 422, a row does not fit.
         """
         try:
             rows = self._decoder.decode(body)
@@ -75,7 +75,7 @@ class InputSchema:
         """Return the rows of a decoded document, each an object by column.
 
         Raises:
-            Problem: 422, a row is not what the model takes.
+            Problem: 422, a row does not fit.
         """
         try:
             return self._checked(msgspec.convert(rows, self._many))

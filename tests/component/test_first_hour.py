@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,3 +59,21 @@ def test_a_file_becomes_a_spec_that_passes_and_releases_at_once(tmp_path: Path, 
     spec.write_text(quick, encoding="utf-8")
     tried = call("try", str(spec), "--to", str(tmp_path / "try"))
     assert (tried["summary"], tried["outcome"]["rows"]) == ("released v1.0.0", len(table))
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-model.md"
+
+
+def test_every_command_of_the_page_on_ones_own_model_runs_in_its_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = re.findall(r"^\$ model-release (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [each.split()[0] for each in commands] == ["init", "lint", "try", "status"]
+    wine().rename(columns={"target": "churned"}).to_csv(tmp_path / "churn.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    for each in commands:
+        result = CliRunner().invoke(cli.app, shlex.split(each))
+        assert result.exit_code == errors.EXIT_DONE, f"{each}: {result.output}"
+        spec = tmp_path / "include/models/churn.yaml"
+        spec.write_text(spec.read_text(encoding="utf-8").replace("folds: 5\n  repeats: 10", FEW), encoding="utf-8")
+    assert "v1.0.0" in result.stdout

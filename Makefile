@@ -32,29 +32,37 @@ run: $(READY) ## retrain and release once on a real Airflow, then show what is l
 up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses its port
 	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
 
+PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
+.PHONY: unit
+unit: $(READY) ## the tests of single modules, in seconds
+	@$(PYTEST) tests/unit $(ARGS)
+
 .PHONY: test
-test: $(READY) azurite debian ## every test; ARGS="-k gate" for some
-	@$(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) debian azurite ## every test; ARGS="-k gate" for some
+	@$(PYTEST) $(ARGS)
 
 .PHONY: e2e
-e2e: $(READY) azurite debian ## docker-compose.yaml as a team runs it, with what dies at night; needs root
+e2e: $(READY) debian azurite ## docker-compose.yaml as a team runs it, with what dies at night; needs root
 	@$(BIN)/pytest tests/e2e/test_team.py $(ARGS)
 
 .PHONY: azurite
 azurite:
 	@$(MAKE) --no-print-directory $(NODE) || \
-		echo "the tests of Azure's store will fail without Azurite; once npm works (Debian: apt-get install npm): make azurite" >&2
+		echo "the tests of Azure's store will fail without Azurite; once npm works: make azurite" >&2
 
-# The databases of a team's Airflow, and what asks a service as fast as it can. Debian starts what it installs; the tests start
+# What tests start and Python's and npm's packages do not bring. Debian starts what it installs; the tests start servers of
 # their own and want none of those.
 .PHONY: debian
 debian:
-	@if ! command -v redis-server >/dev/null || ! command -v wrk >/dev/null || ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
-		echo "installing PostgreSQL, Redis and wrk from Debian's packages"; \
+	@packages=$$(PATH="$$PATH:/usr/sbin:/sbin"; sed '/^#/d; /^$$/d' tests/programs.txt | while read -r program package; do \
+		command -v $$program >/dev/null || echo "$$package"; done | sort -u | tr '\n' ' '); \
+	if [ -n "$$packages" ]; then \
+		echo "installing Debian's $$packages"; \
 		{ apt-get -qq update && mkdir -p /etc/postgresql-common && \
 		echo "create_main_cluster = false" >> /etc/postgresql-common/createcluster.conf && \
-		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y postgresql redis-server wrk >/dev/null; } || \
-		echo "some tests will fail without PostgreSQL, Redis and wrk: apt-get install postgresql redis-server wrk" >&2; fi
+		RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $$packages >/dev/null; } || \
+		echo "some tests will fail without these packages: apt-get install $$packages" >&2; fi
 
 .PHONY: lint
 lint: $(READY) ## style, types, imports between rooms, dependencies

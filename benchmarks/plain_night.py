@@ -79,6 +79,7 @@ def night(spec_file: Path, target: Path) -> dict[str, float]:
                 predictions=pd.read_parquet(folder / PREDICTIONS_FILE),
                 rows=rows,
                 snapshot_fingerprint=snapshot.fingerprint,
+                news=snapshot.news,
                 as_of=today,
             )
             (folder / CARD_FILE).write_bytes(card)

@@ -149,10 +149,10 @@ def _figures(target: Classes, probability: Floats) -> dict[Metric, float]:
     pairs = positive.sum() * (~positive).sum()
     above = rankdata(probability)[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
     return {
-        Metric.ACCURACY: float((said == positive).mean()),
-        Metric.RECALL: float(said[positive].mean()),
-        Metric.ROC_AUC: float(above / pairs),
-        Metric.BRIER: float(((probability - target) ** 2).mean()),
+        "accuracy": float((said == positive).mean()),
+        "recall": float(said[positive].mean()),
+        "roc_auc": float(above / pairs),
+        "brier": float(((probability - target) ** 2).mean()),
     }
 
 

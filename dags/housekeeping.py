@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import task
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
+    dag_of,
     housekeeping_params,
     housekeeping_run,
     readable_specs,
     show,
     show_or_skip,
     timetable,
+    with_form,
 )
 from model_release.spec.summary import Summary
 
@@ -57,30 +58,22 @@ def housekeeping(spec: Summary) -> None:
         """Look for damage at every destination; fail if any is there."""
         show("outcome", housekeeping_run(spec).doctor())
 
-    @dag(
-        dag_id=f"housekeeping_{spec.identifier}",
-        dag_display_name=f"Housekeeping: {spec.title}",
-        description=f"{spec.title}: removes old releases and the remains of dead runs",
-        doc_md=DOC.format(title=spec.title, owner=spec.owner, spec=spec.path.name),
+    @dag_of(
+        spec,
+        "housekeeping",
+        does="removes old releases and the remains of dead runs",
+        doc=DOC,
         schedule=timetable(spec.housekeeping),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=5),
-            "retry_policy": FOLLOW_THE_ERRORS,
-        },
+        retry_delay=timedelta(minutes=5),
         max_active_runs=1,
     )
-    def weekly() -> None:
+    def round_() -> None:
         mirror()
         prune() >> sweep() >> doctor()
 
-    made = weekly()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(housekeeping_params())
+    with_form(round_(), housekeeping_params())
 
 
 for each in readable_specs(__file__):

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk import Metadata, result, task
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
     announcing,
+    dag_of,
     latest_asset,
     operate_params,
     operate_run,
     readable_specs,
     receive,
+    with_form,
 )
 from model_release.spec.summary import Summary
 
@@ -73,28 +74,20 @@ def operate(spec: Summary) -> None:
         """Tell consumers through the asset, unless what is live has not changed."""
         yield from announcing(latest, operate_run(spec).destinations.announcement)
 
-    @dag(
-        dag_id=f"operate_{spec.identifier}",
-        dag_display_name=f"Operate: {spec.title}",
-        description=f"{spec.title}: roll back, promote, hold, quarantine",
-        doc_md=DOC.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+    @dag_of(
+        spec,
+        "operate",
+        does="roll back, promote, hold, quarantine",
+        doc=DOC,
         schedule=None,
         is_paused_upon_creation=False,  # runs only when somebody asks, and then at once
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(seconds=10),
-            "retry_policy": FOLLOW_THE_ERRORS,
-            "priority_weight": 100,  # before any training that waits for a slot
-        },
+        retry_delay=timedelta(seconds=10),
+        default_args={"priority_weight": 100},  # before any training that waits for a slot
     )
     def acts() -> None:
         announce(spread(act(look())))
 
-    made = acts()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(operate_params())
+    with_form(acts(), operate_params())
 
 
 for each in readable_specs(__file__):

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, result, task
+from airflow.sdk import Metadata, result, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue import (
-    FOLLOW_THE_ERRORS,
     announcing,
     approval_response,
     approval_task,
+    dag_of,
     latest_asset,
     link_mlflow,
     pod_of_training,
@@ -24,6 +24,7 @@ from model_release.airflow_glue import (
     retrain_run,
     show,
     timetable,
+    with_form,
     with_mlflow_link,
 )
 from model_release.spec.summary import Summary
@@ -144,30 +145,18 @@ def retrain(spec: Summary) -> None:
         """Say in the run's result what became of it, and why."""
         return retrain_run(spec).report(reported()).to_json()
 
-    @dag(
-        dag_id=f"retrain_{spec.identifier}",
-        dag_display_name=f"Retrain: {spec.title}",
-        description=f"{spec.title}: retrain, judge and release, so that latest can be trusted",
-        doc_md=DOC.format(
-            title=spec.title,
-            name=spec.name,
-            owner=spec.owner,
-            spec=spec.path.name,
-            approval=APPROVAL if spec.approval == "required" else "",
-        ),
+    @dag_of(
+        spec,
+        "retrain",
+        does="retrain, judge and release, so that latest can be trusted",
+        doc=DOC.replace("{approval}", APPROVAL if spec.approval == "required" else ""),
         schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        tags=["model-release", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "retry_delay": timedelta(seconds=30),
-            "retry_policy": FOLLOW_THE_ERRORS,
-        },
+        retry_delay=timedelta(seconds=30),
         max_active_runs=1,
     )
-    def nightly() -> None:
+    def chain() -> None:
         work = ingest(reconcile())
         trained = train.expand(work=work)
         orders = gated = gate(evaluate(trained))
@@ -177,9 +166,7 @@ def retrain(spec: Summary) -> None:
         report(announce(released))
         with_mlflow_link(spec, work, trained, gated, released)
 
-    made = nightly()
-    # After its tasks: each would get a copy of the form, to be validated at every parse.
-    made.params.update(retrain_params(spec))
+    with_form(chain(), retrain_params(spec))
 
 
 for each in readable_specs(__file__):

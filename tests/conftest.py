@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,7 @@ from model_release.stores.local import LocalStore
 from support.memory_store import MemoryStore
 from support.proof_tally import lines
 
-
-def pytest_configure() -> None:
-    """End like Ctrl-C when told to by SIGTERM, so that emulators and Airflows are stopped and not left behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+pytest_plugins = ["support.run_plugin"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

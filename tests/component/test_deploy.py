@@ -15,7 +15,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from model_release.cli.destinations import open_destinations
+from model_release.cli.destinations import Model
 from model_release.releases.catalog import live_pointer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -153,7 +153,7 @@ def test_upload_models_publishes(tmp_path: Path) -> None:
     (tmp_path / "bucket of mine").mkdir()
     done = upload("models/", "bucket of mine", "churn", "--reason", "made by hand", "--by", "ann", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    pointer = live_pointer(open_destinations((tmp_path / "bucket of mine/churn-models").as_uri()).home)
+    pointer = live_pointer(Model((tmp_path / "bucket of mine/churn-models").as_uri()).destinations().home)
     assert (str(pointer.version), pointer.change.by, pointer.change.reason) == ("v1.0.0", "ann", "made by hand")
     usage = upload("models/", cwd=tmp_path)
     assert (usage.returncode, "upload_models.sh FOLDER BUCKET [MODEL]" in usage.stderr) == (2, True)

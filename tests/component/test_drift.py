@@ -28,7 +28,7 @@ counts = st.lists(st.integers(0, 500), min_size=2, max_size=12)
 
 
 def since(before: Rows, now: Rows) -> Drift:
-    return compare(LIVE, before, now, reference_model.spec().dataset)
+    return compare(LIVE, before, now, reference_model.spec())
 
 
 def moved(before: Rows, now: Rows) -> dict[str, str]:
@@ -135,7 +135,7 @@ def test_a_new_hospital_is_drift_in_what_it_measures(tmp_path: Path) -> None:
         for day in (1, 8)
     )
 
-    found = drifted(compare(LIVE, one, two, spec.dataset), spec.gate.drift)
+    found = drifted(compare(LIVE, one, two, spec), spec.gate.drift)
 
     assert {"slope", "ca", "thal"} <= set(found)
     assert "missing" in found["ca"]
@@ -150,6 +150,8 @@ def test_categories_in_words_are_compared_by_their_names() -> None:
     later = named.assign(sex=named["sex"].where(named.index % 3 > 0, "other"))
     before, now = (replace(rows, frame=each) for each in (named, later))
 
-    found = compare(LIVE, before, now, plain.model_copy(update={"columns": {**plain.columns, "sex": words}}))
+    worded = plain.model_copy(update={"columns": {**plain.columns, "sex": words}})
+
+    found = compare(LIVE, before, now, reference_model.spec(dataset=worded))
 
     assert drifted(found, DriftPolicy()) == {"sex": "PSI 1.90, new: other"}

@@ -7,8 +7,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Effect
 from model_release.modelling.training.effects import SHOWN, effects
+from support import reference_model
+
+TASK = task_of(reference_model.spec())
 
 ROWS = 200
 TARGET = np.arange(ROWS) % 2
@@ -24,7 +28,7 @@ def by_told(rows: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def measured(rows: pd.DataFrame, *, categorical: set[str] | None = None) -> dict[str, Effect]:
-    found = effects(by_told, rows, TARGET, categorical=categorical or set())
+    found = effects(TASK, by_told, rows, TARGET, categorical=categorical or set())
     return {each.column: each for each in found}
 
 
@@ -47,7 +51,7 @@ def test_the_mean_answer_is_told_for_each_value() -> None:
     told = measured(table())["told"]
 
     assert told.at == [0, 1]
-    assert told.probability == pytest.approx([0.1, 0.9])
+    assert told.response == pytest.approx([0.1, 0.9])
 
 
 def test_marks_stay_marks_and_many_amounts_become_steps() -> None:
@@ -70,7 +74,7 @@ def test_of_many_marks_the_most_frequent_are_shown() -> None:
 def test_a_column_that_is_never_measured_has_no_curve() -> None:
     empty = measured(table(never=np.full(ROWS, np.nan)))["never"]
 
-    assert (empty.at, empty.probability) == ([], [])
+    assert (empty.at, empty.response) == ([], [])
 
 
 def test_only_the_first_columns_have_a_curve() -> None:
@@ -85,8 +89,8 @@ def test_the_same_rows_give_the_same_figures() -> None:
 
 def test_without_rows_or_with_an_answer_that_is_no_number_nothing_is_measured() -> None:
     none = table().iloc[:0]
-    assert effects(by_told, none, TARGET[:0], categorical=set()) == []
-    assert effects(lambda rows: np.full(len(rows), np.nan), table(), TARGET, categorical=set()) == []
+    assert effects(TASK, by_told, none, TARGET[:0], categorical=set()) == []
+    assert effects(TASK, lambda rows: np.full(len(rows), np.nan), table(), TARGET, categorical=set()) == []
 
 
 def test_of_very_many_rows_a_thousand_are_taken() -> None:
@@ -97,6 +101,6 @@ def test_of_very_many_rows_a_thousand_are_taken() -> None:
         seen.append(len(asked))
         return by_told(asked)
 
-    effects(count, rows, np.tile(TARGET, 50), categorical=set())
+    effects(TASK, count, rows, np.tile(TARGET, 50), categorical=set())
 
     assert max(seen) <= 12_000

@@ -22,18 +22,19 @@ FEW = "folds: 3\n  repeats: 1"
 def breast_cancer() -> pd.DataFrame:
     """Thirty numbers; 357 of 569 tumours are benign. The target is a word, and called `target`."""
     found = datasets.load_breast_cancer(as_frame=True)
-    return found.frame.assign(target=found.target_names[found.frame["target"]])
+    frame: pd.DataFrame = found.frame
+    return frame.assign(target=found.target_names[found.frame["target"]])
 
 
 def wine() -> pd.DataFrame:
     """Thirteen numbers; is it the first cultivar? A boolean."""
-    found = datasets.load_wine(as_frame=True).frame
+    found: pd.DataFrame = datasets.load_wine(as_frame=True).frame
     return found.assign(target=found["target"] == 0)
 
 
 def iris() -> pd.DataFrame:
     """Four numbers with blanks and brackets in their names; is it the hard one to tell? With gaps and an index."""
-    found = datasets.load_iris(as_frame=True).frame
+    found: pd.DataFrame = datasets.load_iris(as_frame=True).frame
     found.loc[::10, "sepal width (cm)"] = None
     return found.assign(target=found["target"].eq(2).astype(int)).reset_index(names="")
 

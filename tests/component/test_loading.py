@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import socket
+import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +21,7 @@ from model_release.documents.base import sha256_of
 from model_release.documents.golden import Golden
 from model_release.documents.manifest import FileEntry, InputColumn, Manifest
 from model_release.errors import Refused
-from model_release.model_files import opening, sandbox
+from model_release.model_files import isolation, opening, sandbox
 from support.release_builder import make
 
 PICKLES = ["best_model.pkl", "preprocessor.pkl", "golden.json"]
@@ -177,3 +182,126 @@ def test_the_made_up_row_lies_within_what_the_model_knows() -> None:
         "sex": [0.0],
         "site": ["va"],
     }
+
+
+def unless(found: str) -> str:
+    """Return an expression that fails in one way if another one is true, and otherwise in another."""
+    return f"__import__('it_was_found' if {found} else 'it_was_not_found')"
+
+
+ENVIRONMENTS = "b''.join(open(each, 'rb').read() for each in __import__('glob').glob('/proc/[0-9]*/environ'))"
+NO_AUDIT = "__import__('ctypes').CDLL(None)"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"b'MARK_OF_A_TEST' in {ENVIRONMENTS}",
+        f"({NO_AUDIT}.umount2(b'/proc', 2), b'MARK_OF_A_TEST' in {ENVIRONMENTS})[1]",
+        f"({NO_AUDIT}.unshare(0x10020000), {NO_AUDIT}.umount2(b'/proc', 2), b'MARK_OF_A_TEST' in {ENVIRONMENTS})[2]",
+        "len([*filter(str.isdigit, __import__('os').listdir('/proc'))]) > 3",
+    ],
+)
+def test_the_environments_of_other_processes_are_out_of_sight(expression: str, tmp_path: Path) -> None:
+    with subprocess.Popen(["/bin/sleep", "60"], env={"MARK_OF_A_TEST": "of-no-use"}) as other:
+        try:
+            with pytest.raises(Refused) as caught:
+                sandbox.tries(*pipeline(tmp_path, unless(expression)))
+        finally:
+            other.kill()
+    kept = isolation.Wall.PROCESSES in isolation.available()
+    assert ("it_was_found" in str(caught.value)) != kept
+    assert (isolation.Wall.PROCESSES in isolation.in_words().partition("; this machine")[0]) == kept
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+def test_no_listener_is_reached_by_what_python_does_not_see(family: socket.AddressFamily, tmp_path: Path) -> None:
+    with socket.socket(family) as listener:
+        listener.bind(("127.0.0.1", 0) if family is socket.AF_INET else f"\0model-release-{os.getpid()}")
+        listener.listen()
+        if family is socket.AF_INET:
+            address = struct.pack("=HH4s8x", family, socket.htons(listener.getsockname()[1]), b"\x7f\0\0\1")
+        else:
+            address = struct.pack("=H", family) + f"\0model-release-{os.getpid()}".encode()
+        made = f"{NO_AUDIT}.socket({int(family)}, 1, 0)"
+        reached = f"{NO_AUDIT}.connect({made}, {address!r}, {len(address)}) == 0"
+        with pytest.raises(Refused) as caught:
+            sandbox.tries(*pipeline(tmp_path, unless(reached)))
+    kept = isolation.Wall.NETWORK in isolation.available()
+    assert ("it_was_not_found" if kept else "it_was_found") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        (unless("__import__('os').listdir(__import__('os').path.expanduser('~'))"), "it_was_not_found"),
+        (unless("__import__('os').environ['HOME'] in ('/root', '/')"), "it_was_not_found"),
+        ("len(b'x' * (1 << 40))", "MemoryError"),
+        ("__import__('os')._exit(0)", "its process ended before it answered"),
+        ("print('answered') or __import__('os')._exit(3)", "its process ended with 3"),
+        ("open('file', 'wb').write(b'x' * (1 << 27))", "File too large"),
+        ("__import__('os').abort()", "ended by signal 6"),
+    ],
+)
+def test_a_model_has_an_empty_home_and_limits(expression: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=reason):
+        sandbox.tries(*pipeline(tmp_path, expression))
+
+
+def running(command: str) -> list[int]:
+    """Return the processes that were started by a command."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if each.read_bytes().replace(b"\0", b" ").strip() == command.encode():
+                found.append(int(each.parent.name))
+    return found
+
+
+def stays(command: str) -> str:
+    """Return an expression that starts a command in a session of its own, and does not end."""
+    started = f"__import__('subprocess').Popen({command.split()!r}, start_new_session=True)"
+    return f"({started}, __import__('time').sleep(60))"
+
+
+def test_what_a_model_starts_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 4.0)
+    with pytest.raises(Refused, match="not loaded within 4 s"):
+        sandbox.tries(*pipeline(tmp_path, stays("sleep 91.1")))
+    wait_until(lambda: not running("sleep 91.1"))
+
+
+def test_what_a_model_starts_ends_with_the_process_that_asked(tmp_path: Path) -> None:
+    folder, manifest = pipeline(tmp_path, stays("sleep 91.2"))
+    (tmp_path / "metadata.json").write_bytes(manifest.to_bytes())
+    program = (
+        "import sys; from pathlib import Path; from model_release.documents.manifest import Manifest; "
+        "from model_release.model_files import sandbox; "
+        f"body = Path({str(tmp_path)!r}, 'metadata.json').read_bytes(); "
+        f"sandbox.tries(Path({str(folder)!r}), Manifest.read(body, where=''))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as asker:
+        wait_until(lambda: running("sleep 91.2"))
+        asker.kill()
+    wait_until(lambda: not running("sleep 91.2"))
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    for _ in range(400):
+        if happened():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def test_a_machine_that_gives_less_than_before_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "available", lambda: frozenset({"a moat"}))
+    with pytest.raises(Refused, match="gave it no process with a moat, and did so before"):
+        sandbox.tries(*pipeline(tmp_path, "None"))
+
+
+def test_what_a_machine_does_not_give_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "available", frozenset)
+    said = isolation.in_words()
+    assert "no secret of the environment, an empty home, at most 120 s and 8 GiB" in said
+    assert "this machine does not give it a network of its own or a list of processes of its own or no way" in said

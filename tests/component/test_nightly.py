@@ -346,6 +346,13 @@ def test_what_any_task_found_to_lag_behind_is_in_the_result_once() -> None:
     ]
 
 
+def test_what_ingest_did_to_the_rows_is_in_the_result() -> None:
+    dropped = "2 of 920 rows are equal to an earlier one and dropped"
+    found = FOUND.model_copy(update={"data": [dropped]})
+
+    assert run_result([found, REJECTED], None).data == [dropped]
+
+
 def test_the_result_of_a_run_that_releases_nothing_names_what_is_live_and_what_holds_it(night: Nights) -> None:
     through(night(1))
     acts.hold(night(1).releases, acts.Act(by="bob", reason="audit", operation="h"))

@@ -225,7 +225,7 @@ def test_a_rehome_whose_old_home_dies_afterwards_is_done_once(stage: Stage) -> N
 
 @pytest.mark.parametrize("dead", ["home", "one", "two"])
 def test_a_folder_is_published_once_whatever_is_dead(stage: Stage, dead: str) -> None:
-    command = _command(stage, ["publish", str(stage.models), "HOME", "--fact", "data_as_of=2024-05-01"])
+    command = _command(stage, ["publish", str(stage.models), "HOME", "--unopened", "--fact", "data_as_of=2024-05-01"])
     stage.kill(getattr(stage, dead))
     told = [stage.call(*command, "-q") for _ in range(TIMES)]
     assert {each.exit_code for each in told} == {EXIT_TRY_AGAIN}, "a required follower holds it before home decides"

@@ -83,7 +83,7 @@ def facts(
     return the_spec, evaluation, *trained()[chosen or choose(evaluation, the_spec.choose)]
 
 
-def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.DataFrame) -> str:
+def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.DataFrame, *news: str) -> str:
     rows, snapshot = reference_model.rows()
     return report.model_card(
         spec,
@@ -93,7 +93,9 @@ def made_of(spec: Spec, evaluation: Evaluation, made: Trained, predictions: pd.D
         predictions=predictions,
         rows=rows,
         snapshot_fingerprint=snapshot.fingerprint,
+        news=news,
         as_of=date(2026, 11, 21),
+        opened_in="a process of its own",
     ).decode()
 
 
@@ -109,7 +111,7 @@ def sliced(*, floor: float = 0.75) -> tuple[Spec, list[SliceScores]]:
     return spec, [
         SliceScores(column=column, group=group, rows=rows, figures=around(mean))
         for column, group, rows, mean in figures
-    ] + [SliceScores(column="age", group="60 ≤ age", rows=70, figures={Metric.ACCURACY: around(0.8)[Metric.ACCURACY]})]
+    ] + [SliceScores(column="age", group="60 ≤ age", rows=70, figures={"accuracy": around(0.8)["accuracy"]})]
 
 
 def everything() -> str:
@@ -119,7 +121,7 @@ def everything() -> str:
 
 def around(mean: float) -> dict[Metric, Interval | None]:
     interval = Interval(mean=mean, low=mean - 0.1, high=mean + 0.1)
-    return dict.fromkeys((Metric.ACCURACY, Metric.RECALL, Metric.ROC_AUC, Metric.BRIER), interval)
+    return dict.fromkeys(("accuracy", "recall", "roc_auc", "brier"), interval)
 
 
 def drifted() -> Drift:
@@ -349,3 +351,10 @@ def test_the_plots_of_a_card_stand_alone_as_files() -> None:
     for body in found.values():
         drawn = ElementTree.fromstring(body)  # noqa: S314 - written by this very process
         assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_what_became_of_rows_that_are_not_in_the_snapshot_is_said() -> None:
+    words = "2 of 305 rows are equal to an earlier one and dropped"
+
+    assert words in made_of(*facts(), words)
+    assert "Of what arrived" not in made_of(*facts())

@@ -297,9 +297,9 @@ def test_a_hand_made_release_is_signed_and_verified(tmp_path: Path, store: Local
         signing.CERTIFICATES_FILE: str(tmp_path / "chain.pem"),
     }
     other = LocalStore(tmp_path / "elsewhere" / "another-name")
-    refused = command("publish", models, store.uri, "--also", other.uri, **environment)
+    refused = command("publish", models, store.uri, "--unopened", "--also", other.uri, **environment)
     assert (refused.exit_code, "a signature holds for one name" in refused.stderr) == (2, True)
-    assert command("publish", models, store.uri, **environment).exit_code == 0
+    assert command("publish", models, store.uri, "--unopened", **environment).exit_code == 0
     trust.write_bytes(top)
     good = command("verify", store.uri, "--trust", trust, "--json", "-q")
     assert (good.exit_code, json.loads(good.stdout)["verified"]) == (0, True)
@@ -307,7 +307,7 @@ def test_a_hand_made_release_is_signed_and_verified(tmp_path: Path, store: Local
     bad = command("verify", store.uri, "--trust", trust)
     assert (bad.exit_code, "signed with a certificate" in bad.stdout) == (5, True)
     (models / layout.SIGNATURE).write_text("{}")
-    again = command("publish", models, store.uri, **environment)
+    again = command("publish", models, store.uri, "--unopened", **environment)
     assert (again.exit_code, "holds model.sig" in again.stderr) == (3, True)
 
 
@@ -315,7 +315,7 @@ def test_a_spec_that_wants_signatures_is_not_published_without(tmp_path: Path, m
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
     spec = quick_spec(tmp_path, "heart_disease", tracking=None, **SIGNED)
     (tmp_path / "models").mkdir()
-    refused = command("publish", tmp_path / "models", spec)
+    refused = command("publish", tmp_path / "models", spec, "--unopened")
     assert (refused.exit_code, "are signed, by the key of Airflow's connection" in refused.stderr) == (2, True)
     assert not (tmp_path / "store").exists()
 

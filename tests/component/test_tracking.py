@@ -16,7 +16,6 @@ from mlflow.entities import Run
 
 from model_release import tracking
 from model_release.documents.manifest import Manifest, TrackedRun
-from model_release.documents.metric import Metric
 from model_release.documents.version import Version
 from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, StoreUnavailable, UsageError
 from model_release.modelling import training
@@ -286,14 +285,14 @@ def test_a_run_tells_recipe_figures_snapshot_and_model(
     assert run.data.params["n_estimators"] == "10"
     assert run.data.params["max_features"] == "sqrt"
     assert run.data.params["recipe.seed"] == "42"
-    assert run.data.metrics["holdout_accuracy"] == trained.scores.holdout[Metric.ACCURACY]
+    assert run.data.metrics["holdout_accuracy"] == trained.scores.holdout["accuracy"]
     assert {"accuracy", "precision", "recall", "f1", "roc_auc", "brier"} <= run.data.metrics.keys()
     assert run.data.metrics["artifact_bytes"] == sum(entry.size for entry in trained.files)
     assert run.data.metrics["latency_p95_ms_onnx"] > 0
     assert run.data.metrics["brier_low"] < run.data.metrics["brier"] < run.data.metrics["brier_high"]
     assert run.data.metrics["holdout_accuracy_low"] < run.data.metrics["holdout_accuracy"]
     folds = client(there).get_metric_history(tracked.run_id, "fold/accuracy")
-    assert [each.value for each in sorted(folds, key=lambda each: each.step)] == trained.scores.folds[Metric.ACCURACY]
+    assert [each.value for each in sorted(folds, key=lambda each: each.step)] == trained.scores.folds["accuracy"]
     kept = {each.path for each in client(there).list_artifacts(tracked.run_id)}
     assert kept == {"figures", "environment.txt"}
     assert run.data.tags["airflow.run_id"] == FACTS["airflow.run_id"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from model_release.documents import layout
 from model_release.documents.evaluation import Evaluation, Scores
 from model_release.documents.manifest import Abandoned, AbandonedManifest, Claim, Manifest
-from model_release.documents.metric import Metric
 from model_release.documents.pointer import Pointer, Quarantine
 from model_release.documents.verdict import Decision
 from model_release.documents.version import FIRST, Version
@@ -81,7 +80,7 @@ def verdict(name: str) -> DecisionRecord:
         judged_at=OLD,
         decision=Decision(accepted=True, chosen="forest", reasons=["good"], checks=[], intervals={}, comparison=None),
         evaluation=Evaluation(
-            candidates={"forest": Scores(folds={Metric.ACCURACY: [0.8, None]})},
+            candidates={"forest": Scores(folds={"accuracy": [0.8, None]})},
             champion=None,
             rows=242,
             holdout_rows=61,

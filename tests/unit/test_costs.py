@@ -8,21 +8,23 @@ import pytest
 
 from model_release.documents.golden import made_up_rows, table
 from model_release.modelling.dataset import input_schema
+from model_release.modelling.tasks import task_of
 from model_release.modelling.training import costs, onnx_export
 from model_release.modelling.training.recipes import build
 from support import reference_model
 
 SPEC, ROWS = reference_model.spec(), reference_model.rows()[0]
+TASK = task_of(SPEC)
 
 
 @pytest.mark.parametrize("with_graph", [True, False])
 def test_every_form_of_a_release_is_timed_in_the_order_of_loaders(with_graph: bool) -> None:
     columns = list(SPEC.dataset.inputs)
-    preprocessor, classifier = build(reference_model.candidate("LogisticRegression"), SPEC.dataset)
+    preprocessor, classifier = build(TASK, reference_model.candidate("LogisticRegression"), SPEC.dataset)
     classifier.fit(preprocessor.fit_transform(ROWS.frame[columns]), ROWS.target)
-    graph = onnx_export.export(preprocessor, classifier, columns) if with_graph else None
+    graph = onnx_export.export(preprocessor, classifier, columns, TASK.output()) if with_graph else None
 
-    found = costs.latencies(preprocessor, classifier, graph, table(made_up_rows(input_schema(SPEC))))
+    found = costs.latencies(TASK, preprocessor, classifier, graph, table(made_up_rows(input_schema(SPEC))))
 
     assert list(found) == (["onnx", "pickle"] if with_graph else ["pickle"])
     assert all(each is not None and each > 0 for each in found.values())

@@ -233,9 +233,10 @@ def test_redelivered_partition_keeps_both(farm: Farm) -> None:
 def test_only_files_of_the_pattern_count(farm: Farm) -> None:
     farm.deliver("README.md", "about beetles")
     farm.deliver("dt=2026-10-01/README.md", "about this partition")
-    farm.deliver("dt=2026-10-01/old/beetles.csv", "not at this depth")
     farm.deliver(FIRST, HEADER + ROWS)
-    assert [partition.path for partition in farm.ingest().partitions] == [FIRST]
+    snapshot = farm.ingest()
+    assert [partition.path for partition in snapshot.partitions] == [FIRST]
+    assert snapshot.left_out == {"dt=2026-10-01/README.md": "its name does not match dataset.file, *.csv"}
 
 
 def test_empty_source(farm: Farm) -> None:
@@ -320,7 +321,6 @@ def test_broken_row_is_reported(farm: Farm, case: str) -> None:
 
 
 BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
-    "empty": ("", [(None, None, "the file is empty", None)]),
     "no header": (ROWS, [(1, None, f"is no header line; expected {HEADER.strip()}", None)]),
     "semicolons": (
         HEADER.replace(",", ";"),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from model_release.documents.evaluation import Evaluation, Scores
-from model_release.documents.metric import Metric
 from model_release.documents.pointer import Hold, Pointer
 from model_release.documents.verdict import Decision
 from model_release.documents.version import FIRST, Version
@@ -41,7 +40,7 @@ def verdict(accepted: bool, *, since: int | None = 1, run: str = "run-night") ->
             comparison=None,
         ),
         evaluation=Evaluation(
-            candidates={"forest": Scores(folds={Metric.ACCURACY: [0.7, None]})},
+            candidates={"forest": Scores(folds={"accuracy": [0.7, None]})},
             champion=None,
             rows=242,
             holdout_rows=61,

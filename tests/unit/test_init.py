@@ -129,7 +129,13 @@ def test_a_plain_file_is_laid_out_byte_for_byte_by_the_day_of_its_last_change(tm
 
 
 def test_what_no_model_learns_from_is_left_out_and_said(tmp_path: Path) -> None:
-    columns = {"": "{row}", "customer": "C-{row}", "signup": "2026-10-30", "account_id": "1{row:02}", "score": "NA"}
+    columns: Any = {
+        "": "{row}",
+        "customer": "C-{row}",
+        "signup": "2026-10-30",
+        "account_id": "1{row:02}",
+        "score": "NA",
+    }
     made = init(written(tmp_path / "churn.csv", churn(**columns)), tmp_path)
     assert made["columns"] == ["tenure", "plan", "account_id", "gone"]
     assert made["guesses"][:5] == [

@@ -80,8 +80,8 @@ def test_a_rollback_reaches_every_destination_and_says_what_it_did(
 @pytest.mark.usefixtures("chain")
 def test_each_action_in_turn_in_words(ask: Ask, memory: MemoryStore) -> None:
     said = [
-        done(ask(action, operation=f"{number}", version=version, overrule=overrule)).summary
-        for number, (action, version, overrule) in enumerate(
+        done(ask(action, operation=f"{number}", version=version, unopened=unopened)).summary
+        for number, (action, version, unopened) in enumerate(
             [
                 ("hold", None, False),
                 ("unhold", None, False),
@@ -179,7 +179,7 @@ def test_what_does_not_load_becomes_live_only_by_overruling(
         with pytest.raises(Refused, match="loads here"):
             done(wish)
     assert live_pointer(memory).epoch == 2
-    assert str(done(ask("rollback", overrule=True)).live) == "v1.0.0"
+    assert str(done(ask("rollback", unopened=True)).live) == "v1.0.0"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +192,8 @@ def test_what_does_not_load_becomes_live_only_by_overruling(
         ("hold", {"version": FIRST}, "whatever version is live, and v1.0.0 is given"),
         ("unhold", {"version": FIRST}, "actions about a version: rollback, promote, quarantine, lift"),
         ("hold", {"overrule": True}, "hold has nothing to overrule"),
+        ("rollback", {"overrule": True}, "rollback has nothing to overrule"),
+        ("quarantine", {"version": FIRST, "unopened": True}, "quarantine opens nothing"),
     ],
 )
 def test_a_request_without_sense_is_refused_whatever_is_live(

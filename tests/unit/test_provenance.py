@@ -135,7 +135,7 @@ def test_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPat
     [
         ("cli/publishing.py", 'help="', 'help="New words: ', False),
         ("cli/acts.py", '"""', '"""New words. ', False),
-        ("modelling/training/figures.py", "return", "pass; return", True),
+        ("modelling/training/slices.py", "return", "pass; return", True),
         ("modelling/gate/checks.py", "passed=", "passed=not ", True),
     ],
 )

@@ -106,6 +106,23 @@ def test_a_file_that_the_spec_leaves_out_is_not_read_and_the_reason_is_kept(farm
     assert snapshot.rows == 3
 
 
+def test_what_a_run_did_to_the_rows_is_said_in_words(farm: Farm) -> None:
+    with_keys(farm, rows="{duplicates: drop, invalid: drop, max_invalid: 1}", window_days="8")
+    farm.deliver("dt=2026-09-01/a.csv", HEADER)
+    farm.deliver("dt=2026-09-02/a.csv", HEADER)
+    farm.deliver(FIRST, AGAIN + "x,1,red,1,north,0\n")
+    farm.deliver("dt=2026-10-03/_SUCCESS", "")
+
+    snapshot = farm.ingest(date(2026, 10, 8))
+
+    assert snapshot.news == [
+        f"1 of 5 rows break a rule and are set aside: {snapshot.set_aside_report}",
+        "1 of 5 rows are equal to an earlier one and dropped",
+        "dt=2026-09-01/a.csv and 1 more left out: outside the window of 8 days",
+        "dt=2026-10-03 gave no rows",
+    ]
+
+
 def test_leaving_out_a_file_that_is_not_there_is_the_spec_s_fault(farm: Farm) -> None:
     with_keys(farm, leave_out=f"{{{SECOND}: exported twice}}")
     farm.deliver(FIRST, HEADER + ROWS)

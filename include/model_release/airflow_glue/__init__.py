@@ -4,12 +4,13 @@
 """
 
 from model_release.airflow_glue.declaring import (
-    FOLLOW_THE_ERRORS,
+    dag_of,
     latest_asset,
     pod_of_training,
     readable_specs,
     refuse_unreadable_specs,
     timetable,
+    with_form,
 )
 from model_release.airflow_glue.forms import approval_task, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
@@ -29,10 +30,10 @@ from model_release.airflow_glue.running import (
 )
 
 __all__ = [
-    "FOLLOW_THE_ERRORS",
     "announcing",
     "approval_response",
     "approval_task",
+    "dag_of",
     "housekeeping_params",
     "housekeeping_run",
     "latest_asset",
@@ -52,5 +53,6 @@ __all__ = [
     "show",
     "show_or_skip",
     "timetable",
+    "with_form",
     "with_mlflow_link",
 ]

@@ -1,4 +1,4 @@
-"""What a DAG file declares from a spec: the readable specs, the timetable, the asset, the retry policy, a pod.
+"""What a DAG file declares from a spec: the readable specs, the DAG, its timetable, the asset, the retries, a pod.
 
 Runs at every parse, so it imports nothing heavy.
 """
@@ -6,11 +6,12 @@ Runs at every parse, so it imports nothing heavy.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, get_parsing_context
+from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_parsing_context
 from airflow.sdk.definitions.asset import Model
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
@@ -19,6 +20,9 @@ from model_release.spec.summary import Starts, Summary, summaries
 
 TRAIN_POD_VARIABLE = "MODEL_RELEASE_TRAIN_POD"
 """Environment variable: a file with what a pod that trains has beyond the others, for KubernetesExecutor."""
+
+Declare = Callable[[Callable[[], None]], Callable[[], DAG]]
+"""From a function that calls the tasks to the function that makes the DAG."""
 
 FOLLOW_THE_ERRORS = ExceptionRetryPolicy(
     rules=[RetryRule(exception=Stop, action=RetryAction.FAIL, reason="the same call will fail for ever")]
@@ -56,6 +60,41 @@ def timetable(starts: Starts | None) -> CronTriggerTimetable | None:
     if starts is None:
         return None
     return CronTriggerTimetable(starts.cron, timezone=starts.timezone, interval=starts.interval)
+
+
+def dag_of(spec: Summary, verb: str, *, does: str, doc: str, retry_delay: timedelta, **settings: Any) -> Declare:
+    """Return the decorator of one of a model's DAGs, with the arguments that all of them share.
+
+    Args:
+        spec: the model's.
+        verb: what the DAG id begins with.
+        does: what the DAG does, for its description.
+        doc: the DAG's page, in Markdown; `{title}`, `{name}`, `{owner}` and `{spec}` are filled in.
+        retry_delay: before a task's next try.
+        settings: other arguments of `dag`; `default_args` among them go beside the shared ones.
+    """
+    default_args = {
+        "owner": spec.owner,
+        "retries": 2,
+        "retry_delay": retry_delay,
+        "retry_policy": FOLLOW_THE_ERRORS,
+        **settings.pop("default_args", {}),
+    }
+    declare: Declare = dag(
+        dag_id=f"{verb}_{spec.identifier}",
+        dag_display_name=f"{verb.capitalize()}: {spec.title}",
+        description=f"{spec.title}: {does}",
+        doc_md=doc.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
+        tags=["model-release", spec.name],
+        default_args=default_args,
+        **settings,
+    )
+    return declare
+
+
+def with_form(made: DAG, params: Mapping[str, Param]) -> None:
+    """Give a DAG its form once its tasks are declared: before, each task would get a copy, validated at every parse."""
+    made.params.update(params)
 
 
 def latest_asset(spec: Summary) -> Model:

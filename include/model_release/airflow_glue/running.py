@@ -59,16 +59,17 @@ def operate_run(spec: Summary) -> Operation:
 
     context = get_current_context()
     run, params = _known(context), context["params"]
-    version = params["version"]
+    action, version, overrule = Action(params["action"]), params["version"], params["overrule"]
     request = Request(
-        action=Action(params["action"]),
+        action=action,
         reason=params["reason"],
         by=_by(run),
         operation=run_token(run.run_id),
         asked=run.run_after,
         version=Version.parse(version) if version else None,
         epoch=params["epoch"],
-        overrule=params["overrule"],
+        overrule=overrule and action is not Action.ROLLBACK,
+        unopened=overrule and action is Action.ROLLBACK,
     )
     return Operation(Destinations.of(_whole(spec), open_through_hooks), request)
 
@@ -257,6 +258,6 @@ def _as_asked(spec: Spec, params: Any) -> Spec:
     }
     floor = params["accuracy_floor"]
     if floor is not None:
-        floors = spec.gate.cross_validation.model_copy(update={"accuracy": floor})
+        floors = {**spec.gate.cross_validation, "accuracy": floor}
         changes["gate"] = spec.gate.model_copy(update={"cross_validation": floors})
     return spec.model_copy(update=changes)

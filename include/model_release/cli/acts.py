@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -11,145 +11,139 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations
+from model_release.cli.app import app
+from model_release.cli.destinations import Model
 from model_release.documents.version import Version
 from model_release.errors import EXIT_LAGGING, ModelReleaseError, UsageError
 from model_release.model_files.sandbox import tries
-from model_release.releases import acts
 from model_release.releases.acts import Act, Acted
 from model_release.releases.eligibility import Try
-from model_release.releases.store import ReleaseStore
+from model_release.releases.request import Action, Request
 from model_release.workflows.destinations import Destinations
 from model_release.workflows.messages import ReconcileOutcome
+from model_release.workflows.operate import Operation
 
 LAGS = "The other destinations lag behind; they follow with the next run, or by `model-release reconcile`"
 
-Reason = Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
-By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]
-Epoch = Annotated[
-    int | None,
-    typer.Option("--epoch", help="The epoch that `status` showed; refused if latest moved since. Else that of now."),
-]
-Operation = Annotated[
-    str | None,
-    typer.Option("--operation", help="Id of the act. Else it follows from the epoch, the action and its target."),
-]
 Target = Annotated[str, typer.Argument(metavar="VERSION", help="Such as v1.4.0.")]
 Unopened = Annotated[bool, typer.Option("--unopened", help="Even if none of the version's forms can be loaded here.")]
+By = Annotated[str | None, typer.Option("--by", help="Who, for the log; else this machine's user.")]
+
+
+@dataclass(frozen=True)
+class ActOptions:
+    """Who changes something and why: a group of options."""
+
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.", prompt="Why")]
+    by: By = None
+    operation: Annotated[
+        str | None,
+        typer.Option("--operation", help="Id of the act. Else it follows from the epoch, the action and its target."),
+    ] = None
+
+    def act(self) -> Act:
+        """Return the act that the options describe.
+
+        Raises:
+            UsageError: the reason is empty, or the user has no name.
+        """
+        if not self.reason.strip():
+            raise UsageError("no reason is given", hint="say why with --reason; the log keeps it for ever")
+        return Act(by=author(self.by), reason=self.reason.strip(), operation=self.operation)
+
+
+@dataclass(frozen=True)
+class RequestOptions(ActOptions):
+    """Who asks for an act on what is live, why, and on what they saw: a group of options."""
+
+    epoch: Annotated[
+        int | None,
+        typer.Option(
+            "--epoch", help="The epoch that `status` showed; refused if latest moved since. Else that of now."
+        ),
+    ] = None
+
+    def request(
+        self, action: Action, version: str | None = None, *, overrule: bool = False, unopened: bool = False
+    ) -> Request:
+        """Return the request that the options describe.
+
+        Raises:
+            UsageError: it makes no sense, whatever is live.
+        """
+        act = self.act()
+        return Request(
+            action=action,
+            reason=act.reason,
+            by=act.by,
+            operation=act.operation,
+            version=Version.parse(version) if version else None,
+            epoch=self.epoch,
+            overrule=overrule,
+            unopened=unopened,
+        )
 
 
 @app.command()
 def rollback(
+    *,
     model: Model,
-    reason: Reason,
     to: Annotated[str | None, typer.Option("--to", metavar="VERSION", help="Else what was live before.")] = None,
     unopened: Unopened = False,
-    also: Also = None,
-    by: By = None,
-    epoch: Epoch = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    options: RequestOptions,
+    output: out.Output,
 ) -> None:
     """Go back to what was live before, hold latest there, and quarantine what it leaves."""
-    target = Version.parse(to) if to else None
-    _perform(
-        lambda releases, act: acts.rollback(releases, act, to=target, opens=opener(unopened)),
-        act_of(reason, by, epoch, operation),
-        open_destinations(model, also),
-        out.Output(json, quiet),
-    )
+    _perform(options.request(Action.ROLLBACK, to, unopened=unopened), model, output)
 
 
 @app.command()
 def promote(
+    *,
     model: Model,
     version: Target,
-    reason: Reason,
     overrule: Annotated[
         bool, typer.Option("--overrule", help="Even if no gate accepted it against what is live.")
     ] = False,
     unopened: Unopened = False,
-    also: Also = None,
-    by: By = None,
-    epoch: Epoch = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    options: RequestOptions,
+    output: out.Output,
 ) -> None:
     """Make a published version live. Holds, quarantine and the order of data stand."""
-    target = Version.parse(version)
-    _perform(
-        lambda releases, act: acts.promote(releases, target, act, overrule=overrule, opens=opener(unopened)),
-        act_of(reason, by, epoch, operation),
-        open_destinations(model, also),
-        out.Output(json, quiet),
-    )
+    _perform(options.request(Action.PROMOTE, version, overrule=overrule, unopened=unopened), model, output)
 
 
 @app.command()
-def hold(
-    model: Model,
-    reason: Reason,
-    also: Also = None,
-    by: By = None,
-    epoch: Epoch = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def hold(*, model: Model, options: RequestOptions, output: out.Output) -> None:
     """Keep latest where it is: nightly runs publish, and do not promote."""
-    _perform(acts.hold, act_of(reason, by, epoch, operation), open_destinations(model, also), out.Output(json, quiet))
+    _perform(options.request(Action.HOLD), model, output)
 
 
 @app.command()
-def unhold(
-    model: Model,
-    reason: Reason,
-    also: Also = None,
-    by: By = None,
-    epoch: Epoch = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
+def unhold(*, model: Model, options: RequestOptions, output: out.Output) -> None:
     """Lift every hold, so that the next run may move latest again."""
-    _perform(acts.unhold, act_of(reason, by, epoch, operation), open_destinations(model, also), out.Output(json, quiet))
+    _perform(options.request(Action.UNHOLD), model, output)
 
 
 @app.command()
 def quarantine(
+    *,
     model: Model,
     version: Target,
-    reason: Reason,
-    lift: Annotated[bool, typer.Option("--lift", help="Take it out again, where it was put by mistake.")] = False,
-    also: Also = None,
-    by: By = None,
-    epoch: Epoch = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    lift: Annotated[bool, typer.Option("--lift", help="Take it out again, if it was put there by mistake.")] = False,
+    options: RequestOptions,
+    output: out.Output,
 ) -> None:
     """Bar a version from ever being live, or the baseline of a verdict."""
-    verb, target = acts.lift if lift else acts.quarantine, Version.parse(version)
-    _perform(
-        lambda releases, act: verb(releases, target, act),
-        act_of(reason, by, epoch, operation),
-        open_destinations(model, also),
-        out.Output(json, quiet),
-    )
+    _perform(options.request(Action.LIFT if lift else Action.QUARANTINE, version), model, output)
 
 
-def act_of(reason: str, by: str | None, epoch: int | None, operation: str | None) -> Act:
-    """Return who acts, why, and on what they saw, as the options say."""
-    if not reason.strip():
-        raise typer.BadParameter("give a reason; the log keeps it for ever", param_hint="--reason")
-    return Act(by=whoever(by), reason=reason.strip(), operation=operation, seen=epoch)
+def author(by: str | None) -> str:
+    """Return who acts: the name that the option gives, else this machine's user.
 
-
-def whoever(by: str | None) -> str:
-    """Return who acts: whoever the option names, else this machine's user."""
+    Raises:
+        UsageError: there is neither.
+    """
     try:
         return by or getpass.getuser()
     except (KeyError, OSError) as error:  # a container's user may have no name
@@ -157,7 +151,7 @@ def whoever(by: str | None) -> str:
 
 
 def opener(unopened: bool) -> Try | None:
-    """Return what tries that a version loads, unless a person has overruled it."""
+    """Return the function that tries whether a version loads; None if a person has overruled it."""
     return None if unopened else tries
 
 
@@ -200,10 +194,9 @@ def end(reconciled: ReconcileOutcome, done: str, output: out.Output) -> None:
         raise typer.Exit(EXIT_LAGGING)
 
 
-def _perform(
-    verb: Callable[[ReleaseStore, Act], Acted], act: Act, destinations: Destinations, output: out.Output
-) -> None:
-    show_acted(verb(destinations.releases, act), destinations, output)
+def _perform(request: Request, model: Model, output: out.Output) -> None:
+    operation = Operation(model.destinations(), request)
+    show_acted(operation.perform(request.epoch), operation.destinations, output)
 
 
 _BEFORE = "by an earlier attempt; for another act of this kind, name the epoch that you see with --epoch"

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 
 from model_release import __version__
+from model_release.cli.options import App
 from model_release.errors import EXIT_INTERRUPTED, ModelReleaseError
 
 _MARKUP: Any = "markdown"
@@ -78,7 +79,7 @@ class _Commands(TyperGroup):
             raise typer.Exit(error.exit_code) from error
 
 
-app = typer.Typer(
+app = App(
     cls=_Commands,
     name="model-release",
     help="Release models so that `latest` can be trusted: see what is live and why, and change it by the rules.",
@@ -94,8 +95,6 @@ Uri = Annotated[
     typer.Argument(metavar="URI", help="A model's folder, such as file:///srv/store/heart-disease-models."),
 ]
 Number = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Such as v1.4.0; else the live one.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words and no progress on stderr.")]
 
 
 def _version(wanted: bool) -> None:

@@ -11,8 +11,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations
+from model_release.cli.app import app
+from model_release.cli.destinations import Model
 from model_release.errors import EXIT_DOCTOR, ModelReleaseError
 from model_release.releases.doctor.findings import Finding
 from model_release.workflows.checkup import Checkup, checkup
@@ -21,22 +21,20 @@ from model_release.workflows.destinations import Destinations
 
 @app.command()
 def doctor(
+    *,
     model: Model,
-    also: Also = None,
     read_data: Annotated[
         bool, typer.Option("--read-data", help="Read and hash every file; else sizes are compared.")
     ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what has one right answer.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Look for damage at every destination. Exit status 6 if any is there, or is left after --repair.
 
     Nothing is elected: where latest.json is lost or forked, or the live version is damaged everywhere, the choices are
     laid out for a person.
     """
-    output = out.Output(json, quiet)
-    destinations = open_destinations(model, also)
+    destinations = model.destinations()
     output.say(f"looking at {', '.join(store.uri for store in destinations.releases.stores)} …")
     done = checkup(destinations, read_data=read_data, repair=repair, tell=output.say)
     output.data(_document(destinations, done), [*_page(done, read_data=read_data)])

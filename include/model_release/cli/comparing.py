@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, Uri, app
+from model_release.cli.app import Uri, app
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Version
 from model_release.errors import EXIT_CORRUPT, UsageError
@@ -29,11 +29,11 @@ _COUNTED = ("metrics", "dataset", "files")
 
 @app.command()
 def diff(
+    *,
     uri: Uri,
     a: Annotated[str, typer.Argument(metavar="A", help="Such as v1.3.0.")],
     b: Annotated[str | None, typer.Argument(metavar="[B]", help="Such as v1.4.0; else the live one.")] = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Show what differs between two releases: figures, data, recipe, packages, code, schema, verdict and files."""
     store = open_store(uri)
@@ -52,18 +52,18 @@ def diff(
     for part, differences in found.items():
         table = _table(differences, str(first.version), str(second.version), counted=part in _COUNTED)
         page += [out.heading(part.capitalize()), table]
-    out.Output(json, quiet).data(document, page)
+    output.data(document, page)
 
 
 @app.command()
 def reproduce(
+    *,
     uri: Uri,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as v1.4.0.")],
     data: Annotated[
         str | None, typer.Option("--data", metavar="URI", help="The dataset's folder; else the recorded one.")
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Train a release again from its recorded rows, recipe and seed, and compare the bytes.
 
@@ -73,7 +73,6 @@ def reproduce(
         raise UsageError("scikit-learn is not installed", hint="install model-release[train]")
     from model_release.workflows import reproduce as reproducing
 
-    output = out.Output(json, quiet)
     store = open_store(uri)
     manifest = catalog.published(store, Version.parse(version))
     folder = open_store(data or reproducing.data_uri(manifest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,36 +17,38 @@ from model_release.stores import Store, open_store
 from model_release.stores.uris import without_connection
 from model_release.workflows.destinations import Destinations
 
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A model's folder at home, such as s3://bucket/heart-disease-models; or its spec, heart_disease.yaml: "
-        "then every destination.",
-    ),
-]
 Also = Annotated[
     list[str] | None,
     typer.Option("--also", metavar="URI", help="The same folder at another destination; may be repeated."),
 ]
 
 
-def open_destinations(model: str, also: list[str] | None = None) -> Destinations:
-    """Open a model's destinations with this machine's own credentials.
+@dataclass(frozen=True)
+class Model:
+    """The model that a command works on: a group of options."""
 
-    Args:
-        model: the URI of the model's folder at home, or the path of its spec.
-        also: URIs of the same folder at other destinations.
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model's folder at home, such as s3://bucket/heart-disease-models; or its spec, heart_disease.yaml: "
+            "then every destination.",
+        ),
+    ]
+    also: Also = None
 
-    Raises:
-        UsageError: neither a URI nor a spec.
-        SpecError: the spec is broken.
-    """
-    if Path(model).suffix in (".yaml", ".yml") and "://" not in model:
-        if also:
-            raise UsageError("a spec names all of its destinations", where=model, hint="leave --also out")
-        return Destinations.of(load_spec(Path(model)), open_without_airflow)
-    return Destinations(open_store(model), [Follower(open_store(uri)) for uri in also or []])
+    def destinations(self) -> Destinations:
+        """Open the model's destinations with this machine's own credentials.
+
+        Raises:
+            UsageError: neither a URI nor a spec.
+            SpecError: the spec is broken.
+        """
+        if Path(self.model).suffix in (".yaml", ".yml") and "://" not in self.model:
+            if self.also:
+                raise UsageError("a spec names all of its destinations", where=self.model, hint="leave --also out")
+            return Destinations.of(load_spec(Path(self.model)), open_without_airflow)
+        return Destinations(open_store(self.model), [Follower(open_store(uri)) for uri in self.also or []])
 
 
 def signing_key(destinations: Destinations) -> SigningKey | None:

@@ -13,18 +13,18 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, app
+from model_release.cli.app import app
 from model_release.errors import UsageError
 
 
 @app.command()
 def init(
+    *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: CSV in any usual form, or Parquet.")],
     target: Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column that is to be predicted.")],
     name: Annotated[str | None, typer.Option("--name", help="The model's name; else the file's.")] = None,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the spec and its data.")] = Path(),
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Describe a file in a first spec that runs at once, and lay the file out as the spec's first partition.
 
@@ -56,4 +56,4 @@ def init(
         out.heading("Next"),
         *(Text(each) for each in commands),
     ]
-    out.Output(json, quiet).data(document, page)
+    output.data(document, page)

@@ -10,20 +10,20 @@ import typer
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, app
+from model_release.cli.app import app
 from model_release.cli.destinations import open_without_airflow
 from model_release.errors import EXIT_USAGE
 
 
 @app.command()
 def lint(
+    *,
     specs: Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Files that describe models.")],
     data: Annotated[
         bool | None,
         typer.Option("--data/--no-data", help="Read the data too. By itself if the source is a folder."),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Check model specs, and the data that they read, without writing anything.
 
@@ -32,7 +32,6 @@ def lint(
     """
     from model_release.workflows.linting import findings
 
-    output = out.Output(json, quiet)
     if find_spec("sklearn") is None:
         output.say("scikit-learn is not installed: neither candidates nor data are tried")
     documents: list[dict[str, object]] = []

@@ -15,7 +15,9 @@ import typer
 
 from mlruns_mirror.local import Source
 from mlruns_mirror.unchanged import Pushed, unchanged
-from model_release.cli.app import Json, Quiet, app
+from model_release.cli import output as out
+from model_release.cli.app import app
+from model_release.cli.options import App
 from model_release.errors import UsageError
 from model_release.workflows.mlruns_sources import found_in, tracked_here
 
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 
     from mlruns_mirror.pull import Pulled
 
-mlruns = typer.Typer(no_args_is_help=True, help="Keep the MLflow data in a bucket, and restore it from there.")
+mlruns = App(no_args_is_help=True, help="Keep the MLflow data in a bucket, and restore it from there.")
 app.add_typer(mlruns, name="mlruns")
 
 
 @mlruns.command()
 def push(
+    *,
     where: Annotated[
         str,
         typer.Argument(
@@ -48,8 +51,7 @@ def push(
         bool, typer.Option("--force", help="Even if the mirror knows runs that are not here; it forgets them.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Bring a mirror to the local MLflow data: a snapshot of its database, and every artifact that is new.
 
@@ -60,10 +62,8 @@ def push(
     with _data(where, source) as (uri, data, told):
         done = None if delete else unchanged(open_reader(uri), data)
         if done is None:
-            done = _push(uri, data, told, delete=delete, force=force, dry_run=dry_run, quiet=quiet)
-    from model_release.cli import output as out
+            done = _push(uri, data, told, delete=delete, force=force, dry_run=dry_run, output=output)
 
-    output = out.Output(json, quiet)
     for each in done.outside:
         output.say(f"not mirrored, since it is not below {data.artifacts}: {each}", style=out.BAD)
     output.data({**asdict(done), "outside": [str(each) for each in done.outside], "dry_run": dry_run}, [_pushed(done)])
@@ -73,21 +73,19 @@ def push(
 
 @mlruns.command()
 def pull(
+    *,
     uri: Annotated[str, typer.Argument(metavar="URI", help="The mirror, such as s3://bucket/mlruns.")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Gets mlflow.db and mlruns/; made if need be.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the database that is there.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Restore a mirror into a folder as a working MLflow, every file verified.
 
     What was interrupted goes on where it was.
     """
     from mlruns_mirror import pull as pulling
-    from model_release.cli import output as out
     from model_release.stores.reader.reader import open_reader
 
-    output = out.Output(json, quiet)
     with output.count() as progress:
         done = pulling.pull(open_reader(uri), to, overwrite=overwrite, progress=progress)
     output.data(_document(done), [_pulled(done)])
@@ -111,12 +109,12 @@ def _data(where: str, source: Path | None) -> Iterator[tuple[str, Source, str | 
             yield where, data, told
 
 
-def _push(uri: str, data: Source, told: str | None, *, delete: bool, force: bool, dry_run: bool, quiet: bool) -> Pushed:
+def _push(
+    uri: str, data: Source, told: str | None, *, delete: bool, force: bool, dry_run: bool, output: out.Output
+) -> Pushed:
     from mlruns_mirror import push as pushing
-    from model_release.cli import output as out
     from model_release.stores import open_store
 
-    output = out.Output(as_json=False, quiet=quiet)
     if told:
         output.say(told)
     with output.count() as progress:
@@ -124,7 +122,6 @@ def _push(uri: str, data: Source, told: str | None, *, delete: bool, force: bool
 
 
 def _pushed(done: Pushed) -> RenderableType:
-    from model_release.cli import output as out
 
     return out.facts(
         [
@@ -152,8 +149,6 @@ def _document(done: Pulled) -> dict[str, object]:
 
 def _pulled(done: Pulled) -> RenderableType:
     from rich.text import Text
-
-    from model_release.cli import output as out
 
     rows: list[tuple[str, RenderableType | None]] = [
         ("folder", str(done.folder)),

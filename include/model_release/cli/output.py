@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console, Group, RenderableType
 from rich.filesize import decimal
 from rich.progress import (
@@ -37,15 +39,15 @@ GOOD, BAD, CALM = "green", "bold red", "dim"
 
 @dataclass(frozen=True)
 class Output:
-    """One command's way out.
+    """What every command that shows something prints, and where: a group of options.
 
     Attributes:
         as_json: one JSON document on stdout instead of tables.
         quiet: no words and no progress on stderr; errors are always told.
     """
 
-    as_json: bool
-    quiet: bool
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words and no progress on stderr.")] = False
 
     def data(self, document: object, page: Sequence[RenderableType]) -> None:
         """Print what was asked for: the document with `--json`, else the page."""

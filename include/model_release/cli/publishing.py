@@ -11,9 +11,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, end, reconcile_after, whoever
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations, signing_key
+from model_release.cli.acts import By, Unopened, author, end, opener, reconcile_after
+from model_release.cli.app import app
+from model_release.cli.destinations import Model, signing_key
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
@@ -39,16 +39,16 @@ Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the
 
 @app.command()
 def publish(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
+    unopened: Unopened = False,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Publish a folder of hand-made files as the next version, and move latest to it by the rules.
 
@@ -58,15 +58,15 @@ def publish(
     model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. What
     nobody told is left open. The number is the next one, whatever `version` says there. The same folder published
     again finds its own version. It is signed where MODEL_RELEASE_SIGNING_KEY is the path of a private key, or where the
-    spec says so. Exit status 3 if a rule keeps latest where it is.
+    spec says so. Before it becomes live, its files are loaded in a process of their own. Exit status 3 if none of their
+    forms loads, or if a rule keeps latest where it is.
 
     The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
     rejected until a person starts one that overrules the gate.
     """
-    output = out.Output(json, quiet)
     why = reason or f"published from {folder.resolve().name}"
-    intent = delivery.Intent(by=whoever(by), reason=why, promote=not no_promote, bump=bump)
-    destinations = open_destinations(model, also)
+    intent = delivery.Intent(by=author(by), reason=why, promote=not no_promote, bump=bump, opens=opener(unopened))
+    destinations = model.destinations()
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
@@ -80,26 +80,26 @@ def publish(
 
 @app.command()
 def adopt(
+    *,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
     model: Model,
-    also: Also = None,
     fact: Fact = None,
+    unopened: Unopened = False,
     by: By = None,
     reason: Reason = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Make the files of a hand-made layout the first release, v1.0.0.
 
     For example: model-release adopt s3://bucket/heart-disease-models/v1 s3://bucket/heart-disease-models
 
     SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
-    from then on it holds copies of what is live. Facts are told as for publish.
+    from then on it holds copies of what is live. Facts are told as for publish, and the files are loaded first.
     """
-    output = out.Output(json, quiet)
     origin = open_store(source)
-    intent = delivery.Intent(by=whoever(by), reason=reason or f"adopted from {origin.uri}")
-    destinations = open_destinations(model, also)
+    why = reason or f"adopted from {origin.uri}"
+    intent = delivery.Intent(by=author(by), reason=why, opens=opener(unopened))
+    destinations = model.destinations()
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")

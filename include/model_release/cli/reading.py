@@ -11,7 +11,7 @@ from rich.text import Text
 
 from model_release.cli import output as out
 from model_release.cli import pages
-from model_release.cli.app import Json, Number, Quiet, Uri, app
+from model_release.cli.app import Number, Uri, app
 from model_release.documents import layout
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
@@ -22,9 +22,8 @@ from model_release.stores import Store, open_store
 
 
 @app.command()
-def status(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
+def status(*, uri: Uri, output: out.Output) -> None:
     """Show what is live, since when, by whom and why, and whether its files verify."""
-    output = out.Output(json, quiet)
     store = open_store(uri)
     pointer = catalog.live_pointer(store)
     output.say(f"reading the files of {pointer.version} …")
@@ -40,7 +39,7 @@ def status(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def show(uri: Uri, version: Number = None, json: Json = False, quiet: Quiet = False) -> None:
+def show(*, uri: Uri, version: Number = None, output: out.Output) -> None:
     """Show the manifest of a version: what it is, what it was made of, why it was accepted."""
     store = open_store(uri)
     live = catalog.read_pointer(store)
@@ -51,11 +50,11 @@ def show(uri: Uri, version: Number = None, json: Json = False, quiet: Quiet = Fa
         manifest = catalog.published(store, Version.parse(version))
     state = pages.state_of(manifest.version, manifest, pointer)
     document = {"uri": store.uri, "state": state, "metadata": manifest.model_dump(mode="json", by_alias=True)}
-    out.Output(json, quiet).data(document, pages.manifest_page(manifest, state))
+    output.data(document, pages.manifest_page(manifest, state))
 
 
 @app.command("list")
-def list_versions(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
+def list_versions(*, uri: Uri, output: out.Output) -> None:
     """List every version: its state, accuracy, data and size."""
     store = open_store(uri)
     numbers = catalog.versions(store)
@@ -63,11 +62,12 @@ def list_versions(uri: Uri, json: Json = False, quiet: Quiet = False) -> None:
     pointer = live.pointer if live else catalog.live_pointer(store) if not numbers else None
     found = [(each, catalog.read_version(store, each)) for each in numbers]
     documents, page = pages.versions_page(found, pointer)
-    out.Output(json, quiet).data({"uri": store.uri, "versions": documents}, [page])
+    output.data({"uri": store.uri, "versions": documents}, [page])
 
 
 @app.command()
 def history(
+    *,
     uri: Uri,
     at: Annotated[
         datetime | None,
@@ -77,8 +77,7 @@ def history(
             help="Only the change that decided what was live at this moment, in UTC unless it says otherwise.",
         ),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Show every change of `latest`: when, to which version, by whom and why."""
     store = open_store(uri)
@@ -90,11 +89,12 @@ def history(
         if not epochs:
             raise NotFound(f"nothing was live on {moment:%Y-%m-%d %H:%M} UTC", where=store.uri)
     documents, page = pages.history_page(epochs)
-    out.Output(json, quiet).data({"uri": store.uri, "history": documents}, [page])
+    output.data({"uri": store.uri, "history": documents}, [page])
 
 
 @app.command()
 def verify(
+    *,
     uri: Uri,
     version: Number = None,
     every: Annotated[bool, typer.Option("--all", help="Every published version.")] = False,
@@ -102,13 +102,11 @@ def verify(
         Path | None,
         typer.Option(metavar="PEM", help="Public key, or root certificate, of whoever must have signed each version."),
     ] = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Read every byte and compare it with the manifest, and that with `latest.json`. Exit status 5 if any differs."""
     if every and version is not None:
         raise typer.BadParameter("give a VERSION or --all, not both")
-    output = out.Output(json, quiet)
     store = open_store(uri)
     checked = []
     for each in check(store, Version.parse(version) if version else None, every=every, trust=trust):

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from model_release.cli import output as out
-from model_release.cli.app import Json, Quiet, app
+from model_release.cli.app import app
 from model_release.cli.destinations import open_without_airflow
 from model_release.cli.released import read_live
 from model_release.cli.run_page import Tasks, result_page, story
@@ -20,14 +20,14 @@ from model_release.spec.load import load_spec
 
 @app.command("try")
 def try_(
+    *,
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The file that describes the model.")],
     to: Annotated[
         Path, typer.Option("--to", metavar="DIR", help="The folder for releases and data, laid out like a bucket.")
     ] = Path("try"),
     force: Annotated[bool, typer.Option("--force", help="Train although nothing is new.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Show each task and each check of the gate.")] = False,
-    json: Json = False,
-    quiet: Quiet = False,
+    output: out.Output,
 ) -> None:
     """Run the whole chain here, without Airflow: ingest, train, judge and release to a folder.
 
@@ -38,7 +38,6 @@ def try_(
     from model_release.workflows.local_run import at_folder, run_here
     from model_release.workflows.run import Run
 
-    output = out.Output(json, quiet)
     here, left_out = at_folder(load_spec(spec), to)
     output.say(f"not part of a try: {', '.join(left_out)}")
     now = datetime.now(UTC)

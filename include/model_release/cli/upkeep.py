@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -9,9 +10,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from model_release.cli import output as out
-from model_release.cli.acts import By, Operation, Reason, Target, Unopened, act_of, opener, show_acted
-from model_release.cli.app import Json, Quiet, app
-from model_release.cli.destinations import Also, Model, open_destinations
+from model_release.cli.acts import ActOptions, Target, Unopened, opener, show_acted
+from model_release.cli.app import app
+from model_release.cli.destinations import Also, Model
 from model_release.documents.version import Version
 from model_release.releases import prune as pruning
 from model_release.releases import recover as recovery
@@ -23,9 +24,9 @@ from model_release.workflows.destinations import Destinations
 
 
 @app.command()
-def reconcile(model: Model, also: Also = None, json: Json = False, quiet: Quiet = False) -> None:
+def reconcile(*, model: Model, output: out.Output) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
-    destinations = open_destinations(model, also)
+    destinations = model.destinations()
     done = destinations.reconcile()
     rows: list[tuple[str, RenderableType | None]] = [
         ("live", Text(str(done.live or "nothing yet"), style=f"bold {out.GOOD}")),
@@ -33,11 +34,19 @@ def reconcile(model: Model, also: Also = None, json: Json = False, quiet: Quiet 
         *(("made good", each) for each in done.mended or ["nothing was amiss"]),
         *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in done.lagging),
     ]
-    out.Output(json, quiet).data({"uri": destinations.home.uri, **done.facts()}, [out.facts(rows)])
+    output.data({"uri": destinations.home.uri, **done.facts()}, [out.facts(rows)])
+
+
+@dataclass(frozen=True)
+class PruneOptions(ActOptions):
+    """Who prunes and why: a group of options."""
+
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.")] = "retention"
 
 
 @app.command()
 def prune(
+    *,
     model: Model,
     keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=1, help="The last N that were live.")] = None,
     days: Annotated[int | None, typer.Option("--days", metavar="D", min=1, help="What was live within D days.")] = None,
@@ -48,23 +57,19 @@ def prune(
         int | None, typer.Option("--grace-hours", metavar="H", min=1, help="Hours from retiring to removing.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Otherwise only say what would be done.")] = False,
-    reason: Annotated[str, typer.Option("--reason", "-m", help="Why, for the log.")] = "retention",
-    also: Also = None,
-    by: By = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    options: PruneOptions,
+    output: out.Output,
 ) -> None:
     """Retire old versions, remove the files of those retired long enough, and sweep up after runs that died.
 
     What is live anywhere, and what was live before it, always stays; so do claims and manifests. Give every
     destination, by the spec or by --also: what another one still names is kept.
     """
-    destinations, output = open_destinations(model, also), out.Output(json, quiet)
+    destinations = model.destinations()
     told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
     asked = {name: value for name, value in told.items() if value is not None}
     retention = Retention.model_validate({**destinations.retention.model_dump(), **asked})
-    act = act_of(reason, by, None, operation)
+    act = options.act()
     if yes:
         made = pruning.prune(destinations.releases, retention, act)
     else:
@@ -77,15 +82,13 @@ def prune(
 
 @app.command()
 def recover(
+    *,
     uri: Annotated[str, typer.Argument(metavar="URI", help="The model's folder that decides from now on.")],
     version: Target,
-    reason: Reason,
     unopened: Unopened = False,
     also: Also = None,
-    by: By = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    options: ActOptions,
+    output: out.Output,
 ) -> None:
     """Begin a new lineage where latest.json is lost, unreadable or forked, with VERSION live.
 
@@ -93,28 +96,25 @@ def recover(
     whose home is lost, this makes the follower home.
     """
     destinations = Destinations(open_store(uri), [Follower(open_store(each)) for each in also or []])
-    act = act_of(reason, by, None, operation)
-    done = recovery.recover(destinations.releases, Version.parse(version), act, opens=opener(unopened))
-    show_acted(done, destinations, out.Output(json, quiet))
+    done = recovery.recover(destinations.releases, Version.parse(version), options.act(), opens=opener(unopened))
+    show_acted(done, destinations, output)
 
 
 @app.command()
 def rehome(
+    *,
     old: Annotated[str, typer.Argument(metavar="OLD", help="The model's folder that decides now.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The folder that shall decide.")],
-    reason: Reason,
-    by: By = None,
-    operation: Operation = None,
-    json: Json = False,
-    quiet: Quiet = False,
+    options: ActOptions,
+    output: out.Output,
 ) -> None:
     """Let another destination decide from now on; everything is copied there first. Pause the model's DAGs before.
 
     Afterwards make NEW the spec's first destination: a run whose spec disagrees with latest.json stops.
     """
     before, after = open_store(old), open_store(new)
-    done = recovery.rehome(ReleaseStore(before), after, act_of(reason, by, None, operation))
-    show_acted(done, Destinations(after, [Follower(before)]), out.Output(json, quiet))
+    done = recovery.rehome(ReleaseStore(before), after, options.act())
+    show_acted(done, Destinations(after, [Follower(before)]), output)
 
 
 def _pruned(destinations: Destinations, made: pruning.Plan, litter: list[Litter], *, done: bool) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The evidence that the gate judges: figures of the candidates, the champion and the data, measured elsewhere.
 
-None stands for a figure that was not a finite number, and the gate rejects it. A figure that cannot exist, such as the
-AUC of a group with one class only, is left out instead.
+None stands for a figure that was not a finite number; the gate rejects it if a floor or the choice needs it. A figure
+that cannot exist, such as the AUC of a group that has one class only, is left out instead.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Champion(Value):
         same_data: whether it was trained on the very snapshot of this run.
         candidate: the candidate that has the same recipe.
         quarantined: why it is no baseline, in words, though it is live.
+        task: what it was trained for; a version of another task is no baseline either.
     """
 
     version: VersionText
@@ -82,6 +83,7 @@ class Champion(Value):
     scores: Scores
     candidate: str | None = None
     quarantined: str | None = None
+    task: str = "binary"
 
 
 class ColumnDrift(Value):
@@ -111,7 +113,7 @@ class Drift(Value):
         unmeasured: why nothing was compared, in words; then all fields below are empty.
         rows_before: of the champion's snapshot; `rows_now`, of this run's.
         columns: the model's inputs.
-        target: the class, and `target_before` and `target_now` the positive class's share.
+        target: what is predicted, and `target_before` and `target_now` the positive class's share of two; else None.
     """
 
     champion: VersionText
@@ -133,9 +135,19 @@ class Evaluation(Document):
     holdout_rows: int
     folds: int
     repeats: int
-    dummy_brier: float | None = Field(description="Brier score of always answering the positive class's share")
+    dummy_brier: float | None = Field(
+        default=None, description="the dummy's loss, if that is the Brier score of always answering the positive share"
+    )
     costs: dict[str, Costs] = Field(default={}, description="by candidate")
     drift: Drift | None = Field(default=None, description="None if there is nothing to compare")
+    task: str = "binary"
+    loss: Metric = Field(default="brier", description="the figure that candidates are chosen and compared by")
+    dummy_loss: float | None = Field(default=None, description="the dummy's loss, if that is another one")
+
+    @property
+    def dummy(self) -> float | None:
+        """The loss of the best constant answer; None if it was not measured."""
+        return self.dummy_brier if self.loss == "brier" and self.task == "binary" else self.dummy_loss
 
     @property
     def test_over_train(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from model_release.documents.manifest import InputColumn
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 GOLDEN_FILE = "golden.json"
 
@@ -36,9 +37,12 @@ class Golden(Document):
 
     Attributes:
         rows: by column, in the order of the model's inputs.
-        probabilities: of the positive class, by row.
-        classes: 1 for the positive class, else 0, by row.
-        tolerance: largest difference in probability that is allowed.
+        probabilities: of the positive class, by row; none unless that is what the model answers.
+        classes: 1 for the positive class, else 0, by row; of more than two classes, the class in words.
+        tolerance: largest difference in a number that is allowed.
+        class_probabilities: of every class, by row; None unless there are more than two.
+        values: the predicted numbers, by row; None if classes are predicted.
+        threshold: of the positive class's probability, above which a row is called positive.
     """
 
     most_bytes: ClassVar[int] = limits.GOLDEN
@@ -46,22 +50,49 @@ class Golden(Document):
     format: Literal[1] = 1
     rows: dict[str, list[Cell]]
     probabilities: list[float]
-    classes: list[int]
+    classes: list[int | str]
     tolerance: float = Field(default=TOLERANCE, gt=0)
+    class_probabilities: list[list[float]] | None = None
+    values: list[float] | None = None
+    threshold: float = Field(default=0.5, gt=0, lt=1)
 
-    def disagreement(self, classes: Sequence[int], probabilities: Sequence[float]) -> str | None:
+    @property
+    def numbers(self) -> list[list[float]]:
+        """The numbers that the model answered, by row: one, or the probability of each class."""
+        if self.class_probabilities is not None:
+            return self.class_probabilities
+        return [[each] for each in (self.probabilities if self.values is None else self.values)]
+
+    def disagreement(self, classes: Sequence[Any] | None, numbers: Sequence[Any] | NDArray[Any] | None) -> str | None:
         """Return how other answers differ from these, in words; None if they agree.
 
-        A class counts only if the probability is not within the tolerance of one half.
+        A class counts only if the probability is not within the tolerance of the border to another class.
+
+        Args:
+            classes: as `classes`, by row; None if numbers are predicted.
+            numbers: by row, a number or those of all classes; None if the model tells none.
         """
-        if not len(classes) == len(probabilities) == len(self.classes):
-            return f"{len(self.classes)} golden rows were asked about, and not as many answers came"
-        for number, (wanted, found) in enumerate(zip(self.probabilities, probabilities, strict=True), 1):
-            if not abs(found - wanted) <= self.tolerance:  # a NaN differs from everything
-                return f"golden row {number} gets {found:.6f} and not {wanted:.6f}, allowed {self.tolerance:.0e}"
-            if abs(wanted - 0.5) > self.tolerance and classes[number - 1] != self.classes[number - 1]:
+        classes = () if classes is None else classes
+        numbers = () if numbers is None else numbers
+        if len(numbers) != len(self.numbers) or len(classes) != len(self.classes):
+            return f"{len(self.numbers)} golden rows were asked about, and not as many answers came"
+        for number, (wanted, told) in enumerate(zip(self.numbers, numbers, strict=True), 1):
+            found = told if hasattr(told, "__len__") else [told]
+            if len(found) != len(wanted):
+                return f"golden row {number} gets {len(found)} numbers and not {len(wanted)}"
+            for each, other in zip(wanted, found, strict=True):
+                if not abs(other - each) <= self.tolerance:  # a NaN differs from everything
+                    return f"golden row {number} gets {other:.6f} and not {each:.6f}, allowed {self.tolerance:.0e}"
+            if self.classes and self.is_clear(wanted) and classes[number - 1] != self.classes[number - 1]:
                 return f"golden row {number} gets class {classes[number - 1]} and not {self.classes[number - 1]}"
         return None
+
+    def is_clear(self, probabilities: Sequence[float]) -> bool:
+        """Whether probabilities are not within the tolerance of the border to another class."""
+        if len(probabilities) == 1:
+            return abs(probabilities[0] - self.threshold) > self.tolerance
+        second, first = sorted(probabilities)[-2:]
+        return first - second > self.tolerance
 
 
 def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:

@@ -56,6 +56,20 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_name(name: str) -> str:
+    """Return the name of an object that others wrote, if it leads to one place below its folder in every store.
+
+    So a space, a bracket, a colon and letters beyond ASCII may be in it, and `..`, an empty segment and control
+    characters may not.
+
+    Raises:
+        UnsafeKey: anything else.
+    """
+    if not name.isprintable() or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise UnsafeKey(f"{name!r} does not lead to one object below its folder", hint="rename it at the source")
+    return name
+
+
 def check_paths(paths: Iterable[str]) -> None:
     """Check that the files of a release can lie beside each other in one folder on every disk.
 

@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, field_validator, model_validator
 from model_release.documents import limits
 from model_release.documents.base import Day, Document, Epoch, Instant, Rows, Sha256, Size, Value, VersionText
 from model_release.documents.layout import check_key, check_paths
+from model_release.documents.output import POSITIVE, Output
 from model_release.errors import Corrupt
 
 FORMAT: Final = 1
@@ -149,6 +150,13 @@ class Manifest(Document):
     spec: dict[str, JsonValue] | None = Field(
         default=None, description="the model's spec as the run was asked to train it, without addresses of tracking"
     )
+
+    output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
+
+    @property
+    def answers(self) -> Output:
+        """What the model answers."""
+        return self.output or POSITIVE
 
     @model_validator(mode="after")
     def _files_that_fit_on_any_disk(self) -> Self:

@@ -1,16 +1,10 @@
-"""The names of the figures that candidates are measured by."""
+"""The names of the figures that candidates are measured by; which there are, and which way is better, a task knows."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Annotated
 
+from pydantic import Field
 
-class Metric(StrEnum):
-    """The figures that candidates are measured by; `brier` is the one where less is better."""
-
-    ACCURACY = "accuracy"
-    PRECISION = "precision"
-    RECALL = "recall"
-    F1 = "f1"
-    ROC_AUC = "roc_auc"
-    BRIER = "brier"
+Metric = Annotated[str, Field(min_length=1, max_length=100)]
+"""`accuracy`, `rmse`; after a slash the class or the quantile that a figure is of: `recall/stays`, `pinball/0.9`."""

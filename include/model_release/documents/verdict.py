@@ -25,13 +25,14 @@ class Check(Value):
 
 
 class Comparison(Value):
-    """The paired comparison with the champion: champion's Brier score minus the candidate's, over the folds."""
+    """The paired comparison with the champion: the champion's loss minus the candidate's, over the folds."""
 
     champion: VersionText
     rule: Literal["superior", "non_inferior"]
     difference: Interval
     lower_bound: float
     needed: float
+    loss: Metric = "brier"
 
 
 class Decision(Document):

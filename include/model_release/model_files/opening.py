@@ -34,20 +34,33 @@ class Answers(NamedTuple):
     """The answers of a model, by row.
 
     Attributes:
-        classes: 1 for the positive class, else 0; a model that was made by hand may have others.
-        probabilities: of the positive class; None if the model gives none.
+        classes: 1 for the positive class, else 0; of more than two classes, the class in words; a model that was made
+            by hand may have other ones. None if numbers are predicted.
+        probabilities: of the positive class, or a row of them for all classes; None if the model tells none.
+        values: the predicted numbers; None if classes are predicted.
     """
 
-    classes: Sequence[Any]
-    probabilities: Sequence[float] | None
+    classes: Sequence[Any] | None
+    probabilities: Sequence[Any] | NDArray[Any] | None
+    values: Sequence[float] | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows were answered."""
+        return len(self.values if self.values is not None else self.classes if self.classes is not None else ())
+
+    @property
+    def numbers(self) -> Sequence[Any] | NDArray[Any] | None:
+        """The numbers of each row: a value, a probability, or those of all classes; None if the model tells none."""
+        return self.probabilities if self.values is None else self.values
 
 
 class Model(Protocol):
     """An opened model. It answers from several threads at once.
 
     Attributes:
-        form: the form that was opened.
-        columns: the names of its inputs, in the order of a matrix's columns; empty if they are not known.
+        form: what it was opened from.
+        columns: the names of its inputs, in the order of a matrix's columns; empty if the release does not tell them.
     """
 
     form: Form
@@ -101,11 +114,10 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
         golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
         answers = model.predict(golden.rows)
-        probabilities = () if answers.probabilities is None else answers.probabilities
-        wrong = golden.disagreement(answers.classes, probabilities)
+        wrong = golden.disagreement(answers.classes, answers.numbers)
         if wrong is not None:
             raise ValueError(wrong)
-    elif manifest.input_schema and len(model.predict(made_up_row(manifest.input_schema)).classes) != 1:
+    elif manifest.input_schema and model.predict(made_up_row(manifest.input_schema)).rows != 1:
         raise ValueError("one row was asked about, and not one answer came")
 
 
@@ -149,6 +161,7 @@ class _OnnxModel:
         self._session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
         (given,) = self._session.get_inputs()
         self._told = [output.name for output in self._session.get_outputs()]
+        self._output = manifest.answers
         self._given = given.name
         told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
         self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
@@ -159,8 +172,16 @@ class _OnnxModel:
         return self.predict_matrix(np.array([*_ordered(rows, self.columns).values()], dtype=np.float64).T)
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
-        classes, *more = self._session.run(self._told, {self._given: matrix})
-        return Answers(classes, more[0] if more else None)
+        import numpy as np
+
+        first, *more = self._session.run(self._told, {self._given: matrix})
+        match self._output.form:
+            case "value":
+                return Answers(None, None, first)
+            case "classes":
+                return Answers(first, np.stack(more, axis=1))
+            case "probability":
+                return Answers(first, more[0] if more else None)
 
 
 class _PickledModel:
@@ -168,6 +189,7 @@ class _PickledModel:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.columns = tuple(column.name for column in manifest.input_schema or ())
+        self._output = manifest.answers
         *self._steps, self._model = [
             pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
             for name in (manifest.preprocessor_file, manifest.model_file)
@@ -185,5 +207,10 @@ class _PickledModel:
     def _answers(self, features: Any) -> Answers:
         for step in self._steps:
             features = step.transform(features)
-        tells = hasattr(self._model, "predict_proba")
-        return Answers(self._model.predict(features), self._model.predict_proba(features)[:, 1] if tells else None)
+        found = self._model.predict(features)
+        if self._output.form == "value":
+            return Answers(None, None, found)
+        told = self._model.predict_proba(features) if hasattr(self._model, "predict_proba") else None
+        if self._output.form == "classes":
+            return Answers([self._output.classes[int(code)] for code in found], told)
+        return Answers(found, None if told is None else told[:, 1])

@@ -1,28 +1,35 @@
 """Whether a release opens: each of its forms is loaded in a process of its own and asked about its golden rows.
 
 For the nightly chain, which releases nothing of which a form does not open and answer as it did when it was trained,
-and for a person's acts, which go nowhere that does not load. The process that asks imports no machine learning; the one
-that loads has an interpreter of its own, the packages of a consumer, no secret of the environment, no network and a
-limited time, since a pickle runs what it says.
+for a person's acts, which go nowhere that does not load, and for the service, which opens in its own process only what
+answered in such a one. The process that asks imports no machine learning; the one that loads has an interpreter of its
+own, the packages of a consumer, no secret of the environment, an empty home, limits of memory and time, and the walls
+that `isolation` can put up on this machine.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import site
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from model_release.documents.manifest import Manifest
 from model_release.errors import Refused
+from model_release.model_files import isolation
 from model_release.model_files.opening import Form, check_answers, forms, open_model
 
-SECONDS = 120.0
-"""For one form. A forest of a gigabyte takes a tenth of it."""
+SECONDS = isolation.SECONDS
+
+_ANSWERED = "answered\n"
+"""What the process says last; a model that ends its process by itself says nothing."""
 
 _ABSENT = {
     "onnx": {"airflow", "mlflow", "sklearn", "scipy", "joblib", "pandas", "onnx", "skl2onnx"},
@@ -31,7 +38,8 @@ _ABSENT = {
 """What a consumer of a form need not have installed, and what therefore may not be imported: `model-release[serve]` is
 enough for ONNX, and the packages that the manifest names for the pickles."""
 
-_KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+_KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+_SAID = 64 * 1024
 _PACKAGES = Path(__file__).resolve().parent.parent
 _NETWORK = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 
@@ -48,7 +56,7 @@ def tries(folder: Path, manifest: Manifest) -> None:
     """
     reasons = []
     for form, files in forms(manifest).items():
-        reason = _why_not(form, folder, manifest)
+        reason = why_not(form, folder, manifest)
         if reason is None:
             return
         reasons.append(f"{' with '.join(files)}: {reason}")
@@ -72,7 +80,7 @@ def check(folder: Path, manifest: Manifest) -> None:
     """
     found = forms(manifest)
     with ThreadPoolExecutor() as pool:
-        reasons = list(pool.map(lambda form: _why_not(form, folder, manifest), found))
+        reasons = list(pool.map(lambda form: why_not(form, folder, manifest), found))
     failures = [f"{' with '.join(files)}: {why}" for files, why in zip(found.values(), reasons, strict=True) if why]
     if failures or not found:
         raise Refused(
@@ -82,29 +90,49 @@ def check(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _why_not(form: Form, folder: Path, manifest: Manifest) -> str | None:
-    """Return why a form does not load, in words; None when it does."""
+def why_not(form: Form, folder: Path, manifest: Manifest) -> str | None:
+    """Return why a form does not load and answer in a process of its own, in words; None if it does."""
+    with tempfile.TemporaryDirectory(prefix="model-release-") as name:
+        home = Path(name, "home")
+        home.mkdir()
+        with Path(name, "said").open("w+b") as said:
+            status = _run(form, folder, manifest, home, said)
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _SAID))
+            lines = said.read().decode(errors="replace").splitlines(keepends=True)
+    if status is None:
+        return f"not loaded within {SECONDS:.0f} s"
+    ended_by = -status if status < 0 else status - isolation.SIGNALLED
+    if ended_by > 0:
+        return f"its process was ended by signal {ended_by}"
+    if status == 0 and lines and lines[-1] == _ANSWERED:
+        return None
+    if status == 0:
+        return "its process ended before it answered"
+    words = [line.strip() for line in lines if line.strip()]
+    return words[-1][:300] if words else f"its process ended with {status}"
+
+
+def _run(form: Form, folder: Path, manifest: Manifest, home: Path, said: IO[bytes]) -> int | None:
+    """Run the process; return its status, None if it took too long and was ended."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), kept.get("PYTHONPATH")]))
-    with tempfile.TemporaryDirectory(prefix="model-release-") as elsewhere:
+    kept |= {"HOME": str(home), "TMPDIR": str(home)}
+    if site.ENABLE_USER_SITE:
+        kept["PYTHONUSERBASE"] = site.getuserbase()
+    walls = ",".join(isolation.available())
+    command = [sys.executable, "-P", "-m", "model_release.model_files.sandbox", form, str(folder.resolve()), walls]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=home, env=kept, start_new_session=True
+    ) as process:
         try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "model_release.model_files.sandbox", form, str(folder.resolve())],
-                input=manifest.to_bytes(),
-                cwd=elsewhere,
-                env=kept,
-                capture_output=True,
-                timeout=SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"not loaded within {SECONDS:.0f} s"
-    if done.returncode == 0:
-        return None
-    if done.returncode < 0:
-        return f"its process was ended by signal {-done.returncode}"
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return said[-1][:300] if said else f"its process ended with {done.returncode}"
+            process.communicate(manifest.to_bytes(), timeout=SECONDS)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return None
+            raise
+    return process.returncode
 
 
 def _refuse_network(event: str, _: tuple[Any, ...]) -> None:
@@ -123,9 +151,13 @@ class _NotInstalled(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r} where this form is served", name=name)
 
 
-def _main(form: Form, folder: str) -> None:
+def _main(form: Form, folder: str, walls: str) -> None:
     """Load one form from a folder and ask it; the manifest comes from stdin."""
+    lacking = isolation.missing({*filter(None, walls.split(","))}, isolation.enclose())
+    if lacking:
+        sys.exit(f"this machine gave it no process with {', '.join(lacking)}, and did so before")
     manifest = Manifest.read(sys.stdin.buffer.read(), where="stdin")
+    isolation.limit(sum(entry.size for entry in manifest.files))
     sys.meta_path.insert(0, _NotInstalled(_ABSENT[form]))
     sys.addaudithook(_refuse_network)
     try:
@@ -133,7 +165,8 @@ def _main(form: Form, folder: str) -> None:
     except Exception as error:  # noqa: BLE001 - a broken model raises anything; the asker tells a person
         lines = str(error).strip().splitlines()
         sys.exit(f"{type(error).__name__}: {lines[0] if lines else 'without a word'}")
+    sys.stdout.write(f"\n{_ANSWERED}")
 
 
 if __name__ == "__main__":
-    _main(cast("Form", sys.argv[1]), sys.argv[2])
+    _main(cast("Form", sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -15,25 +15,28 @@ from scipy import stats
 from model_release.documents.evaluation import ColumnDrift, Drift
 from model_release.documents.version import Version
 from model_release.modelling.dataset import Rows
-from model_release.spec.dataset import Dataset
+from model_release.modelling.tasks import task_of
+from model_release.spec.model import Spec
 
 _BINS = 10
 
 
-def compare(champion: Version, before: Rows, now: Rows, dataset: Dataset) -> Drift:
-    """Compare the model's inputs and the class of two snapshots, as `dataset.load` returns them.
+def compare(champion: Version, before: Rows, now: Rows, spec: Spec) -> Drift:
+    """Compare the model's inputs and the target of two snapshots, as `dataset.load` returns them.
 
     Args:
         champion: the version that was trained on `before`.
         before: the champion's rows.
         now: the rows of this run.
-        dataset: the spec's.
+        spec: the model's.
     """
+    dataset, task = spec.dataset, task_of(spec)
     found = [
-        _column(name, before.frame[name], now.frame[name], numeric=column.kind == "numeric")
+        _column(name, before.frame[name], now.frame[name], numeric=column.role == "numeric")
         for name, column in dataset.inputs.items()
     ]
-    found.append(_column(dataset.target.column, *(pd.Series(side.target) for side in (before, now)), numeric=False))
+    targets = (pd.Series(side.target) for side in (before, now))
+    found.append(_column(dataset.target.column, *targets, numeric=not task.classes))
     corrected = holm([each.p_value if each.p_value is not None else math.nan for each in found])
     columns = [
         each.model_copy(update={"p_value": _finite(p_value)}) for each, p_value in zip(found, corrected, strict=True)
@@ -45,8 +48,8 @@ def compare(champion: Version, before: Rows, now: Rows, dataset: Dataset) -> Dri
         rows_now=len(now),
         columns=columns[:-1],
         target=columns[-1],
-        target_before=float(before.target.mean()),
-        target_now=float(now.target.mean()),
+        target_before=task.summary(before.target),
+        target_now=task.summary(now.target),
     )
 
 

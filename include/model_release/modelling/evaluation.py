@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from model_release.documents.evaluation import Champion, Drift, Evaluation, Scores
 from model_release.documents.manifest import Manifest, Measured
-from model_release.documents.metric import Metric
 from model_release.documents.verdict import Decision
 from model_release.modelling.dataset import Positions, Rows, rows_apart
+from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
 from model_release.spec.gate import Choice
 from model_release.spec.model import Candidate, Spec
+from model_release.spec.tasks import BINARY, kind_of
 
 
 def evaluate(
@@ -49,20 +50,23 @@ def evaluate(
     training_rows, holdout_rows = rows_apart(spec, rows)
     order = list(spec.candidates)
     ranked = sorted(trained, key=lambda each: order.index(each.name))
-    share = float(rows.target[training_rows].mean())
+    task = task_of(spec)
+    dummy = task.dummy(rows.target[training_rows])
     rival = None
     if champion is not None and spec.gate.compare == "always":
         manifest, since = champion
         recipe = recipe_of(manifest)
         twin = next((each for each in ranked if each.recipe == recipe), None)
+        same_task = manifest.answers.task == task.kind.name
         rival = Champion(
             version=manifest.version,
             since=since,
             recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
             same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
-            scores=_scores_of(recipe, twin, spec, rows, training_rows) if recipe else Scores(folds={}),
-            candidate=twin.name if twin else None,
+            scores=_scores_of(recipe, twin, spec, rows, training_rows) if recipe and same_task else Scores(folds={}),
+            candidate=twin.name if twin and same_task else None,
             quarantined=quarantined,
+            task=manifest.answers.task,
         )
     return Evaluation(
         candidates={each.name: each.scores for each in ranked},
@@ -71,22 +75,25 @@ def evaluate(
         holdout_rows=len(holdout_rows),
         folds=spec.validation.folds,
         repeats=spec.validation.repeats,
-        dummy_brier=share * (1 - share),
+        dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
         drift=drift,
+        task=task.kind.name,
+        loss=spec.loss,
+        dummy_loss=None if spec.loss == "brier" and task.kind is BINARY else dummy,
     )
 
 
 def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[float | None, str]:
     """Return the chosen candidate's accuracy and what it was measured on, in words.
 
-    It is the mean over cross-validation, except where the spec's choice goes by the holdout. None stands for
-    an accuracy that was not measured.
+    It is the mean over cross-validation, unless the spec's choice goes by the holdout. None stands for an accuracy that
+    was not measured, or that the task does not have.
     """
     if spec.choose is Choice.BEST_HOLDOUT_ACCURACY:
-        accuracy = evaluation.candidates[decision.chosen].holdout.get(Metric.ACCURACY)
+        accuracy = evaluation.candidates[decision.chosen].holdout.get("accuracy")
         return accuracy, _holdout_words(evaluation, spec)
-    interval = decision.intervals.get(Metric.ACCURACY)
+    interval = decision.intervals.get("accuracy")
     return (interval.mean if interval else None), _folds_words(evaluation)
 
 
@@ -97,10 +104,10 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str
     holdout.
 
     Means over cross-validation have the corrected interval of `gate.corrected_interval`, figures of the holdout
-    those of `training.intervals`.
+    those of `Task.intervals`.
     """
     found = {
-        str(metric): Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
+        metric: Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
         for metric, each in decision.intervals.items()
     }
     scores = evaluation.candidates[decision.chosen]
@@ -128,7 +135,7 @@ def _scores_of(recipe: Candidate, twin: Trained | None, spec: Spec, rows: Rows, 
     # Imported here: on most nights a candidate has the recipe of the champion, and nothing is cross-validated.
     from model_release.modelling.training import cross_validate
 
-    folds, _ = cross_validate(recipe, spec.dataset, rows, training_rows, spec.validation)
+    folds, _ = cross_validate(recipe, spec, rows, training_rows)
     return Scores(folds=folds)
 
 
@@ -138,7 +145,7 @@ def _in_words(recipe: Candidate) -> str:
 
 def _folds_words(evaluation: Evaluation) -> str:
     return (
-        f"mean over {evaluation.repeats} times {evaluation.folds}-fold stratified cross-validation "
+        f"mean over {evaluation.repeats} times {evaluation.folds}-fold {kind_of(evaluation.task).folds} "
         f"of {evaluation.rows} rows"
     )
 

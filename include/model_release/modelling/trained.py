@@ -17,31 +17,25 @@ PREPROCESSOR_FILE = "preprocessor.pkl"
 MLMODEL_FILE = "MLmodel"
 CARD_FILE = "model_card.html"
 PREDICTIONS_FILE = "predictions.parquet"
-"""Out-of-fold probabilities; for the model card, not part of a release."""
+"""Out-of-fold predictions; for the model card, not part of a release."""
 
 ONNX_INPUT = "inputs"
 """The one input: double, a row per case, a column per model input in the spec's order; NaN = missing."""
-
-ONNX_LABEL = "label"
-"""Output: int64, 1 for the positive class."""
-
-ONNX_PROBABILITY = "probability"
-"""Output: float, the positive class's probability."""
 
 
 class Effect(Value):
     """One column's part in a model's predictions.
 
     Attributes:
-        importance: rise of the holdout's Brier score when the column's values are shuffled among its rows.
+        importance: rise of the holdout's loss when the column's values are shuffled among its rows.
         at: values of the column, in its own unit; empty for a column that does not count among the first.
-        probability: mean predicted probability of the positive class if every row had that value.
+        response: mean prediction if every row had that value: the positive class's probability, or a number.
     """
 
     column: str
     importance: Interval
     at: list[float | str] = []
-    probability: list[float] = []
+    response: list[float] = []
 
 
 class Trained(Document):

@@ -1,4 +1,4 @@
-"""What a person may ask for about a model's releases. Pure, and light: forms are made of it at every parse."""
+"""A person's request about a model's releases. Pure, and light: forms are made of it at every parse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model_release.errors import UsageError
 
 
 class Action(StrEnum):
-    """What can be asked for."""
+    """What a person can ask for."""
 
     ROLLBACK = "rollback"
     PROMOTE = "promote"
@@ -24,22 +24,24 @@ class Action(StrEnum):
 
 NEEDS_VERSION = frozenset({Action.PROMOTE, Action.QUARANTINE, Action.LIFT})
 TAKES_VERSION = NEEDS_VERSION | {Action.ROLLBACK}
-TAKES_OVERRULE = frozenset({Action.ROLLBACK, Action.PROMOTE})
+TAKES_OVERRULE = frozenset({Action.PROMOTE})
+TAKES_UNOPENED = frozenset({Action.ROLLBACK, Action.PROMOTE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody asked for.
+    """One request of a person.
 
     Attributes:
         action: what to do.
         reason: why, for the log.
         by: who asks.
-        operation: id of the request; a retry has the same one.
-        asked: when.
+        operation: id of the request; a retry has the same one. None: it follows from the request.
+        asked: when; None: now.
         version: which one it is about; a rollback finds one itself.
         epoch: of the pointer that they looked at; None for the one that stood when they asked.
-        overrule: promote although the gate has not accepted the version, roll back although no form of it loads.
+        overrule: promote although the gate has not accepted the version.
+        unopened: although no form of the version loads.
 
     Raises:
         UsageError: it makes no sense, whatever is live.
@@ -48,15 +50,16 @@ class Request:
     action: Action
     reason: str
     by: str
-    operation: str
-    asked: datetime
+    operation: str | None = None
+    asked: datetime | None = None
     version: Version | None = None
     epoch: int | None = None
     overrule: bool = False
+    unopened: bool = False
 
     def __post_init__(self) -> None:
         if not self.reason.strip():
-            raise UsageError("no reason is given", hint="say why; whoever reads the log next year will ask")
+            raise UsageError("no reason is given", hint="say why; the log keeps the reason for ever")
         if self.action in NEEDS_VERSION and self.version is None:
             raise UsageError(f"{self.action}: no version is given", hint="name one, such as v1.2.0")
         if self.action not in TAKES_VERSION and self.version is not None:
@@ -65,9 +68,9 @@ class Request:
                 hint=f"leave the version out; actions about a version: {_listed(TAKES_VERSION)}",
             )
         if self.action not in TAKES_OVERRULE and self.overrule:
-            raise UsageError(
-                f"{self.action} has nothing to overrule", hint=f"overrule goes with {_listed(TAKES_OVERRULE)}"
-            )
+            raise UsageError(f"{self.action} has nothing to overrule", hint=f"it goes with {_listed(TAKES_OVERRULE)}")
+        if self.action not in TAKES_UNOPENED and self.unopened:
+            raise UsageError(f"{self.action} opens nothing", hint=f"unopened goes with {_listed(TAKES_UNOPENED)}")
 
 
 def _listed(actions: Collection[Action]) -> str:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from model_release import __version__
+from model_release.documents.output import Output
 from model_release.model_files.opening import made_up_row
 from model_release.serving.inference import datatype
 from model_release.serving.schema import json_schema
@@ -27,6 +28,11 @@ OWN, MLFLOW, OPEN_INFERENCE, OPERATION = (
     "Operation",
 )
 
+_JSON_TYPES: dict[str, dict[str, Any]] = {
+    "integer": {},
+    "number": {"type": ["number", "null"]},
+    "text": {"type": "string"},
+}
 _VERSION = {"X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}}}
 _FAULT = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
 _REFUSALS = {
@@ -131,6 +137,7 @@ def _tensors(served: Served, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _schemas(served: Served) -> dict[str, Any]:
+    output = served.manifest.answers
     row = {
         "type": "object",
         "properties": {name: json_schema(column) for name, column in served.schema.columns.items()},
@@ -138,22 +145,13 @@ def _schemas(served: Served) -> dict[str, Any]:
         "additionalProperties": False,
     }
     rows = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Row"}}
-    number_or_null = {"type": ["number", "null"]}
     return {
         "Row": row,
         "Rows": {"oneOf": [{"$ref": "#/components/schemas/Row"}, rows]},
         "Predictions": _object(
             model={"type": "string"},
             version={"type": "string"},
-            predictions=_list(
-                _object(
-                    **{
-                        "probability": {**number_or_null, "description": "Of the positive class."},
-                        "class": {"description": "1 for the positive class, else 0."},
-                        "label": {"type": ["string", "null"], "description": "The class in words."},
-                    }
-                )
-            ),
+            predictions=_list(_object(**_own_answer(output))),
         ),
         "Invocation": {
             "type": "object",
@@ -171,7 +169,9 @@ def _schemas(served: Served) -> dict[str, Any]:
             },
             "description": "One of its properties.",
         },
-        "Invoked": _object(predictions=_list(_object(label={}, probability=number_or_null))),
+        "Invoked": _object(
+            predictions=_list(_object(**{column.name: _JSON_TYPES[column.kind] for column in output.columns}))
+        ),
         "InferenceRequest": {**_object(inputs=_list(_TENSOR)), "description": "Of the Open Inference Protocol."},
         "InferenceResponse": _object(
             model_name={"type": "string"}, model_version={"type": "string"}, outputs=_list(_TENSOR)
@@ -182,6 +182,28 @@ def _schemas(served: Served) -> dict[str, Any]:
             "required": ["error"],
         },
     }
+
+
+def _own_answer(output: Output) -> dict[str, Any]:
+    """Return the properties of a prediction of the service's own protocol."""
+    match output.form:
+        case "probability":
+            return {
+                "probability": {"type": ["number", "null"], "description": "Of the positive class."},
+                "class": {"description": "1 for the positive class, else 0."},
+                "label": {"type": ["string", "null"], "description": "The class in words."},
+            }
+        case "classes":
+            of_each = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
+            return {
+                "label": {"enum": output.classes, "description": "The class in words."},
+                "probabilities": {**of_each, "description": "By class."},
+            }
+        case "value":
+            return {
+                "value": {"type": "number", "description": "The predicted number."},
+                "unit": {"type": ["string", "null"], "description": "Its unit in words."},
+            }
 
 
 def _object(**properties: Any) -> dict[str, Any]:

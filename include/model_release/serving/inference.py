@@ -18,8 +18,7 @@ from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, decode
 from model_release.serving.served import Served
 
-LABEL, PROBABILITY = "label", "probability"
-_TYPES = {LABEL: "INT64", PROBABILITY: "FP64"}
+_TYPES = {"integer": "INT64", "number": "FP64", "text": "BYTES"}
 _DATATYPES = {
     "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES",
 }  # fmt: skip
@@ -68,7 +67,7 @@ def metadata(served: Served, path: Mapping[str, str]) -> dict[str, Any]:
             {"name": column.name, "datatype": datatype(column), "shape": [-1]}
             for column in served.schema.columns.values()
         ],
-        "outputs": [{"name": name, "datatype": datatype, "shape": [-1]} for name, datatype in _TYPES.items()],
+        "outputs": [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in _outputs(served).items()],
     }
 
 
@@ -91,19 +90,25 @@ def infer(served: Served, request: Request) -> Answer:
         asked = msgspec.convert(decode(request.body), InferenceRequest)
     except msgspec.ValidationError as error:
         raise Problem(422, f"not an inference request: {error}") from None
-    names = [*_TYPES] if asked.outputs is None else [output.name for output in asked.outputs]
-    if unknown := [name for name in names if name not in _TYPES]:
-        raise Problem(422, f"no such output; the outputs are {LABEL} and {PROBABILITY}", field=unknown[0])
-    answers = served.answer(served.schema.take(_rows(asked.inputs, served.schema)))
-    told = {LABEL: answers.classes, PROBABILITY: answers.probabilities}
+    kinds = _outputs(served)
+    names = [*kinds] if asked.outputs is None else [output.name for output in asked.outputs]
+    if unknown := [name for name in names if name not in kinds]:
+        raise Problem(422, f"no such output; the outputs are {' and '.join(kinds)}", field=unknown[0])
+    rows = served.schema.take(_rows(asked.inputs, served.schema))
+    told = served.table(rows)
     outputs = [
-        {"name": name, "shape": [len(values)], "datatype": _TYPES[name], "data": values}
+        {"name": name, "shape": [len(rows)], "datatype": kinds[name], "data": told[name]}
         for name in names
-        if (values := told[name]) is not None
+        if name in told
     ]
     named = {} if asked.id is None else {"id": asked.id}
     said = {"model_name": served.name, "model_version": served.version, **named, "outputs": outputs}
-    return Answer(msgspec.json.encode(said), len(answers.classes))
+    return Answer(msgspec.json.encode(said), len(rows))
+
+
+def _outputs(served: Served) -> dict[str, str]:
+    """Return the datatype of each output, by name."""
+    return {column.name: _TYPES[column.kind] for column in served.manifest.answers.columns}
 
 
 def _rows(tensors: list[Tensor], schema: InputSchema) -> list[Any]:

@@ -23,15 +23,8 @@ _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
 """The spellings of a missing value that pandas writes."""
 
 
-class Scored(msgspec.Struct, omit_defaults=True):
-    """A row's answer under the names of the model's outputs."""
-
-    label: Any
-    probability: float | None = None
-
-
 def invocations(served: Served, request: Request) -> Answer:
-    """Answer rows with label and probability, as MLflow's scoring server does."""
+    """Answer rows with the columns of the model's output, as MLflow's scoring server does."""
     kind, _, parameters = request.content_type.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if charset not in ("", "utf-8", "utf8"):
@@ -43,9 +36,9 @@ def invocations(served: Served, request: Request) -> Answer:
             rows = _csv_rows(request.body, served.schema)
         case _:
             raise Problem(415, f"this content type is not read here; use one of {_TYPES}")
-    classes, probabilities = served.answer(served.schema.take(rows))
-    told = probabilities if probabilities is not None else [None] * len(classes)
-    return Answer(msgspec.json.encode({"predictions": [*map(Scored, classes, told)]}), len(classes))
+    answers = served.table(served.schema.take(rows))
+    predictions = [dict(zip(answers, row, strict=True)) for row in zip(*answers.values(), strict=True)]
+    return Answer(msgspec.json.encode({"predictions": predictions}), len(predictions))
 
 
 def _json_rows(body: bytes) -> list[Any]:

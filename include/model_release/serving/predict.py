@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from model_release.serving.endpoint import Answer, Request
-from model_release.serving.served import Prediction, Served
+from model_release.serving.served import Classified, Estimated, Prediction, Served
 
 
 class Predictions(msgspec.Struct, frozen=True):
@@ -13,10 +15,10 @@ class Predictions(msgspec.Struct, frozen=True):
 
     model: str
     version: str
-    predictions: list[Prediction]
+    predictions: Sequence[Prediction | Classified | Estimated]
 
 
 def predict(served: Served, request: Request) -> Answer:
-    """Predict probability, class and the class in words for each row."""
+    """Answer rows with what the model of this task says of each."""
     found = served.predict(served.schema.read(request.body))
     return Answer(msgspec.json.encode(Predictions(served.name, served.version, found)), len(found))

@@ -18,6 +18,7 @@ from model_release.client.folder import CURRENT, Folder, checked_copy
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
+from model_release.model_files import isolation
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.logs import log_as_json
@@ -114,7 +115,13 @@ def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None
             live, watcher, app.state.metrics, every=settings.every, allow_pickle=settings.allow_pickle
         )
         following.start()
-    log.info("serving", extra={"model": live.served.name, "version": live.served.version, "stale": live.stale})
+    facts = {
+        "model": live.served.name,
+        "version": live.served.version,
+        "stale": live.stale,
+        "tried_in": isolation.in_words(),
+    }
+    log.info("serving", extra=facts)
     try:
         _Server(config, live, settings.drain).run()
     finally:

@@ -17,22 +17,47 @@ from model_release.documents.golden import GOLDEN_FILE, Golden
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.errors import Corrupt, Refused
+from model_release.model_files import sandbox
 from model_release.model_files.opening import Answers, Form, Model, check_answers, forms, open_model
 from model_release.serving.schema import InputSchema, Row
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """The prediction for a row.
+    """What a binary model says of a row.
 
     Attributes:
-        probability: of the positive class; None if the model gives none.
+        probability: of the positive class; None if the model tells none.
         of_class: 1 for the positive class, else 0.
-        label: the class in words; None if the release has none.
+        label: the class in words; None if the release tells none.
     """
 
     probability: float | None
     of_class: Any = msgspec.field(name="class")
     label: str | None
+
+
+class Classified(msgspec.Struct, frozen=True, gc=False):
+    """What a model of several classes says of a row.
+
+    Attributes:
+        label: the class in words.
+        probabilities: by class; None if the model tells none.
+    """
+
+    label: str
+    probabilities: dict[str, float] | None
+
+
+class Estimated(msgspec.Struct, frozen=True, gc=False):
+    """What a regression says of a row.
+
+    Attributes:
+        value: the predicted number.
+        unit: its unit in words; None if the release tells none.
+    """
+
+    value: float
+    unit: str | None
 
 
 @dataclass(frozen=True)
@@ -73,17 +98,34 @@ class Served:
             answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
         else:
             answers = self.model.predict_matrix(np.array(rows, dtype=np.float64))  # None becomes NaN
-        told = answers.probabilities
-        return Answers(_plain(answers.classes), None if told is None else _plain(told))
+        return Answers(*(None if told is None else _plain(told) for told in answers))
 
-    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
-        """Return the predictions for rows that the schema has checked."""
-        classes, probabilities = self.answer(rows)
-        told = probabilities if probabilities is not None else [None] * len(classes)
-        return [
-            Prediction(probability, found, self.words.get(found))
-            for found, probability in zip(classes, told, strict=True)
-        ]
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | Classified | Estimated]:
+        """Return the predictions for rows that the schema let through."""
+        classes, probabilities, values = self.answer(rows)
+        output = self.manifest.answers
+        if values is not None:
+            return [Estimated(value, output.unit or None) for value in values]
+        found = classes or []
+        told: Any = probabilities if probabilities is not None else [None] * len(found)
+        if output.form == "classes":
+            return [
+                Classified(label, None if each is None else dict(zip(output.classes, each, strict=True)))
+                for label, each in zip(found, told, strict=True)
+            ]
+        return [Prediction(each, code, self.words.get(code)) for code, each in zip(found, told, strict=True)]
+
+    def table(self, rows: Sequence[Row]) -> dict[str, Sequence[Any]]:
+        """Return what the model says of rows that the schema let through, by column of its output."""
+        answers = self.answer(rows)
+        names = [column.name for column in self.manifest.answers.columns]
+        if answers.values is not None:
+            return dict(zip(names, [answers.values], strict=True))
+        found: list[Sequence[Any]] = [answers.classes or []]
+        if answers.probabilities is not None:
+            many = self.manifest.answers.form == "classes"
+            found += [*zip(*answers.probabilities, strict=True)] if many else [[*answers.probabilities]]
+        return dict(zip(names, found, strict=False))  # a model may tell no probabilities
 
 
 def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, allow_pickle: bool) -> Served:
@@ -110,6 +152,9 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
     if wrong:
         raise Refused("; ".join(wrong), where=str(folder), hint="install those versions")
+    reason = sandbox.why_not(form, folder, manifest)
+    if reason is not None:
+        raise Corrupt(f"the {form} form of {version} cannot serve: {reason}", where=str(folder))
     try:
         model = open_model(folder, manifest, form)
         check_answers(model, folder, manifest)
@@ -163,5 +208,5 @@ def _words(manifest: Manifest) -> dict[int, str]:
     return {found: words for found, words in told.items() if isinstance(words, str)}
 
 
-def _plain(values: Sequence[Any]) -> list[Any]:
+def _plain(values: Sequence[Any] | np.ndarray[Any, Any]) -> list[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)

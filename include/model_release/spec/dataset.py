@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import codecs
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from model_release.documents.base import Sha256, Strict
 from model_release.documents.suggest import did_you_mean
+
+EXACT: Final = 2**53
+"""Up to here a float tells every whole number from its neighbours."""
 
 
 def _label(value: Any) -> Any:
     """Return the one spelling of a label that YAML read as text, a number or a boolean: `yes`, `1`, `true`."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
-        return f"{value:.17g}"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) <= EXACT else repr(value)
     return value.strip() if isinstance(value, str) else value
 
 
@@ -27,15 +33,16 @@ class Column(Strict):
     """One column of the data.
 
     Attributes:
-        kind: `numeric` or `categorical`.
-        min, max: allowed range of a numeric column, both ends included.
+        kind: `numeric`: a decimal number; `integer`: a whole one, exact where the model does not see it; `boolean`:
+            true or false, 1 and 0 to the model; `categorical`: one of its values; `text`: anything, not for the model.
+        min, max: allowed range of a number, both ends included.
         values: allowed values of a categorical column.
         missing_values: readings that mean "not measured" in this column, beside the dataset's own marks.
         nullable: whether a row may lack it.
         input: whether the model sees it; a column that it does not see may still define slices.
     """
 
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "integer", "boolean", "categorical", "text"]
     min: float | None = None
     max: float | None = None
     values: list[int | float | str] | None = None
@@ -47,15 +54,35 @@ class Column(Strict):
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
-        if self.kind == "numeric" and self.values is not None:
-            raise ValueError("a numeric column has min and max, not values")
+        article = "an" if self.kind == "integer" else "a"
+        if self.kind in ("numeric", "integer") and self.values is not None:
+            raise ValueError(f"{article} {self.kind} column has min and max, not values")
         if self.kind == "categorical" and (self.min is not None or self.max is not None):
             raise ValueError("a categorical column has values, not min and max")
+        if self.kind in ("boolean", "text") and any(each is not None for each in (self.values, self.min, self.max)):
+            raise ValueError(f"a {self.kind} column has neither values nor min and max")
+        if self.kind == "text" and self.input:
+            raise ValueError("a text column is nothing that a model takes: write input: false, or another kind")
         if self.kind == "categorical" and not self.values:
             raise ValueError("a categorical column lists its values")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
         return self
+
+    @property
+    def role(self) -> Literal["numeric", "categorical"]:
+        """What it is to a model: an amount, or a mark that is one of several. Truth is an amount of 0 or 1."""
+        return "categorical" if self.kind in ("categorical", "text") else "numeric"
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether a categorical column's values are all numbers that a float holds exactly."""
+        return all(not isinstance(value, str) and abs(value) <= EXACT for value in self.values or [])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values of a categorical column as text, each in one spelling."""
+        return tuple(_label(value) for value in self.values or [])
 
 
 class Target(Strict):
@@ -67,6 +94,7 @@ class Target(Strict):
         positive_above: the positive class is every row above this.
         negative: with `positive_above`, the other class in words.
         min, max: allowed range of a number, both ends included.
+        unit: of a number, in words.
     """
 
     column: str
@@ -76,6 +104,7 @@ class Target(Strict):
     negative: str | None = None
     min: float | None = None
     max: float | None = None
+    unit: str = ""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -123,11 +152,16 @@ class RowRules(Strict):
     """What is done to the rows that arrive. By default nothing is changed, and what is wrong stops the run.
 
     Attributes:
+        invalid: a row that breaks a rule stops the run, or is set aside with a report.
+        max_invalid: the share (below 1) or number (from 1) of a partition's rows up to which they are set aside; more
+            stop the run.
         duplicates: rows that are equal to an earlier one in every column.
         key: columns that say which thing a row is about: of the rows with one key, the newest one counts.
         overlap: what a new partition does that largely repeats an older one, row by row or by a column of ids.
     """
 
+    invalid: Literal["stop", "drop"] = "stop"
+    max_invalid: float | int = Field(0.05, gt=0)
     duplicates: Literal["keep", "drop"] = "keep"
     key: str | list[str] | None = None
     overlap: Literal["stop", "allow"] = "stop"
@@ -143,7 +177,11 @@ class Dataset(Strict):
 
     Attributes:
         source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
-        file: pattern of the CSV files inside a partition.
+        partition: the key of the partitions' folders.
+        format: of the files. `delimiter`, `decimal` (mark) and `encoding` are those of CSV; `compression` goes by the
+            end of a file's name unless it is said.
+        file: pattern of the names of the files inside a partition, at any depth; by default, all of the format.
+        others: what is done with a file's columns that the spec does not list.
         partitions: `increments`: each partition adds rows; `snapshots`: each one is the whole table, the newest counts.
         window_days: only partitions of the last so many days count, that of the run's day included; None: all.
         leave_out: files that take no part though they were delivered, by path below the source, each with the reason.
@@ -152,7 +190,14 @@ class Dataset(Strict):
     """
 
     source: str
-    file: str = "*.csv"
+    partition: str = Field("dt", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    format: Literal["csv", "parquet"] = "csv"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    compression: Literal["infer", "none", "gzip", "bz2", "xz", "zstd"] = "infer"
+    file: str | None = None
+    others: Literal["refuse", "ignore"] = "refuse"
     partitions: Literal["increments", "snapshots"]
     window_days: int | None = Field(None, ge=1)
     rows: RowRules = RowRules()
@@ -179,11 +224,28 @@ class Dataset(Strict):
                 raise ValueError(f"rows.key: {name} is nullable, and a row without a key cannot be told from others")
         if not any(column.input for column in self.columns.values()):
             raise ValueError("no column has input: true")
-        if len(self.target.words) != 2:
-            raise ValueError(
-                "target: only two classes can be predicted: write classes with two labels, or positive_above"
-            )
         return self
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise ValueError(f"no encoding is called {encoding!r}; common ones: utf-8, utf-16, cp1252") from None
+
+    @model_validator(mode="after")
+    def _form_of_files(self) -> Self:
+        if self.format == "parquet" and (self.delimiter, self.decimal, self.encoding) != (",", ".", "utf-8"):
+            raise ValueError("delimiter, decimal and encoding are of CSV files, and format is parquet")
+        if self.delimiter == self.decimal:
+            raise ValueError(f"delimiter and decimal are both {self.decimal!r}")
+        return self
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of the files' names."""
+        return self.file or f"*.{self.format}"
 
     @property
     def inputs(self) -> dict[str, Column]:

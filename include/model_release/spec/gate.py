@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_release.documents.base import Strict
 from model_release.documents.metric import Metric
+from model_release.spec.tasks import TaskKind
+
+_LARGEST_MARGIN = 0.1
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -21,19 +26,18 @@ class Choice(StrEnum):
     BEST_HOLDOUT_ACCURACY = "best_holdout_accuracy"
 
 
-class Floors(Strict):
-    """Least acceptable figures; for `brier`, the highest acceptable one."""
+def _without_nulls(floors: object) -> object:
+    """Take the floors that are set: specs that earlier releases hold have a null for each that is not."""
+    return {name: floor for name, floor in floors.items() if floor is not None} if isinstance(floors, dict) else floors
 
-    accuracy: Fraction | None = None
-    precision: Fraction | None = None
-    recall: Fraction | None = None
-    f1: Fraction | None = None
-    roc_auc: Fraction | None = None
-    brier: Fraction | None = None
 
-    def configured(self) -> dict[Metric, float]:
-        """Return the floors that are set."""
-        return {Metric(name): value for name, value in self if value is not None}
+Floors = dict[Metric, float]
+"""Least acceptable figures by name; of an error, such as `brier` or `rmse`, the highest acceptable one."""
+
+_Floors = Annotated[Floors, BeforeValidator(_without_nulls)]
+
+Margin = Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?%$")]
+"""How much worse than the champion counts as not worse: in the loss's unit, or as a share of the champion's loss."""
 
 
 class SlicePolicy(Strict):
@@ -42,13 +46,13 @@ class SlicePolicy(Strict):
     Attributes:
         column: of the data; it need not be an input of the model.
         bins: borders between the groups of a numeric column, ascending; a border belongs to the group above it.
-        floors: for every group of the column; none where the groups are only to be shown.
+        floors: for every group of the column; none if the groups are only to be shown.
         min_rows: a group with fewer rows is reported and not judged.
     """
 
     column: str
     bins: list[float] | None = Field(None, min_length=1)
-    floors: Floors = Floors()
+    floors: _Floors = {}
     min_rows: int = Field(30, ge=2)
 
     @model_validator(mode="after")
@@ -93,30 +97,61 @@ class DriftPolicy(Strict):
     target: Fraction = 0.1
 
 
+def _fault(words: str, value: object, *place: str | int) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("figure", "{words}", {"words": words}), loc=place, input=value)
+
+
 class GatePolicy(Strict):
     """What a candidate must show before it may be released.
 
     Attributes:
+        loss: the figure by which candidates are chosen and compared; None: the task's own.
         cross_validation: floors on the means over all folds.
         holdout: floors on the rows that were set apart.
         slices: floors on groups of the rows outside the holdout.
         ceilings: on what the model costs.
-        margin: how much worse in Brier score than the champion still counts as not worse.
+        margin: how much worse than the champion still counts as not worse; None: what the task takes for it.
         confidence: of the one-sided comparison with the champion.
         compare: whether the champion is compared at all; `never` is for specs that repeat a published procedure.
-        beat_dummy: the candidate's Brier score must be below that of always answering the class's share.
+        beat_dummy: the candidate's loss must be below that of the best constant answer.
         drift: of the data against the champion's.
     """
 
-    cross_validation: Floors = Floors()
-    holdout: Floors = Floors()
+    loss: Metric | None = None
+    cross_validation: _Floors = {}
+    holdout: _Floors = {}
     slices: list[SlicePolicy] = []
     ceilings: Ceilings = Ceilings()
-    margin: float = Field(0.005, ge=0, le=0.1)
+    margin: Margin | None = None
     confidence: Fraction = 0.95
     compare: Literal["always", "never"] = "always"
     beat_dummy: bool = True
     drift: DriftPolicy = DriftPolicy()
+
+    def faults(self, kind: TaskKind, classes: Sequence[str]) -> Iterator[InitErrorDetails]:
+        """Yield what is wrong with the loss, the floors and the margin for a kind of task, each with its place.
+
+        Args:
+            kind: of the task.
+            classes: in words.
+        """
+        if self.loss is not None and self.loss.partition("/")[0] not in kind.losses:
+            words = f"not a loss that a {kind.name} model is compared by; those are {', '.join(kind.losses)}"
+            yield _fault(words, self.loss, "loss")
+        elif self.loss is not None and (fault := kind.fault(self.loss, classes)):
+            yield _fault(fault, self.loss, "loss")
+        placed: list[tuple[tuple[str | int, ...], Floors]] = [
+            (("cross_validation",), self.cross_validation),
+            (("holdout",), self.holdout),
+            *((("slices", place, "floors"), each.floors) for place, each in enumerate(self.slices)),
+        ]
+        for place, floors in placed:
+            for metric, floor in floors.items():
+                if fault := kind.fault(metric, classes, floor):
+                    yield _fault(fault, floor, *place, metric)
+        share = kind.measure(self.loss or kind.losses[0])
+        if isinstance(self.margin, float | int) and share is not None and share.share and self.margin > _LARGEST_MARGIN:
+            yield _fault(f"must be at most {_LARGEST_MARGIN} of a loss between 0 and 1", self.margin, "margin")
 
     @model_validator(mode="after")
     def _one_slicing_each(self) -> Self:

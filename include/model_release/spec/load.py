@@ -69,7 +69,7 @@ def parse_spec(content: bytes, path: Path) -> Spec:
     try:
         spec = Spec.model_validate_json(document)
     except ValidationError as error:
-        faults = [_explain(fault, tree) for fault in error.errors(include_url=False)]
+        faults = [_explain(fault, tree) for fault in _each(error)]
         raise SpecError(_numbered(faults), where=str(path)) from error
     spec._path = path.resolve()
     return spec
@@ -129,6 +129,17 @@ def _repeated_keys(node: yaml.Node | None, prefix: str) -> Iterator[tuple[int, s
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _repeated_keys(value, f"{prefix}{index}.")
+
+
+def _each(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Yield pydantic's findings, those of a validator that found several at their own places."""
+    for fault in error.errors(include_url=False):
+        inner = fault.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            for each in inner.errors(include_url=False):
+                yield {**each, "loc": (*fault["loc"], *each["loc"])}
+        else:
+            yield fault
 
 
 def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:

@@ -10,12 +10,11 @@ import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model_release.documents.base import Strict
 from model_release.documents.layout import join
@@ -23,27 +22,15 @@ from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
 from model_release.spec.dataset import Dataset
+from model_release.spec.estimators import EstimatorName
 from model_release.spec.gate import Choice, Fraction, GatePolicy
 from model_release.spec.retention import Retention
+from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
 from model_release.spec.tracking_uri import Access
 from model_release.spec.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-
-
-class Estimator(StrEnum):
-    """The scikit-learn classifiers that a candidate may name."""
-
-    LOGISTIC_REGRESSION = "LogisticRegression"
-    RANDOM_FOREST = "RandomForestClassifier"
-    EXTRA_TREES = "ExtraTreesClassifier"
-    HIST_GRADIENT_BOOSTING = "HistGradientBoostingClassifier"
-    GRADIENT_BOOSTING = "GradientBoostingClassifier"
-    SUPPORT_VECTORS = "SVC"
-    NEAREST_NEIGHBOURS = "KNeighborsClassifier"
-    DECISION_TREE = "DecisionTreeClassifier"
-    NAIVE_BAYES = "GaussianNB"
 
 
 class Split(Strict):
@@ -59,9 +46,15 @@ class Split(Strict):
 
 
 class Candidate(Strict):
-    """One recipe that is trained and judged."""
+    """One recipe that is trained and judged.
 
-    estimator: Estimator
+    Attributes:
+        estimator: scikit-learn's own by name, any other by import path.
+        parameters: of the estimator. A mapping with `estimator`, and `parameters` if it has any, is an estimator in it.
+        seed: its `random_state`, if it has one.
+    """
+
+    estimator: EstimatorName
     parameters: dict[str, JsonValue] = {}
     seed: int = Field(42, ge=0)
 
@@ -226,6 +219,7 @@ class Spec(Strict):
     """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
 
     Attributes:
+        task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         retention: how long releases are kept.
@@ -239,6 +233,7 @@ class Spec(Strict):
     owner: str
     schedule: Schedule | None = Schedule()
     schema_revision: int = Field(1, ge=1)
+    task: str = "classification"
     dataset: Dataset
     split: Split = Split()
     validation: Validation = Validation()
@@ -264,6 +259,43 @@ class Spec(Strict):
             raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
         return self
 
+    @field_validator("dataset")
+    @classmethod
+    def _target_of_task(cls, dataset: Dataset, info: ValidationInfo) -> Dataset:
+        task, classes = info.data.get("task"), len(dataset.target.words)
+        if task == "classification" and not classes:
+            raise ValueError("target: a classification needs classes, or positive_above; else say task: regression")
+        if task == REGRESSION.name and classes:
+            raise ValueError("target: a regression predicts a number, which has no classes and no positive_above")
+        return dataset
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, task: str) -> str:
+        known = ["classification", *(name for name in TASKS if name not in (BINARY.name, MULTICLASS.name))]
+        if task not in known:
+            raise ValueError(f"no such task{did_you_mean(task, known)}; the tasks are {', '.join(known)}")
+        return task
+
+    @field_validator("choose")
+    @classmethod
+    def _choice_of_task(cls, choose: Choice, info: ValidationInfo) -> Choice:
+        if choose is Choice.BEST_HOLDOUT_ACCURACY and "dataset" in info.data and "task" in info.data:
+            kind = _kind(info.data["task"], info.data["dataset"])
+            if kind.measure("accuracy") is None:
+                raise ValueError(f"a {kind.name} model has no accuracy to choose by")
+        return choose
+
+    @field_validator("gate")
+    @classmethod
+    def _figures_of_task(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        if "dataset" in info.data and "task" in info.data:
+            kind = _kind(info.data["task"], info.data["dataset"])
+            faults = [*gate.faults(kind, info.data["dataset"].target.words)]
+            if faults:
+                raise ValidationError.from_exception_data("gate", faults)
+        return gate
+
     @field_validator("gate")
     @classmethod
     def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
@@ -272,11 +304,21 @@ class Spec(Strict):
             column = columns.get(each.column)
             if column is None:
                 raise ValueError(f"slices: the data has no column {each.column!r}{did_you_mean(each.column, columns)}")
-            if column.kind == "numeric" and each.bins is None:
+            if column.role == "numeric" and each.bins is None:
                 raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
-            if column.kind == "categorical" and each.bins is not None:
+            if column.role == "categorical" and each.bins is not None:
                 raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
         return gate
+
+    @property
+    def task_kind(self) -> TaskKind:
+        """What kind of task it is."""
+        return _kind(self.task, self.dataset)
+
+    @property
+    def loss(self) -> str:
+        """The figure by which candidates are chosen and compared."""
+        return self.gate.loss or self.task_kind.losses[0]
 
     @property
     def path(self) -> Path:
@@ -323,6 +365,12 @@ class Spec(Strict):
         """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
         return source if "://" in source else (self.path.parent / source).resolve().as_uri()
+
+
+def _kind(task: str, dataset: Dataset) -> TaskKind:
+    if task == "classification":
+        return BINARY if len(dataset.target.words) == 2 else MULTICLASS
+    return TASKS[task]
 
 
 def expand(text: str, *, where: str) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from model_release.documents.base import Strict
+from model_release.documents.layout import check_key, check_name
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -42,6 +43,8 @@ class TransferSettings(Strict):
     tags: dict[str, str] = Field(default={}, max_length=10)
     storage_class: str | None = None
 
+    _names_of_others: bool = PrivateAttr(default=False)
+
     @property
     def timeouts(self) -> tuple[float, float]:
         """Connect and read time-out of one attempt, in seconds, cut so that one attempt fits into the deadline."""
@@ -49,9 +52,24 @@ class TransferSettings(Strict):
         return connect, min(self.read_timeout, self.deadline - connect)
 
     def for_reading(self) -> TransferSettings:
-        """Return the time-outs, retries and parallelism alone, which any other store understands too."""
+        """Return the settings of a store that others write and that is only read.
+
+        They are the time-outs, retries and parallelism, which every store understands, and they let its objects have
+        names that this package would not give.
+        """
         names = ("connect_timeout", "read_timeout", "deadline", "attempts", "workers")
-        return TransferSettings(**{name: getattr(self, name) for name in names})
+        settings = TransferSettings(**{name: getattr(self, name) for name in names})
+        settings._names_of_others = True
+        return settings
+
+    @property
+    def names_of_others(self) -> bool:
+        """Whether the store's objects may have names that this package would not give."""
+        return self._names_of_others
+
+    def check(self, key: str) -> str:
+        """Return the key if it is safe: by `layout.check_key`, or for a store that others write by `check_name`."""
+        return check_name(key) if self._names_of_others else check_key(key)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

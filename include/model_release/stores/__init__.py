@@ -29,9 +29,10 @@ def open_store(uri: str, settings: TransferSettings | None = None) -> Store:
     parts = urlsplit(uri)
     match parts.scheme:
         case "file":
-            return LocalStore(folder_of(uri), allow_network=parse_qs(parts.query).get("allow_network") == ["true"])
+            network = parse_qs(parts.query).get("allow_network") == ["true"]
+            return LocalStore(folder_of(uri), allow_network=network, names_of_others=settings.names_of_others)
         case "":
-            return LocalStore(folder_of(uri))
+            return LocalStore(folder_of(uri), names_of_others=settings.names_of_others)
         case "s3":
             from model_release.stores.s3 import store as s3
 

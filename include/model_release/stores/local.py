@@ -22,7 +22,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from model_release.documents import limits
-from model_release.documents.layout import check_key
+from model_release.documents.layout import check_key, check_name
 from model_release.errors import CredentialsRefused, NotFound, Refused, StoreUnavailable, UnsafeKey
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 
@@ -51,13 +51,16 @@ class LocalStore:
 
     Args:
         root: the folder; made with the first write.
+        names_of_others: others write it and it is only read: every file is listed, also in a folder that is a link,
+            whatever its name.
         allow_network: use it even on NFS or SMB, where the kernel's locks and links may not hold.
 
     Raises:
         Refused: the folder lies on a network file system.
     """
 
-    def __init__(self, root: Path, *, allow_network: bool = False) -> None:
+    def __init__(self, root: Path, *, allow_network: bool = False, names_of_others: bool = False) -> None:
+        self._names_of_others = names_of_others
         self.root = root.absolute()
         self.uri = "file://" + quote(str(self.root))
         filesystem = filesystem_of(self.root)
@@ -175,7 +178,10 @@ class LocalStore:
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 raise error  # a folder that cannot be read is not an empty one
 
-        for name, folders, files in os.walk(start, onerror=unreadable):
+        others = self._names_of_others
+        for name, folders, files in os.walk(start, onerror=unreadable, followlinks=others):
+            if others:  # a link to a folder that it lies in has no end
+                folders[:] = [each for each in folders if not _leads_back(name, each)]
             here = Path(name).relative_to(self.root)
             below = [f"{(here / each).as_posix()}/" for each in folders]
             folders[:] = [
@@ -184,7 +190,7 @@ class LocalStore:
                 if key.startswith(prefix) or prefix.startswith(key)
             ]
             keys = [(here / each).as_posix() for each in files]
-            yield from (key for key in keys if key.startswith(prefix) and _is_key(key))
+            yield from (key for key in keys if key.startswith(prefix) and (others or _is_key(key)))
 
     def delete(self, key: str) -> None:
         """Remove an object, if it exists."""
@@ -207,7 +213,7 @@ class LocalStore:
         return datetime.now(UTC)
 
     def _path(self, key: str) -> Path:
-        path = self.root / check_key(key)
+        path = self.root / (check_name(key) if self._names_of_others else check_key(key))
         if self._has_link(key) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
             raise UnsafeKey(f"{key!r} leads out of the store through a link", where=self.uri)
         return path
@@ -299,6 +305,11 @@ def filesystem_of(path: Path) -> str:
 
 def _token(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+def _leads_back(folder: str, name: str) -> bool:
+    path = f"{folder}/{name}"
+    return os.path.islink(path) and os.path.realpath(folder).startswith(os.path.realpath(path))  # noqa: PTH114
 
 
 def _is_key(name: str) -> bool:

@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import math
 import pickle
+import re
 import tempfile
 import time
 import warnings
@@ -242,7 +243,7 @@ def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
 
 
 def _pipeline(folder: Path) -> Pipeline:
-    """Preprocessor and classifier as one, from the very files that a release would hold."""
+    """Preprocessor and estimator as one, from the very files that a release would hold."""
     from sklearn.pipeline import Pipeline
 
     steps = {"preprocessor": PREPROCESSOR_FILE, "classifier": MODEL_FILE}
@@ -264,14 +265,15 @@ def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) ->
     for metric, values in trained.scores.folds.items():
         measured = [value for value in values if value is not None]
         if measured and len(measured) == len(values):
-            figures |= _spread(str(metric), measured, folds)
-        steps += [(f"fold/{metric}", step, value) for step, value in enumerate(values) if value is not None]
+            figures |= _spread(_allowed(metric), measured, folds)
+        steps += [(f"fold/{_allowed(metric)}", step, value) for step, value in enumerate(values) if value is not None]
     for metric, holdout in trained.scores.holdout.items():
         if holdout is not None:
-            figures[f"holdout_{metric}"] = holdout
+            figures[f"holdout_{_allowed(metric)}"] = holdout
     for metric, interval in trained.scores.holdout_intervals.items():
         if interval is not None:
-            figures |= {f"holdout_{metric}_low": interval.low, f"holdout_{metric}_high": interval.high}
+            name = f"holdout_{_allowed(metric)}"
+            figures |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
     if trained.costs is not None:
         figures["artifact_bytes"] = float(trained.costs.artifact_bytes)
         figures |= {
@@ -285,16 +287,22 @@ def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) ->
     ]
 
 
+def _allowed(metric: str) -> str:
+    """Return a figure's name as MLflow takes it: a class may be called anything."""
+    name, slash, of = metric.partition("/")
+    return f"{name}{slash}{re.sub(r'[^0-9A-Za-z_. -]', '_', of).strip('.') or '_'}" if slash else name
+
+
 def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
     found = corrected_interval(values, 1 / (folds - 1))
     return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the classifier, the estimator's defaults included."""
-    settings = pipeline["classifier"].get_params()
+    """The recipe, and every setting of the estimator, the estimator's defaults included."""
+    settings = pipeline[-1].get_params()
     plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
-    recipe = {"recipe.estimator": trained.recipe.estimator.value, "recipe.seed": trained.recipe.seed}
+    recipe = {"recipe.estimator": trained.recipe.estimator, "recipe.seed": trained.recipe.seed}
     return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
 
 
@@ -320,6 +328,13 @@ def _schema(frame: pd.DataFrame) -> Schema:
     return Schema(kinds)
 
 
+def _answer(pipeline: Pipeline) -> DataType:
+    """Return what `predict` gives: a number, or the class's code."""
+    from sklearn.base import is_regressor
+
+    return DataType.double if is_regressor(pipeline) else DataType.long
+
+
 def _log_model(
     client: MlflowClient, run: Run, pipeline: Pipeline, frame: pd.DataFrame, parameters: Mapping[str, str]
 ) -> LoggedModel:
@@ -342,7 +357,7 @@ def _log_model(
         run_id=run_id,
         model_id=logged.model_id,
         model_uuid=logged.model_id,
-        signature=ModelSignature(inputs, Schema([ColSpec(DataType.long)])),
+        signature=ModelSignature(inputs, Schema([ColSpec(_answer(pipeline))])),
     )
     mlflow.pyfunc.add_to_model(
         model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from model_release.documents import layout
 from model_release.documents.evaluation import Interval
 from model_release.documents.manifest import Manifest
-from model_release.documents.metric import Metric
 from model_release.documents.pointer import Pointer
 from model_release.modelling.gate import corrected_interval
 from model_release.modelling.trained import CARD_FILE
@@ -81,7 +80,7 @@ def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, 
 def _table(verdict: DecisionRecord) -> list[str]:
     """A figure a row: the candidate's and the champion's mean with its interval."""
     champion, overlap = verdict.evaluation.champion, verdict.evaluation.test_over_train
-    theirs: dict[Metric, Interval] = {}
+    theirs: dict[str, Interval] = {}
     if champion is not None:
         for metric, values in champion.scores.folds.items():
             finite = [value for value in values if value is not None]

@@ -102,7 +102,7 @@ class RunArtifacts:
             before = dataset.load(self.spec, dataset.read_snapshot(self.data, trained_on), data=self.data)
         except (NotFound, Corrupt) as error:  # old snapshots may be removed, and columns may have changed since
             return Drift(champion=live.version, unmeasured=f"its snapshot cannot be read: {error.what}")
-        return drift.compare(live.version, before, self.rows, self.spec.dataset)
+        return drift.compare(live.version, before, self.rows, self.spec)
 
     def predictions(self, trained: Trained) -> pd.DataFrame:
         """Read a candidate's out-of-fold probabilities."""

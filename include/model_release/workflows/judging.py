@@ -30,6 +30,7 @@ from model_release.documents.manifest import (
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST
 from model_release.errors import BaselineMoved, Contended, Corrupt
+from model_release.model_files import isolation
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
@@ -103,7 +104,8 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         mlflow = register(chosen, card)
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
-    return Judged(_verdict(decided, overruled=overruled), decided, draft)
+    verdict = _verdict(decided, overruled=overruled).model_copy(update={"opened_in": isolation.in_words()})
+    return Judged(verdict, decided, draft)
 
 
 def promote_approved(
@@ -192,6 +194,7 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
+    from model_release.modelling.tasks import task_of
 
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
@@ -235,6 +238,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
+        output=task_of(spec).output(),
     )
 
 
@@ -249,7 +253,9 @@ def _card(artifacts: RunArtifacts, verdict: DecisionRecord, chosen: Trained) -> 
         predictions=artifacts.predictions(chosen),
         rows=artifacts.rows,
         snapshot_fingerprint=artifacts.snapshot.fingerprint,
+        news=artifacts.snapshot.news,
         as_of=verdict.as_of,
+        opened_in=isolation.in_words(),
     )
 
 

@@ -92,10 +92,11 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _check_candidates(spec: Spec) -> None:
+    from model_release.modelling.tasks import task_of
     from model_release.modelling.training.recipes import check_recipe
 
     for name, candidate in spec.candidates.items():
-        check_recipe(candidate, name=name)
+        check_recipe(task_of(spec), candidate, name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:
@@ -138,7 +139,7 @@ def _warnings(spec: Spec) -> Iterator[str]:
         yield namesakes
     gate = spec.gate
     floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
-    if not any(each.configured() for each in floors):
+    if not any(each for each in floors):
         yield "gate: there are no floors, and a gate without floors accepts nothing"
 
 

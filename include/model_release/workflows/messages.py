@@ -197,6 +197,7 @@ class IngestOutcome(Message):
         as_of: only data that had arrived by this date is in it.
         snapshot: its fingerprint.
         fingerprint: of the run.
+        data: what became of rows and files that arrived and are not in the snapshot, in words.
         mlflow: address of the page of the run's MLflow run.
     """
 
@@ -207,6 +208,7 @@ class IngestOutcome(Message):
     as_of: date
     snapshot: str
     fingerprint: str
+    data: list[str] = []
     mlflow: str | None = None
 
 
@@ -226,6 +228,7 @@ class Verdict(Message):
         overruled: who has overruled a rejection.
         mlflow: address of the page of the candidate's MLflow run.
         lagging: what MLflow missed, in words.
+        opened_in: in what process the candidate's files were opened, in words; None if they were not.
     """
 
     kind: Literal["verdict"] = "verdict"
@@ -241,6 +244,7 @@ class Verdict(Message):
     overruled: str | None = None
     mlflow: str | None = None
     lagging: list[str] = []
+    opened_in: str | None = None
 
 
 class ConsentOutcome(Message):
@@ -291,6 +295,7 @@ class RunResult(Message):
         reasons: of the verdict.
         held: each hold that keeps `latest` where it is, in words.
         lagging: what any task of the run found to lag behind, in words.
+        data: what became of rows and files that arrived and were not trained on, in words.
     """
 
     kind: Literal["result"] = "result"
@@ -300,6 +305,7 @@ class RunResult(Message):
     reasons: list[str]
     held: list[str]
     lagging: list[str]
+    data: list[str] = []
 
 
 class Announcement(Strict):

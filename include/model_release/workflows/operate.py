@@ -1,12 +1,13 @@
-"""What a person does to a model's releases, one method a task: what Airflow schedules, without Airflow.
+"""A person's act on a model's releases, one method a task: what Airflow's form and the command line both call.
 
-The pointer at home is moved at once and waits for nobody; whatever follows it is brought along afterwards. Every method
-may be killed anywhere and called again: an act that was done is found in the log, and is not done twice.
+The pointer at home moves at once; the other destinations and the registry follow afterwards. Every method may be killed
+anywhere and called again: an act that was done is found in the log, and is not done twice.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from model_release.documents.pointer import Kind, Pointer
 from model_release.documents.version import Version
@@ -26,7 +27,7 @@ class Operation:
 
     Args:
         destinations: of the model.
-        request: what somebody asked for.
+        request: the person's.
     """
 
     def __init__(self, destinations: Destinations, request: Request) -> None:
@@ -34,12 +35,12 @@ class Operation:
         self.request = request
 
     def look(self) -> Looked:
-        """Return what is live, and which epoch the person saw when they asked: 0 where nothing was live."""
+        """Return what is live, and the epoch that the person saw when they asked."""
         live = self.destinations.releases.pointer()
         pointer = live.pointer if live else None
         seen = self.request.epoch
-        if seen is None:
-            seen = self._epoch_when_asked(pointer) if pointer else 0
+        if seen is None and self.request.asked is not None:
+            seen = self._epoch_at(self.request.asked, pointer) if pointer else 0
         version = f" {self.request.version}" if self.request.version else ""
         log.info("%s%s, asked for by %s: %s", self.request.action, version, self.request.by, self.request.reason)
         log.info("live: %s", f"{pointer.version}, epoch {pointer.epoch}" if pointer else "nothing yet")
@@ -57,14 +58,7 @@ class Operation:
             Refused: a rule says no, no form loads, or the pointer has moved since the person looked at it.
             NotFound, Corrupt: the version is not there whole.
         """
-        done = self._done(
-            Act(
-                by=self.request.by,
-                reason=self.request.reason,
-                operation=self.request.operation,
-                seen=looked.seen,
-            )
-        )
+        done = self.perform(looked.seen)
         summary = _in_words(done.pointer)
         if done.repeated:
             summary += "; an earlier attempt of this run had done it"
@@ -76,30 +70,40 @@ class Operation:
         done = self.destinations.reconcile()
         return OperateOutcome(**done.facts(), summary=acted.summary)
 
-    def _epoch_when_asked(self, pointer: Pointer) -> int:
-        """The epoch of the pointer then; if it has moved since, `act` refuses, or finds that it was this request."""
-        while pointer.change.at > self.request.asked:
-            if pointer.change.kind in (Kind.FIRST, Kind.RECOVER):
-                return pointer.epoch - 1
-            pointer = self.destinations.releases.logged(pointer.epoch - 1)
-        return pointer.epoch
+    def perform(self, seen: int | None) -> Acted:
+        """Do what `act` does, and return the pointer as the act left it.
 
-    def _done(self, act: Act) -> Acted:
+        Args:
+            seen: the epoch that the person saw; None: that of the pointer that is read first.
+
+        Raises:
+            Refused, NotFound, Corrupt: as `act` says.
+        """
         releases, request = self.destinations.releases, self.request
+        act = Act(by=request.by, reason=request.reason, operation=request.operation, seen=seen)
+        opens = None if request.unopened else tries
         match request.action, request.version:
             case Action.ROLLBACK, version:
-                return acts.rollback(releases, act, to=version, opens=None if request.overrule else tries)
+                return acts.rollback(releases, act, to=version, opens=opens)
             case Action.HOLD, _:
                 return acts.hold(releases, act)
             case Action.UNHOLD, _:
                 return acts.unhold(releases, act)
             case Action.PROMOTE, Version() as version:
-                return acts.promote(releases, version, act, overrule=request.overrule, opens=tries)
+                return acts.promote(releases, version, act, overrule=request.overrule, opens=opens)
             case Action.QUARANTINE, Version() as version:
                 return acts.quarantine(releases, version, act)
             case Action.LIFT, Version() as version:
                 return acts.lift(releases, version, act)
         raise AssertionError(request)  # the request has been checked
+
+    def _epoch_at(self, asked: datetime, pointer: Pointer) -> int:
+        """Return the epoch of the pointer then; if it has moved since, `act` refuses, or finds its own earlier try."""
+        while pointer.change.at > asked:
+            if pointer.change.kind in (Kind.FIRST, Kind.RECOVER):
+                return pointer.epoch - 1
+            pointer = self.destinations.releases.logged(pointer.epoch - 1)
+        return pointer.epoch
 
 
 def _in_words(pointer: Pointer) -> str:

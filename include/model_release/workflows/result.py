@@ -32,6 +32,7 @@ def run_result(outcomes: Sequence[RetrainOutcome], pointer: Pointer | None) -> R
         reasons=verdict.reasons if verdict else [],
         held=holds_in_words(pointer),
         lagging=[*dict.fromkeys(_lagging(outcomes))],
+        data=[words for each in outcomes if isinstance(each, IngestOutcome) for words in each.data],
     )
 
 

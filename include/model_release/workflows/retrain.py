@@ -123,6 +123,8 @@ class RetrainRun:
             as_of=self.run.as_of,
         )
         log.info("%d rows as of %s, snapshot %s", snapshot.rows, self.run.as_of, snapshot.fingerprint)
+        for words in snapshot.news:
+            log.warning("%s", words)
         fingerprint = provenance.fingerprint(
             snapshot=snapshot.fingerprint, spec=self.spec, candidates=list(self.spec.candidates)
         )
@@ -145,6 +147,7 @@ class RetrainRun:
             as_of=self.run.as_of,
             snapshot=snapshot.fingerprint,
             fingerprint=fingerprint,
+            data=snapshot.news,
             mlflow=None if idle else self.tracking_log.begin(snapshot=snapshot.fingerprint, fingerprint=fingerprint),
         )
         work = [

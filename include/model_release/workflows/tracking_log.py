@@ -81,7 +81,7 @@ class TrackingLog:
         from model_release import tracking
         from model_release.modelling import report
 
-        figures = report.candidate_figures(trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
+        figures = report.candidate_figures(self.spec, trained, pd.read_parquet(folder / PREDICTIONS_FILE), rows)
         tracked = tracking.log_candidate(
             self.spec.tracking,
             facts=self._facts,

@@ -1,8 +1,9 @@
 """Data: what has arrived, validated and frozen as an exact snapshot, and the rows that training takes from it."""
 
 from model_release.modelling.dataset.holdout import rows_apart, split
+from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Positions, Rows
-from model_release.modelling.dataset.snapshot import Partition, Snapshot, ingest, input_schema, load, read_snapshot
+from model_release.modelling.dataset.snapshot import ingest, input_schema, load, read_snapshot
 
 __all__ = [
     "Partition",

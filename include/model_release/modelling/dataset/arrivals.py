@@ -1,11 +1,14 @@
 """What has arrived at a dataset's source: dated partitions, taken once and kept as they came.
 
-For `dataset.ingest` alone. A partition is a folder `dt=YYYY-MM-DD/`, by the day on which it arrived.
+For `dataset.ingest` alone. A partition is a folder `dt=YYYY-MM-DD/`, by the day on which it arrived, with files at any
+depth. Every object in it is read, or stands in the run's result with the reason why it is not; only what says itself
+that it is no data (folder markers, names that begin with a dot or an underscore) is passed over.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,10 +16,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
+from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
 from model_release.stores.base import Store
 
-_PREFIX = "dt="
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
+"""How a file is compressed, by the end of its name."""
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9._=+-]|^[.-]|\.$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,12 @@ class Arrived:
     Attributes:
         due: the paths that are read, ordered by day and name.
         left_out: the due paths that are not read, each with the reason.
+        without_data: the due partitions, of those that count, in which no file is read.
     """
 
     due: list[str]
     left_out: dict[str, str]
+    without_data: list[str]
 
 
 def arrived(spec: Spec, source: Store, as_of: date) -> Arrived:
@@ -49,18 +58,19 @@ def arrived(spec: Spec, source: Store, as_of: date) -> Arrived:
         DataInvalid: a partition's folder is not named after a day.
         SpecError: the spec lists the digest of something that is no file of a partition, or leaves out no known file.
     """
-    days = {
-        entry.key: _day(entry.key, source)
-        for entry in source.list(_PREFIX)
-        if entry.key.count("/") == 1 and fnmatchcase(entry.key.rpartition("/")[2], spec.dataset.file)
-    }
+    key = spec.dataset.partition
+    days = {entry.key: _day(entry.key, key, source) for entry in source.list(f"{key}=")}
     due = sorted((path for path, day in days.items() if day <= as_of), key=lambda path: (days[path], path))
-    if not due:
-        known = f"the earliest is of {min(days.values())}" if days else f"there is no dt=YYYY-MM-DD/{spec.dataset.file}"
+    left_out = _left_out(due, days, spec, as_of)
+    files = [path for path in due if path not in left_out and not _is_no_data(path)]
+    if not files:
+        later = [day for path, day in days.items() if day > as_of and _is_data(path, spec.dataset)]
+        known = f"the earliest is of {min(later)}" if later else f"there is no {key}=YYYY-MM-DD/{spec.dataset.pattern}"
+        reasons = "; ".join(f"{path}: {why}" for path, why in left_out.items())
         raise NotFound(
-            f"no data had arrived by {as_of}; {known}",
+            f"no data had arrived by {as_of}; {reasons or known}",
             where=source.uri,
-            hint="choose a later as-of date" if days else "put the data there, or mend dataset.source in the spec",
+            hint="choose a later as-of date" if later else "put the data there, or mend dataset.source in the spec",
         )
     gone = sorted(path for path in set(spec.dataset.sha256) - set(due) if _listed_day(path, spec) <= as_of)
     if gone:
@@ -69,8 +79,9 @@ def arrived(spec: Spec, source: Store, as_of: date) -> Arrived:
             where=source.uri,
             hint="bring it back, or take it out of dataset.sha256 if it is meant to be gone",
         )
-    left_out = _left_out(due, days, spec, as_of)
-    return Arrived([path for path in due if path not in left_out], left_out)
+    newest = max(days[path] for path in files)
+    counted = {partition_of(path) for path in due if _not_counted(days[path], newest, spec.dataset, as_of) is None}
+    return Arrived(files, left_out, sorted(counted - {partition_of(path) for path in files}))
 
 
 def partition_of(path: str) -> str:
@@ -78,24 +89,11 @@ def partition_of(path: str) -> str:
     return path.partition("/")[0]
 
 
-def _left_out(due: list[str], days: dict[str, date], spec: Spec, as_of: date) -> dict[str, str]:
-    """Return the due paths that the spec takes no rows from, with the reason."""
-    window, newest = spec.dataset.window_days, max(days[path] for path in due)
-    unknown = sorted(set(spec.dataset.leave_out) - set(days))
-    if unknown:
-        raise SpecError(
-            f"leaves out {', '.join(unknown)}, and the source has no such file",
-            where=f"{spec.path}: dataset.leave_out",
-        )
-    reasons = {}
-    for path in due:
-        if path in spec.dataset.leave_out:
-            reasons[path] = f"the spec leaves it out: {spec.dataset.leave_out[path]}"
-        elif window is not None and days[path] <= as_of - timedelta(days=window):
-            reasons[path] = f"outside the window of {window} days"
-        elif spec.dataset.partitions == "snapshots" and days[path] < newest:
-            reasons[path] = f"superseded by the snapshot of {newest}"
-    return reasons
+def compression_of(path: str, dataset: Dataset) -> str | None:
+    """Return how a file is compressed: as the spec says, else by the end of its name; None if it is not."""
+    if dataset.compression != "infer":
+        return None if dataset.compression == "none" else dataset.compression
+    return COMPRESSIONS.get(path[path.rfind(".") :].lower())
 
 
 def receive(path: str, spec: Spec, source: Store, local: Path) -> Delivery:
@@ -123,10 +121,15 @@ def keep_raw(deliveries: Iterable[Delivery], data: Store) -> None:
     """
     kept = {entry.key for entry in data.list("raw/")}
     for delivery in deliveries:
-        folder, _, name = delivery.path.rpartition("/")
-        key = f"raw/{folder}/{delivery.sha256[:12]}-{name}"
+        key = raw_key(delivery)
         if key not in kept:
-            data.create(key, delivery.local.read_bytes(), content_type="text/csv")
+            data.create(key, delivery.local.read_bytes())
+
+
+def raw_key(delivery: Delivery) -> str:
+    """Return where a file is kept; of its name, bytes that no key has are written as `@` and two hexadecimal digits."""
+    *folders, name = delivery.path.split("/")
+    return "/".join(["raw", *map(_escaped, folders), f"{delivery.sha256[:12]}-{_escaped(name)}"])
 
 
 def sha256_of_file(path: Path) -> str:
@@ -135,32 +138,80 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _day(path: str, source: Store) -> date:
-    day = _parsed(path)
+def _left_out(due: list[str], days: dict[str, date], spec: Spec, as_of: date) -> dict[str, str]:
+    """Return the due paths that no rows are taken from, with the reason."""
+    unknown = sorted(set(spec.dataset.leave_out) - set(days))
+    if unknown:
+        raise SpecError(
+            f"leaves out {', '.join(unknown)}, and the source has no such file",
+            where=f"{spec.path}: dataset.leave_out",
+        )
+    newest = max((days[path] for path in due if _is_data(path, spec.dataset)), default=as_of)
+    found = {}
+    for path in due:
+        if _is_no_data(path):
+            continue
+        if path in spec.dataset.leave_out:
+            found[path] = f"the spec leaves it out: {spec.dataset.leave_out[path]}"
+        elif why := _not_counted(days[path], newest, spec.dataset, as_of):
+            found[path] = why
+        elif not _is_data(path, spec.dataset):
+            found[path] = f"its name does not match dataset.file, {spec.dataset.pattern}"
+    return found
+
+
+def _not_counted(day: date, newest: date, dataset: Dataset, as_of: date) -> str | None:
+    """Return why no partition of a day counts; None if it does."""
+    if dataset.window_days is not None and day <= as_of - timedelta(days=dataset.window_days):
+        return f"outside the window of {dataset.window_days} days"
+    if dataset.partitions == "snapshots" and day < newest:
+        return f"superseded by the snapshot of {newest}"
+    return None
+
+
+def _is_no_data(path: str) -> bool:
+    """Whether a name says so itself: a folder marker, `_SUCCESS`, `_temporary/…`, a dot file."""
+    return path.endswith("/") or any(each.startswith((".", "_")) for each in path.split("/")[1:])
+
+
+def _is_data(path: str, dataset: Dataset) -> bool:
+    """Whether a file's name matches the spec's pattern, in capitals or not, with what says how it is compressed."""
+    name = path.rpartition("/")[2].lower()
+    stem, dot, end = name.rpartition(".")
+    names = [name, stem] if f"{dot}{end}" in COMPRESSIONS else [name]
+    return not _is_no_data(path) and any(fnmatchcase(each, dataset.pattern.lower()) for each in names)
+
+
+def _escaped(segment: str) -> str:
+    return _UNSAFE.sub(lambda found: b"@%02X" % found[0][0], segment.encode()).decode()
+
+
+def _day(path: str, key: str, source: Store) -> date:
+    day = _parsed(path, key)
     if day is None:
         raise DataInvalid(
             f"{partition_of(path)!r} is not named after a day",
             where=f"{source.uri}/{path}",
-            hint="partitions are folders dt=YYYY-MM-DD",
+            hint=f"partitions are folders {key}=YYYY-MM-DD",
         )
     return day
 
 
 def _listed_day(path: str, spec: Spec) -> date:
-    day = _parsed(path)
+    day = _parsed(path, spec.dataset.partition)
     if day is None:
         raise SpecError(
-            f"{path!r} is not a path dt=YYYY-MM-DD/<file> below the source",
+            f"{path!r} is not a path {spec.dataset.partition}=YYYY-MM-DD/<file> below the source",
             where=f"{spec.path}: dataset.sha256",
         )
     return day
 
 
-def _parsed(path: str) -> date | None:
-    folder, mark, name = path.partition("/")
-    text = folder.removeprefix(_PREFIX)
+def _parsed(path: str, key: str) -> date | None:
+    folder, mark, _ = path.partition("/")
+    text = folder.removeprefix(f"{key}=")
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if folder == f"{_PREFIX}{day.isoformat()}" and mark and name else None
+    return day if folder == f"{key}={day.isoformat()}" and mark else None

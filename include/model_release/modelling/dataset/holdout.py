@@ -13,6 +13,8 @@ from model_release.modelling.dataset.encoding import canonical
 from model_release.modelling.dataset.rows import Positions, Rows
 from model_release.spec.model import Spec, Split
 
+_FEWEST = 5
+
 
 def split(rows: Rows, how: Split, *, known_by: Sequence[str]) -> tuple[Positions, Positions]:
     """Set the holdout apart.
@@ -56,7 +58,7 @@ def far_from_asked(rows: Rows, holdout: Positions, how: Split, words: Sequence[s
     """Return in words how the holdout differs from what the spec asks for; None if it does not.
 
     A share counts as different if it is less than half or more than twice what is asked, and more than three standard
-    deviations of a random draw away from it.
+    deviations of a random draw away from it; of fewer than five rows that are expected, nothing can be said.
 
     Args:
         rows: all rows.
@@ -76,7 +78,7 @@ def far_from_asked(rows: Rows, holdout: Positions, how: Split, words: Sequence[s
 def _differs(found: int, of: int, asked: float) -> bool:
     expected = of * asked
     by_chance = 3 * math.sqrt(expected * (1 - asked))
-    return not expected / 2 <= found <= expected * 2 and abs(found - expected) > by_chance
+    return expected >= _FEWEST and not expected / 2 <= found <= expected * 2 and abs(found - expected) > by_chance
 
 
 def _share(content: bytes) -> float:

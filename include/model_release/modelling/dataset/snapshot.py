@@ -6,76 +6,44 @@ For tasks, which hand each other a fingerprint; rows go through the store.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
 
 import pandas as pd
-from pydantic import Field
 
-from model_release.documents.base import JSON_TYPE, Document, Sha256, Value
+from model_release.documents.base import JSON_TYPE
 from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
-from model_release.modelling.dataset.arrivals import arrived, keep_raw, partition_of, receive, sha256_of_file
+from model_release.modelling.dataset.arrivals import (
+    Delivery,
+    arrived,
+    compression_of,
+    keep_raw,
+    partition_of,
+    receive,
+    sha256_of_file,
+)
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
+from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
+from model_release.modelling.dataset.reading import read_texts
+from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
-from model_release.modelling.dataset.validation import Finding, check_rows, fields, read_texts, rejected, to_values
-from model_release.spec.dataset import Target
+from model_release.modelling.dataset.validation import check_rows, fields, set_aside, to_values, without_marks
+from model_release.spec.dataset import Column, Dataset, RowRules, Target
 from model_release.spec.model import Spec
 from model_release.stores.base import Lost, Store
 
-FORMAT: Final = 1
 _OVERLAP = (
     "if each partition is the whole table, write dataset.partitions: snapshots; if a new row replaces an older one, "
     "name its columns in dataset.rows.key; if both are to count, write dataset.rows.overlap: allow"
 )
 _HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
-
-
-class Partition(Value):
-    """One file that rows were taken from: path below the source, digest, rows with duplicates."""
-
-    path: str
-    sha256: Sha256
-    rows: int = Field(ge=0)
-
-
-class Snapshot(Document):
-    """`processed/<fingerprint>/snapshot.json`: what the rows are, and where they lie.
-
-    Attributes:
-        fingerprint: SHA-256 over the columns' names and the rows' values in order, whatever file holds them.
-        key: where the Parquet file lies below the dataset's folder.
-        content_sha256: of that file; `size` is in bytes.
-        as_of: the day up to which partitions were taken; in the store, that of the first run that met them.
-        positives: rows of the positive class of two; None with more classes, or a number.
-        duplicates_dropped: rows left out because an earlier one has the same values in every column.
-        missing: by column, cells without a value.
-        classes: rows by class, in words, in the order of the class codes; empty if the target is a number.
-        rows_read: rows of the files that were read, those that were left out again included.
-        superseded: rows left out because a later one has the same key.
-        left_out: due files that were not read, by path below the source, with the reason.
-    """
-
-    format: Literal[1] = FORMAT
-    fingerprint: str
-    key: str
-    content_sha256: Sha256
-    size: int = Field(ge=0)
-    rows: int = Field(ge=0)
-    as_of: date
-    positives: int | None = Field(ge=0)
-    duplicates_dropped: int = Field(ge=0)
-    missing: dict[str, int]
-    partitions: list[Partition]
-    classes: dict[str, int] | None = None
-    rows_read: int | None = None
-    superseded: int = 0
-    left_out: dict[str, str] = {}
 
 
 def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
@@ -102,32 +70,27 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
     """
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         found = arrived(spec, source, as_of)
-        deliveries = [
-            receive(path, spec, source, Path(scratch) / f"{number}.csv") for number, path in enumerate(found.due)
-        ]
+        deliveries = [receive(path, spec, source, Path(scratch) / str(number)) for number, path in enumerate(found.due)]
         keep_raw(deliveries, data)
-        read = [read_texts(each.local, spec.dataset, file=each.path) for each in deliveries]
-        findings = [
-            finding
-            for each, (texts, form) in zip(deliveries, read, strict=True)
-            for finding in [*form, *check_rows(texts, spec.dataset, file=each.path)]
-        ]
-        if findings:
-            raise rejected(findings, deliveries, data)
-        texts_of = {each.path: texts for each, (texts, _) in zip(deliveries, read, strict=True)}
+        reject = partial(rejected, deliveries=deliveries, data=data, source=source.uri)
+        read = [_read(each, spec.dataset) for each in deliveries]
+        invalid = [finding for each in read for finding in each.invalid]
+        if stopping := [finding for each in read for finding in each.form] or _too_many(read, spec.dataset.rows):
+            raise reject(stopping)
+        texts_of = {each.path: each.texts for each in read}
         if repeats := _repeats(texts_of, spec):
-            raise rejected(repeats, deliveries, data, hint=_OVERLAP)
+            raise reject(repeats, hint=_OVERLAP)
         received = pd.concat([to_values(texts, spec.dataset) for texts in texts_of.values()], ignore_index=True)
         selected = select(received, spec.dataset.rows)
         rows = selected.rows
         classes = _classes(rows, spec.dataset.target)
         if absent := [words for words, count in classes.items() if not count]:
             rule = f"of {len(rows)} rows, none is of class {', '.join(absent)}: a model needs rows of every class"
-            raise rejected([Finding("all files", spec.dataset.target.column, rule)], deliveries, data)
+            raise reject([Finding("all files", spec.dataset.target.column, rule)])
         together = _as_rows(rows, spec.dataset.target)
         _, holdout = rows_apart(spec, together)
         if far := far_from_asked(together, holdout, spec.split, spec.dataset.target.words):
-            raise rejected([Finding("all files", None, far)], deliveries, data, hint=_HOLDOUT)
+            raise reject([Finding("all files", None, far)], hint=_HOLDOUT)
         made = Path(scratch) / "data.parquet"
         write_parquet(rows, made)
         fingerprint = fingerprint_of(rows)
@@ -142,13 +105,16 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
             duplicates_dropped=selected.duplicates,
             missing={str(name): int(count) for name, count in rows.isna().sum().items()},
             partitions=[
-                Partition(path=each.path, sha256=each.sha256, rows=len(texts))
-                for each, (texts, _) in zip(deliveries, read, strict=True)
+                Partition(path=each.path, sha256=arrival.sha256, rows=each.rows)
+                for arrival, each in zip(deliveries, read, strict=True)
             ],
             classes=classes,
-            rows_read=len(received),
+            rows_read=sum(each.rows for each in read),
+            set_aside=sum(each.rows - len(each.texts) for each in read),
+            set_aside_report=keep_report(invalid, deliveries, data, what="set-aside") if invalid else None,
             superseded=selected.superseded,
             left_out=found.left_out,
+            without_data=[*found.without_data, *_empty(read)],
         )
         return _keep(snapshot, made, data)
 
@@ -197,15 +163,59 @@ def input_schema(spec: Spec) -> list[InputColumn]:
     return [
         InputColumn(
             name=name,
-            kind=column.kind,
+            kind="categorical" if column.kind == "boolean" else column.role,
             nullable=column.nullable,
             minimum=column.min,
             maximum=column.max,
-            values=column.values,
+            values=_values(column),
             description=f"{column.description} ({column.unit})" if column.unit else column.description,
         )
         for name, column in spec.dataset.inputs.items()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One file: its sound rows as text, how many rows it has, and what is wrong with the others and with the file."""
+
+    path: str
+    texts: pd.DataFrame
+    rows: int
+    invalid: list[Finding]
+    form: list[Finding]
+
+
+def _read(delivery: Delivery, dataset: Dataset) -> _Read:
+    file = read_texts(delivery.local, dataset, file=delivery.path, compression=compression_of(delivery.path, dataset))
+    texts = without_marks(file.cells, dataset)
+    invalid = sorted([*file.ragged, *check_rows(texts, dataset, file=delivery.path)], key=lambda each: each.row or 0)
+    rows = len(texts) + len(file.ragged)
+    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, file.form)
+
+
+def _too_many(read: Sequence[_Read], rules: RowRules) -> list[Finding]:
+    """Return the findings of the partitions that have more invalid rows than the spec lets a run set aside."""
+    partitions: dict[str, list[_Read]] = {}
+    for each in read:
+        partitions.setdefault(partition_of(each.path), []).append(each)
+    return [
+        finding
+        for parts in partitions.values()
+        if (bad := sum(each.rows - len(each.texts) for each in parts))
+        and (rules.invalid == "stop" or bad > _limit(rules.max_invalid, sum(each.rows for each in parts)))
+        for each in parts
+        for finding in each.invalid
+    ]
+
+
+def _limit(most: float, rows: int) -> float:
+    return most * rows if most < 1 else most
+
+
+def _empty(read: Sequence[_Read]) -> list[str]:
+    """Return the partitions whose files have no row among them."""
+    partitions = dict.fromkeys(partition_of(each.path) for each in read)
+    return [name for name in partitions if not any(each.rows for each in read if partition_of(each.path) == name)]
 
 
 def _repeats(texts: Mapping[str, pd.DataFrame], spec: Spec) -> list[Finding]:
@@ -228,6 +238,15 @@ def _as_rows(frame: pd.DataFrame, target: Target) -> Rows:
 def _classes(rows: pd.DataFrame, target: Target) -> dict[str, int]:
     codes = target_values(rows[target.column], target)
     return {words: int((codes == code).sum()) for code, words in enumerate(target.words)}
+
+
+def _values(column: Column) -> list[float | int | str] | None:
+    """Return the values that a column takes as models take them: all numbers, or all text in one spelling."""
+    if column.kind == "boolean":
+        return [0, 1]
+    if column.values is None or column.is_coded:
+        return column.values
+    return [*column.labels]
 
 
 def _folder(fingerprint: str) -> str:

@@ -1,8 +1,8 @@
 """The gate: figures and a policy in, a decision out. Pure; it reads no store, no clock and no model.
 
 Accuracy on one small holdout is a coin toss, so the gate goes by repeated cross-validation: floors on its means and on
-slices of the rows, and a paired comparison with the live champion on the same rows and folds. Whatever is not a finite
-number rejects, and so does a policy without floors.
+slices of the rows, and a paired comparison with the live champion on the same rows and folds, by the task's own loss.
+A figure that a floor or the choice needs and that is not a finite number rejects, and so does a policy without floors.
 """
 
 from model_release.documents.evaluation import (
@@ -15,7 +15,6 @@ from model_release.documents.evaluation import (
     Scores,
     SliceScores,
 )
-from model_release.documents.metric import Metric
 from model_release.documents.verdict import Check, Comparison, Decision
 from model_release.modelling.gate.checks import drifted
 from model_release.modelling.gate.statistics import corrected_error, corrected_interval
@@ -38,7 +37,6 @@ __all__ = [
     "Fraction",
     "GatePolicy",
     "Interval",
-    "Metric",
     "Scores",
     "SlicePolicy",
     "SliceScores",

@@ -9,6 +9,7 @@ from model_release.documents.evaluation import ColumnDrift, Costs, Drift, Evalua
 from model_release.documents.metric import Metric
 from model_release.documents.verdict import Check
 from model_release.spec.gate import Ceilings, DriftPolicy, Floors, GatePolicy, SlicePolicy
+from model_release.spec.tasks import TaskKind, kind_of
 
 
 def floors(
@@ -23,10 +24,11 @@ def floors(
         ),
         (f"holdout of {evaluation.holdout_rows} rows", policy.holdout, scores.holdout),
     ]
+    kind = kind_of(evaluation.task)
     checks = [
-        _floor(place, metric, floor, figures.get(metric))
+        _floor(kind, place, metric, floor, figures.get(metric))
         for place, configured, figures in measured
-        for metric, floor in configured.configured().items()
+        for metric, floor in configured.items()
     ]
     return checks or [
         Check(
@@ -37,11 +39,11 @@ def floors(
     ]
 
 
-def slices(policy: Sequence[SlicePolicy], scores: Scores) -> list[Check]:
+def slices(policy: Sequence[SlicePolicy], scores: Scores, kind: TaskKind) -> list[Check]:
     """Ask for the floors of each group that has rows enough; of a smaller one, say so."""
     checks = []
     for wanted in policy:
-        floors = wanted.floors.configured()
+        floors = wanted.floors
         groups = [each for each in scores.slices if each.column == wanted.column]
         if floors and not groups:
             words = f"the slices by {wanted.column} were not measured"
@@ -53,7 +55,7 @@ def slices(policy: Sequence[SlicePolicy], scores: Scores) -> list[Check]:
                 checks.append(Check(name=each.group, passed=True, words=words))
                 continue
             means = {metric: interval.mean for metric, interval in each.figures.items() if interval is not None}
-            checks += [_floor(place, metric, floor, means.get(metric)) for metric, floor in floors.items()]
+            checks += [_floor(kind, place, metric, floor, means.get(metric)) for metric, floor in floors.items()]
     return checks
 
 
@@ -122,21 +124,33 @@ def _no_accident(column: ColumnDrift, policy: DriftPolicy) -> bool:
 
 
 def dummy(policy: GatePolicy, intervals: Mapping[Metric, Interval], evaluation: Evaluation) -> list[Check]:
-    """Ask for a Brier score below that of always answering the positive class's share."""
+    """Ask for a loss below that of the best constant answer."""
     if not policy.beat_dummy:
         return []
-    guessing, mine = evaluation.dummy_brier, intervals[Metric.BRIER].mean
+    kind, guessing, mine = kind_of(evaluation.task), evaluation.dummy, intervals[evaluation.loss].mean
     if guessing is None:
-        return [Check(name="better than a dummy", passed=False, words="the dummy's Brier score was not measured")]
+        words = f"the dummy's {kind.called(evaluation.loss)} was not measured"
+        return [Check(name="better than a dummy", passed=False, words=words)]
     passed = mine < guessing
-    words = f"brier is {mine:.4f}, {'better' if passed else 'no better'} than the {guessing:.4f} of guessing the share"
+    words = (
+        f"{evaluation.loss} is {mine:.4f}, {'better' if passed else 'no better'} than the {guessing:.4f} "
+        f"of {kind.constant}"
+    )
     return [Check(name="better than a dummy", passed=passed, words=words, value=mine, threshold=guessing)]
 
 
-def _floor(place: str, metric: Metric, floor: float, value: float | None) -> Check:
+def undefined(scores: Scores) -> list[Check]:
+    """Tell which figures were undefined in some folds, though no floor and no choice needs them."""
+    counts = {metric: len(values) - len(finite(values)) for metric, values in scores.folds.items()}
+    found = [f"{metric} in {count} of {len(scores.folds[metric])} folds" for metric, count in counts.items() if count]
+    words = f"undefined, and no floor asks for it: {', '.join(found)}"
+    return [Check(name="undefined figures", passed=True, words=words)] if found else []
+
+
+def _floor(kind: TaskKind, place: str, metric: Metric, floor: float, value: float | None) -> Check:
     if value is None or not math.isfinite(value):
         passed, words = False, f"{metric} on {place} was not measured"
-    elif metric is Metric.BRIER:
+    elif kind.less_is_better(metric):
         passed = value <= floor
         words = f"{metric} on {place} is {value:.4f}, {'at most' if passed else 'above'} the {floor:.4f} allowed"
     else:
@@ -153,28 +167,41 @@ def _ceiling(name: str, what: str, value: float | None, ceiling: float, unit: st
     return Check(name=name, passed=passed, words=words, value=value, threshold=ceiling)
 
 
-def unsound(scores: Scores) -> list[str]:
-    """Return the names of a recipe's figures that are not finite numbers, or not there at all."""
-    folds = [f"{metric} in cross-validation" for metric, each in scores.folds.items() if _has_hole(each)]
-    holdout = [f"{metric} on the holdout" for metric, each in scores.holdout.items() if _has_hole([each])]
+def unsound(scores: Scores, loss: Metric, *, floors: Floors, holdout: Floors) -> list[str]:
+    """Return the names of a recipe's figures that are needed and that are not finite numbers, or not there at all.
+
+    Args:
+        scores: of the recipe.
+        loss: the figure that recipes are compared by, in cross-validation.
+        floors: what else is needed there.
+        holdout: what is needed on the holdout.
+    """
+    folds = [
+        f"{metric} in cross-validation"
+        for metric, each in scores.folds.items()
+        if metric in {loss, *floors} and _has_hole(each)
+    ]
+    apart = [
+        f"{metric} on the holdout" for metric, each in scores.holdout.items() if metric in holdout and _has_hole([each])
+    ]
     intervals = [
         f"the interval of {metric} on the holdout"
         for metric, each in scores.holdout_intervals.items()
-        if _is_hole(each) and f"{metric} on the holdout" not in holdout
+        if metric in holdout and _is_hole(each) and f"{metric} on the holdout" not in apart
     ]
-    missing = [] if len(scores.folds.get(Metric.BRIER, [])) > 1 else ["brier in cross-validation"]
-    return folds + holdout + intervals + missing
+    missing = [] if len(scores.folds.get(loss, [])) > 1 else [f"{loss} in cross-validation"]
+    return folds + apart + intervals + missing
 
 
 def unsound_beside(evaluation: Evaluation, chosen: str, policy: GatePolicy) -> list[str]:
-    """Return the names of the figures beside the chosen candidate's scores that are not finite numbers."""
-    smallest = {each.column: each.min_rows for each in policy.slices}
+    """Return the names of the needed figures beside the chosen candidate's scores that are not finite numbers."""
+    asked = {each.column: each for each in policy.slices}
     groups = [
         f"{metric} on {each.group}"
         for each in evaluation.candidates[chosen].slices
-        if each.rows >= smallest.get(each.column, each.rows + 1)
+        if each.column in asked and each.rows >= asked[each.column].min_rows
         for metric, interval in each.figures.items()
-        if _is_hole(interval)
+        if metric in asked[each.column].floors and _is_hole(interval)
     ]
     costs = evaluation.costs.get(chosen)
     latency = costs.latency_p95_ms if costs else {}
@@ -186,7 +213,8 @@ def _unsound_drift(found: Drift | None) -> list[str]:
     if found is None or found.unmeasured is not None:
         return []
     columns = [*found.columns, *([found.target] if found.target else [])]
-    shares = _has_hole([found.target_before, found.target_now])
+    ends = [found.target_before, found.target_now]
+    shares = _has_hole(ends) and ends != [None, None]  # which a target has that is not of two classes
     return [
         *(
             f"drift of {each.column}"
@@ -198,8 +226,8 @@ def _unsound_drift(found: Drift | None) -> list[str]:
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
-    """Return the values without the holes."""
-    return [value for value in values if value is not None]
+    """Return the values that are finite numbers."""
+    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def _is_hole(interval: Interval | None) -> bool:

@@ -6,15 +6,16 @@ arguments alone: no run, no clock. Its sections have the names of Hugging Face's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import version
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from model_release.documents.evaluation import Evaluation, Interval, Scores
 from model_release.documents.metric import Metric
@@ -22,16 +23,11 @@ from model_release.documents.verdict import Decision
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Rows
 from model_release.modelling.gate import corrected_interval
+from model_release.modelling.plots.svg import figures
 from model_release.modelling.report import effect_plots, plots, sections, slice_plots
-from model_release.modelling.report.svg import figures
-from model_release.modelling.trained import (
-    MODEL_FILE,
-    ONNX_INPUT,
-    ONNX_LABEL,
-    ONNX_PROBABILITY,
-    PREPROCESSOR_FILE,
-    Trained,
-)
+from model_release.modelling.tasks import Predictions, Task, task_of
+from model_release.modelling.tasks.base import Target
+from model_release.modelling.trained import MODEL_FILE, ONNX_INPUT, PREPROCESSOR_FILE, Trained
 from model_release.spec.model import Spec
 
 _TEMPLATE = "model_card.html.j2"
@@ -47,7 +43,9 @@ def model_card(
     predictions: pd.DataFrame,
     rows: Rows,
     snapshot_fingerprint: str,
+    news: Sequence[str],
     as_of: date,
+    opened_in: str,
 ) -> bytes:
     """Return the card of the chosen candidate; the same arguments give the same bytes.
 
@@ -56,62 +54,72 @@ def model_card(
         evaluation: what the gate judged.
         decision: its verdict.
         trained: the chosen candidate.
-        predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
+        predictions: its out-of-fold predictions, as `training.as_frame` returns them.
         rows: the snapshot's rows.
         snapshot_fingerprint: the snapshot's fingerprint.
+        news: what became of rows and files that arrived and are not in it, in words.
         as_of: the day up to which data was taken.
+        opened_in: in what its files were opened before it was released, in words.
     """
-    target = rows.target[predictions.index].astype(np.float64)
-    curves = plots.curves(target, predictions)
+    task = task_of(spec)
+    target, out_of_fold = rows.target[predictions.index], _out_of_fold(task, predictions)
+    curves = _curves(task, target, out_of_fold)
+    called = task.kind.called(evaluation.loss)
     table = {name: _intervals(scores, evaluation) for name, scores in evaluation.candidates.items()}
     if evaluation.champion is not None:
         table[f"live {evaluation.champion.version}"] = _intervals(evaluation.champion.scores, evaluation)
-    brier = {name: each[Metric.BRIER] for name, each in table.items() if Metric.BRIER in each}
-    groups = sections.groups(evaluation.candidates[decision.chosen], spec.gate)
+    losses = {name: each[evaluation.loss] for name, each in table.items() if evaluation.loss in each}
+    groups = sections.groups(evaluation.candidates[decision.chosen], spec.gate, task.kind)
     page = _environment().get_template(_TEMPLATE)
     return page.render(
         spec=spec,
         evaluation=evaluation,
         decision=decision,
         trained=trained,
-        metrics=list(Metric),
+        task=task.kind,
+        output=task.output(),
+        loss=called,
+        row_loss=task.row_loss,
+        number=task.number,
+        metrics=task.metrics,
         candidates=table,
         as_of=as_of,
+        opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
+        news=news,
         columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
         rows=len(rows),
-        negative=spec.dataset.target.words[0],
-        positive=spec.dataset.target.words[1],
-        share=float(rows.target.mean()),
-        confusion=_confusion(target, predictions) if curves else None,
-        difference_plot=plots.difference(decision.comparison) if decision.comparison else None,
-        candidates_plot=plots.candidates(brier, chosen=decision.chosen) if brier else None,
+        target_words=_target_words(task, rows, spec.dataset.target.column),
+        confusion=_confusion(task, target, out_of_fold) if curves and task.classes else None,
+        difference_plot=plots.difference(decision.comparison, called) if decision.comparison else None,
+        candidates_plot=plots.candidates(losses, called, chosen=decision.chosen) if losses else None,
         curves=list(curves.items()),
         slices=groups,
-        slice_metrics=sections.measured(groups),
-        slice_plots=slice_plots.slices(groups),
+        slice_metrics=sections.measured(groups, task.kind),
+        slice_plots=slice_plots.slices(groups, task.kind),
         drift=sections.drift_lines(evaluation.drift, spec.gate),
-        importance_plot=effect_plots.importance(trained.effects) if trained.effects else None,
-        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, rows.frame),
+        importance_plot=effect_plots.importance(trained.effects, task.row_loss) if trained.effects else None,
+        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, rows.frame, task.number),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
-        onnx={"input": ONNX_INPUT, "label": ONNX_LABEL, "probability": ONNX_PROBABILITY},
+        onnx_input=ONNX_INPUT,
         scikit_learn=version("scikit-learn"),
     ).encode()
 
 
-def candidate_figures(trained: Trained, predictions: pd.DataFrame, rows: Rows) -> dict[str, bytes]:
+def candidate_figures(spec: Spec, trained: Trained, predictions: pd.DataFrame, rows: Rows) -> dict[str, bytes]:
     """Return the card's plots of one candidate, which need no verdict, as files of their own by name.
 
     Args:
+        spec: the model's spec.
         trained: the candidate.
-        predictions: its out-of-fold probabilities, as `training.cross_validate` returns them.
+        predictions: its out-of-fold predictions, as `training.as_frame` returns them.
         rows: the snapshot's rows.
     """
-    target = rows.target[predictions.index].astype(np.float64)
-    drawn = [*plots.curves(target, predictions).values()]
+    task = task_of(spec)
+    drawn = [*_curves(task, rows.target[predictions.index], _out_of_fold(task, predictions)).values()]
     if trained.effects:
-        drawn.append(effect_plots.importance(trained.effects))
+        drawn.append(effect_plots.importance(trained.effects, task.row_loss))
     return figures("".join(drawn).encode())
 
 
@@ -125,7 +133,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "called": sections.called,
         "figure": _figure,
         "interval": _interval,
         "percent": _percent,
@@ -157,17 +164,37 @@ def _column(name: str, spec: Spec, frame: pd.DataFrame) -> dict[str, Any]:
     return {"name": name, "column": column, "allowed": allowed, "missing": missing}
 
 
-def _confusion(target: np.ndarray[Any, Any], predictions: pd.DataFrame) -> dict[str, float]:
-    """Rows by what they are and what they were called, mean over the repeats."""
-    said = predictions.to_numpy() > 0.5
-    actual = target[:, None] > 0.5
-    cells = {
-        "true_positive": said & actual,
-        "false_positive": said & ~actual,
-        "false_negative": ~said & actual,
-        "true_negative": ~said & ~actual,
-    }
-    return {name: fmean(cell.sum(axis=0).tolist()) for name, cell in cells.items()}
+def _out_of_fold(task: Task, predictions: pd.DataFrame) -> Predictions:
+    """Return out-of-fold predictions as `[rows, repeats]`, or as `[rows, repeats, classes]`."""
+    flat = predictions.to_numpy(dtype=np.float64)
+    return flat.reshape(len(flat), -1, *task.shape)
+
+
+def _curves(task: Task, target: Target, out_of_fold: Predictions) -> dict[str, Markup]:
+    """Draw out-of-fold predictions, all repeats pooled; nothing if there are none, or one is not finite."""
+    if not out_of_fold.size or not np.isfinite(out_of_fold).all():
+        return {}
+    pooled = np.concatenate([out_of_fold[:, number] for number in range(out_of_fold.shape[1])])
+    return task.curves(np.tile(target, out_of_fold.shape[1]), pooled)
+
+
+def _confusion(task: Task, target: Target, out_of_fold: Predictions) -> list[list[float]]:
+    """Rows by what they are and by what they were called, mean over the repeats."""
+    called = np.stack([task.called(out_of_fold[:, number]) for number in range(out_of_fold.shape[1])], axis=1)
+    codes = range(len(task.classes))
+    return [
+        [float(((called == said) & (target[:, None] == code)).sum(axis=0).mean()) for said in codes] for code in codes
+    ]
+
+
+def _target_words(task: Task, rows: Rows, column: str) -> list[tuple[str, str]]:
+    """Return what the target is like: the share of each class, or the range of the numbers."""
+    if task.classes:
+        shares = np.bincount(rows.target, minlength=len(task.classes)) / len(rows)
+        return [(words, _percent(share)) for words, share in zip(task.classes, shares.tolist(), strict=True)]
+    unit = f" {task.unit}" if task.unit else ""
+    low, middle, high = (f"{each:.4g}" for each in np.quantile(rows.target, [0.0, 0.5, 1.0]))
+    return [(column, f"{low} to {high}, median {middle}{unit}")]
 
 
 def _figure(value: float | None, digits: int = 3) -> str:

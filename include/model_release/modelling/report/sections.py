@@ -1,4 +1,4 @@
-"""What the card's tables of slices and of drift say, line by line, and what figures are called. For `report`."""
+"""What the card's tables of slices and of drift say, line by line. For `report`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from model_release.documents.evaluation import ColumnDrift, Drift, Interval, Scores
 from model_release.documents.metric import Metric
 from model_release.modelling.gate import drifted
-from model_release.spec.gate import GatePolicy
-
-_CALLED = {Metric.ROC_AUC: "ROC AUC", Metric.F1: "F1", Metric.BRIER: "Brier score"}
-
-
-def called(metric: Metric) -> str:
-    """Return what people call a figure."""
-    return _CALLED.get(metric, metric.value)
+from model_release.spec.gate import Floors, GatePolicy
+from model_release.spec.tasks import TaskKind
 
 
 @dataclass(frozen=True)
@@ -24,7 +18,8 @@ class Group:
 
     Attributes:
         judged: whether it has rows enough for its floors.
-        floors: of its column; for `brier`, the highest acceptable figure.
+        floors: of its column; of an error, the highest acceptable figure.
+        kind: of the task.
     """
 
     name: str
@@ -32,26 +27,29 @@ class Group:
     least_rows: int
     judged: bool
     figures: dict[Metric, Interval | None]
-    floors: dict[Metric, float]
+    floors: Floors
+    kind: TaskKind
 
     def passed(self, metric: Metric) -> bool | None:
-        """Whether a figure keeps to its floor; None where it has none, or is not judged."""
+        """Whether a figure keeps to its floor; None if it has none, or is not judged."""
         floor, figure = self.floors.get(metric), self.figures.get(metric)
         if floor is None or not self.judged:
             return None
-        return figure is not None and (figure.mean <= floor if metric is Metric.BRIER else figure.mean >= floor)
+        if figure is None:
+            return False
+        return figure.mean <= floor if self.kind.less_is_better(metric) else figure.mean >= floor
 
 
 @dataclass(frozen=True)
 class Line:
-    """One column of the data against the champion's; `changes` are empty where it has not drifted."""
+    """One column of the data against the champion's; `changes` are empty if it has not drifted."""
 
     column: str
     changes: str
     figures: ColumnDrift
 
 
-def groups(scores: Scores, policy: GatePolicy) -> list[Group]:
+def groups(scores: Scores, policy: GatePolicy, kind: TaskKind) -> list[Group]:
     """Return the groups that the policy asks for, in its order."""
     asked = {each.column: each for each in policy.slices}
     found = []
@@ -64,15 +62,16 @@ def groups(scores: Scores, policy: GatePolicy) -> list[Group]:
                 least_rows=wanted.min_rows if wanted else 0,
                 judged=wanted is not None and each.rows >= wanted.min_rows,
                 figures=each.figures,
-                floors=wanted.floors.configured() if wanted else {},
+                floors=wanted.floors if wanted else {},
+                kind=kind,
             )
         )
     return found
 
 
-def measured(found: list[Group]) -> list[Metric]:
+def measured(found: list[Group], kind: TaskKind) -> list[Metric]:
     """Return the figures that any of the groups has, in their usual order."""
-    return [metric for metric in Metric if any(metric in each.figures for each in found)]
+    return kind.sorted(metric for each in found for metric in each.figures)
 
 
 def drift_lines(found: Drift | None, policy: GatePolicy) -> list[Line]:

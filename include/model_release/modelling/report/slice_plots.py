@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from model_release.documents.evaluation import Interval
 from model_release.documents.metric import Metric
-from model_release.modelling.report.sections import Group, called
-from model_release.modelling.report.svg import ACCENT, BAD, INK, MUTED, WIDE, Plot, lying, shortened, style, whisker
+from model_release.modelling.plots.svg import ACCENT, BAD, INK, MUTED, WIDE, Plot, lying, shortened, style, whisker
+from model_release.modelling.report.sections import Group
+from model_release.spec.tasks import TaskKind
 
 _GROUPS = 24
 """How many groups a plot has at most; the table has them all."""
 
 
-def slices(groups: Sequence[Group]) -> dict[Metric, Markup]:
+def slices(groups: Sequence[Group], kind: TaskKind) -> dict[Metric, Markup]:
     """Draw each group's figure with its interval, its floor as a tick; one plot per figure that has a floor.
 
-    Where no floor is set at all, accuracy is drawn.
+    Without any floor, the figure that the card shows first is drawn.
     """
-    wanted = [metric for metric in Metric if any(metric in each.floors for each in groups)] or [Metric.ACCURACY]
-    return {metric: plot for metric in wanted if (plot := _one(metric, groups)) is not None}
+    wanted = kind.sorted(metric for each in groups for metric in each.floors) or [kind.headline[0]]
+    return {metric: plot for metric in wanted if (plot := _one(metric, groups, kind)) is not None}
 
 
-def _one(metric: Metric, groups: Sequence[Group]) -> Markup | None:
+def _one(metric: Metric, groups: Sequence[Group], kind: TaskKind) -> Markup | None:
     shown = [(each, figure) for each in groups if (figure := each.figures.get(metric)) is not None][:_GROUPS]
     if not shown:
         return None
     with style():
-        what = f"{called(metric)}{' (less is better)' if metric is Metric.BRIER else ''}"
+        what = f"{kind.called(metric)}{' (less is better)' if kind.less_is_better(metric) else ''}"
         words = f"{what} on each group of the rows, with intervals"
-        plot = Plot(f"slices-{metric.replace('_', '-')}", words, width=WIDE, height=0.9 + 0.26 * len(shown))
+        plot = Plot(
+            f"slices-{re.sub(r'[^0-9a-z]', '-', metric.lower())}", words, width=WIDE, height=0.9 + 0.26 * len(shown)
+        )
         for place, (group, figure) in enumerate(reversed(shown)):
-            whisker(plot.axes, place, _within(figure), _color(group, metric))
+            whisker(plot.axes, place, _within(figure, metric, kind), _color(group, metric))
             if metric in group.floors:
                 floor = group.floors[metric]
                 plot.axes.plot([floor, floor], [place - 0.3, place + 0.3], color=INK, linewidth=1.6)
@@ -47,6 +51,9 @@ def _color(group: Group, metric: Metric) -> str:
     return ACCENT if group.judged else MUTED
 
 
-def _within(figure: Interval) -> Interval:
+def _within(figure: Interval, metric: Metric, kind: TaskKind) -> Interval:
     """The interval as far as the figure can go: an accuracy of 1.05 would only be confusing."""
+    measure = kind.measure(metric)
+    if measure is None or not measure.share:
+        return figure
     return Interval(mean=figure.mean, low=max(0.0, figure.low), high=min(1.0, figure.high))

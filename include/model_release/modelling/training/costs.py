@@ -14,7 +14,8 @@ import onnxruntime
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 
-from model_release.modelling.trained import ONNX_INPUT, ONNX_LABEL, ONNX_PROBABILITY
+from model_release.modelling.tasks.base import Task
+from model_release.modelling.trained import ONNX_INPUT
 
 WARM_UP = 10
 CALLS = 300
@@ -23,27 +24,29 @@ SECONDS = 1.0
 
 
 def latencies(
-    preprocessor: ColumnTransformer, classifier: Any, graph: bytes | None, rows: pd.DataFrame
+    task: Task, preprocessor: ColumnTransformer, estimator: Any, graph: bytes | None, rows: pd.DataFrame
 ) -> dict[str, float | None]:
     """Return the 95th percentile over one-row calls in milliseconds, by form, in a loader's order.
 
     Args:
+        task: what is answered.
         preprocessor: fitted.
-        classifier: fitted on what it puts out.
-        graph: both as ONNX, where that form is released.
+        estimator: fitted on what it puts out.
+        graph: both as ONNX, if that form is released.
         rows: inputs that are asked about in turn.
     """
     found: dict[str, float | None] = {}
     if graph is not None:
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
         matrix = rows.to_numpy(np.float64)
+        names = [column.name for column in task.output().columns]
         found["onnx"] = _p95(
             [{ONNX_INPUT: matrix[[number]]} for number in range(len(matrix))],
-            lambda row: session.run([ONNX_LABEL, ONNX_PROBABILITY], row),
+            lambda row: session.run(names, row),
         )
     found["pickle"] = _p95(
         [rows.iloc[[number]] for number in range(len(rows))],
-        lambda row: classifier.predict_proba(preprocessor.transform(row)),
+        lambda row: task.predict(estimator, preprocessor.transform(row)),
     )
     return found
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from model_release.documents.evaluation import Interval
+from model_release.modelling.tasks.base import Target, Task
 from model_release.modelling.trained import Effect
 
 Floats = NDArray[np.float64]
@@ -30,18 +31,19 @@ _POINTS = 12
 
 
 def effects(
-    predict: Predict, inputs: pd.DataFrame, target: NDArray[np.int64], *, categorical: set[str]
+    task: Task, predict: Predict, inputs: pd.DataFrame, target: Target, *, categorical: set[str]
 ) -> list[Effect]:
     """Measure every column on rows that the model has not seen; the one that counts most comes first.
 
     Args:
-        predict: from inputs to the probability of the positive class, one per row.
+        task: what is predicted; its loss rises as a column is shuffled.
+        predict: from inputs to predictions.
         inputs: the holdout, one column per input. Of more than a thousand rows, a thousand in equal steps are taken.
-        target: its classes, 0 or 1.
+        target: of the same rows.
         categorical: the columns whose values are marks, not amounts.
 
     Returns:
-        An effect per column; none where there are no rows, or a probability is not finite.
+        An effect per column; none if there are no rows, or a prediction is not finite.
     """
     if len(inputs) < 2:
         return []
@@ -50,38 +52,43 @@ def effects(
     plain = predict(rows)
     if not np.isfinite(plain).all():
         return []
-    errors = (plain - truth) ** 2
-    found = [Effect(column=name, importance=_importance(predict, rows, truth, errors, name)) for name in rows.columns]
+    losses = task.row_losses(truth, plain)
+    found = [
+        Effect(column=name, importance=_importance(task, predict, rows, truth, losses, name)) for name in rows.columns
+    ]
     found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
     return [
-        _with_dependence(each, predict, rows, each.column in categorical) if place < SHOWN else each
+        _with_dependence(each, task, predict, rows, each.column in categorical) if place < SHOWN else each
         for place, each in enumerate(found)
     ]
 
 
-def _importance(predict: Predict, rows: pd.DataFrame, truth: NDArray[np.int64], errors: Floats, name: str) -> Interval:
+def _importance(task: Task, predict: Predict, rows: pd.DataFrame, truth: Target, losses: Floats, name: str) -> Interval:
     """Return the permutation importance of a column with its 95 % interval.
 
-    Mean over the rows of `(p_shuffled - y)^2 - (p - y)^2`, each row's own mean over the shuffles (Breiman, *Random
-    forests*, Machine Learning 45, 2001; as a property of a fitted model, Fisher, Rudin & Dominici, *All models are
-    wrong, but many are useful*, JMLR 20, 2019). The interval is the normal one over the rows: it allows for how few
-    they are, not for another fit.
+    Mean over the rows of the rise of the row's loss, each row's own mean over the shuffles (Breiman, *Random forests*,
+    Machine Learning 45, 2001; as a property of a fitted model, Fisher, Rudin & Dominici, *All models are wrong, but
+    many are useful*, JMLR 20, 2019). The interval is the normal one over the rows: it allows for how few they are, not
+    for another fit.
     """
     chance = np.random.default_rng(0)
     orders = np.concatenate([chance.permutation(len(rows)) for _ in range(SHUFFLES)])
     many = pd.concat([rows] * SHUFFLES, ignore_index=True)
     many[name] = rows[name].take(orders).reset_index(drop=True)
-    shuffled = (predict(many) - np.tile(truth, SHUFFLES)) ** 2
-    rises = shuffled.reshape(SHUFFLES, len(rows)).mean(axis=0) - errors
+    shuffled = task.row_losses(np.tile(truth, SHUFFLES), predict(many))
+    rises = shuffled.reshape(SHUFFLES, len(rows)).mean(axis=0) - losses
     mean = float(rises.mean())
     reach = NormalDist().inv_cdf(0.975) * float(rises.std(ddof=1)) / math.sqrt(len(rows))
     return Interval(mean=mean, low=mean - reach, high=mean + reach)
 
 
-def _with_dependence(effect: Effect, predict: Predict, rows: pd.DataFrame, categorical: bool) -> Effect:
-    """Add the partial dependence (Friedman, *Greedy function approximation*, Annals of Statistics 29, 2001, 8.2)."""
+def _with_dependence(effect: Effect, task: Task, predict: Predict, rows: pd.DataFrame, categorical: bool) -> Effect:
+    """Add the partial dependence (Friedman, *Greedy function approximation*, Annals of Statistics 29, 2001, 8.2).
+
+    A model whose predictions are several numbers a row has none.
+    """
     column = rows[effect.column].dropna()
-    if column.empty:
+    if column.empty or task.shape:
         return effect
     points = _points(column, categorical)
     many = pd.concat([rows] * len(points), ignore_index=True)
@@ -89,7 +96,7 @@ def _with_dependence(effect: Effect, predict: Predict, rows: pd.DataFrame, categ
     many[effect.column] = pd.Series(repeated, dtype=repeated.dtype)  # pandas would make text of another kind of it
     means = predict(many).reshape(len(points), len(rows)).mean(axis=1)
     at = [_mark(each) for each in points] if categorical else [float(each) for each in points]
-    return effect.model_copy(update={"at": at, "probability": [float(each) for each in means]})
+    return effect.model_copy(update={"at": at, "response": [float(each) for each in means]})
 
 
 def _points(column: pd.Series, categorical: bool) -> NDArray[np.generic]:

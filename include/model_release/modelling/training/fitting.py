@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 from sklearn.compose import ColumnTransformer
-from sklearn.model_selection import RepeatedStratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
@@ -25,61 +23,48 @@ from model_release.documents.evaluation import Costs, Scores
 from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
 from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
-from model_release.errors import DataInvalid
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.provenance import machine_facts
+from model_release.modelling.tasks import Predictions, Task, task_of
+from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
-from model_release.modelling.training.figures import figures, intervals, slice_scores
-from model_release.modelling.training.forms import golden_answers, onnx_form, probability_of
+from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
+from model_release.modelling.training.slices import slice_scores
 from model_release.spec.dataset import Dataset
-from model_release.spec.model import Candidate, Spec, Validation
+from model_release.spec.model import Candidate, Spec
 
 
 def cross_validate(
-    candidate: Candidate,
-    dataset: Dataset,
-    rows: Rows,
-    training_rows: Positions,
-    validation: Validation,
-) -> tuple[dict[Metric, list[float | None]], pd.DataFrame]:
+    candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions
+) -> tuple[dict[Metric, list[float | None]], Predictions]:
     """Fit the recipe once per fold and measure it on the rows that the fold left out.
 
-    The folds depend on the rows and on `validation` alone, so that recipes are compared pairwise, fold by
-    fold.
+    The folds depend on the rows and on the spec's task and validation alone, so that recipes are compared pairwise,
+    fold by fold.
 
     Returns:
-        The figures by metric, `repeats x folds` values each, None where one was not finite; and the
-        probabilities that each row got while it was left out: one line per training row (the index holds its
-        position in `rows`), one column per repeat.
+        The figures by metric, `repeats x folds` values each, None if one was not finite; and the predictions for each
+        row while it was left out: `[training rows, repeats]`, or `[training rows, repeats, classes]`.
 
     Raises:
-        DataInvalid: a class has fewer rows than there are folds.
+        DataInvalid: the rows are too few for the folds.
     """
-    inputs, target = _inputs(rows, dataset).iloc[training_rows], _target(rows)[training_rows]
-    fewest = int(min((target == 0).sum(), (target == 1).sum()))
-    if fewest < validation.folds:
-        raise DataInvalid(
-            f"the rarer class has {fewest} rows outside the holdout, too few for {validation.folds} folds",
-            hint="add data, or lower validation.folds in the spec",
-        )
-    folds: dict[Metric, list[float | None]] = {metric: [] for metric in Metric}
-    probabilities = np.full((len(target), validation.repeats), np.nan)
-    plan = RepeatedStratifiedKFold(
-        n_splits=validation.folds, n_repeats=validation.repeats, random_state=validation.seed
-    )
-    for number, (fit_rows, test_rows) in enumerate(plan.split(inputs, target)):
-        model = _fit(candidate, dataset, inputs.iloc[fit_rows], target[fit_rows])
-        probability = probability_of(*model, inputs.iloc[test_rows])
-        probabilities[test_rows, number // validation.folds] = probability
-        for metric, value in figures(target[test_rows], probability).items():
+    task, validation = task_of(spec), spec.validation
+    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    folds: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
+    out_of_fold = np.full((len(target), validation.repeats, *task.shape), np.nan)
+    for number, (fit_rows, test_rows) in enumerate(task.folds(target, validation)):
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        predictions = predictions_of(task, *model, inputs.iloc[test_rows])
+        out_of_fold[test_rows, number // validation.folds] = predictions
+        for metric, value in task.figures(target[test_rows], predictions).items():
             folds[metric].append(value)
-    columns = [f"repeat_{number + 1}" for number in range(validation.repeats)]
-    return folds, pd.DataFrame(probabilities, columns=columns, index=pd.Index(training_rows, name="row"))
+    return folds, out_of_fold
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
@@ -90,50 +75,54 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     Args:
         spec: the model's spec.
         name: the candidate's name in the spec.
-        candidate: its recipe; may differ from the spec's where a run was asked to override it.
+        candidate: its recipe; may differ from the spec's if a run was asked to override it.
         rows: the snapshot, as `dataset.load` returns it.
         folder: an existing folder; files of the same names are replaced.
     """
     began = time.monotonic()
+    task = task_of(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
-    folds, predictions = cross_validate(candidate, spec.dataset, rows, training_rows, spec.validation)
+    folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
-    preprocessor, classifier = fit(spec, name, candidate, rows, training_rows)
-    bodies = pickled(preprocessor, classifier)
+    model = fit(spec, name, candidate, rows, training_rows)
+    bodies = pickled(*model)
     made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(preprocessor, classifier, inputs, made_up)
+    graph, words = onnx_form(task, *model, inputs, target[training_rows], made_up)
     if graph is not None:
-        bodies |= {ONNX_FILE: graph, MLMODEL_FILE: onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs))}
-    bodies[GOLDEN_FILE] = golden_answers(preprocessor, classifier, made_up).to_bytes()
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
+        bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
+    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
         recipe=candidate,
         scores=Scores(
             folds=folds,
-            **_on_holdout(preprocessor, classifier, inputs.iloc[holdout_rows], target[holdout_rows]),
+            **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
             slices=slice_scores(
+                task,
                 spec.gate.slices,
                 spec.dataset.columns,
                 rows.frame.iloc[training_rows],
                 target[training_rows],
-                predictions.to_numpy(),
+                out_of_fold,
             ),
         ),
         files=files,
-        predictions=_write(folder, PREDICTIONS_FILE, predictions.to_parquet()),
+        predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         costs=Costs(
-            latency_p95_ms=latencies(preprocessor, classifier, graph, table(made_up)),
+            latency_p95_ms=latencies(task, *model, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),
         ),
         effects=effects(
-            lambda changed: probability_of(preprocessor, classifier, changed),
+            task,
+            lambda changed: predictions_of(task, *model, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
-            categorical={column for column, each in spec.dataset.inputs.items() if each.kind == "categorical"},
+            categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
         ),
     )
 
@@ -144,34 +133,45 @@ def fit(
     """Fit the candidate to the training rows, as it is released.
 
     Returns:
-        The preprocessor and the classifier.
+        The preprocessor and the estimator.
     """
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
-    preprocessor, classifier = _fit(candidate, spec.dataset, inputs, target, name)
-    if "n_jobs" in classifier.get_params():
-        classifier.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
-    return preprocessor, classifier
+    preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
+    if "n_jobs" in estimator.get_params():
+        estimator.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    return preprocessor, estimator
 
 
-def pickled(preprocessor: ColumnTransformer, classifier: Any) -> dict[str, bytes]:
+def pickled(preprocessor: ColumnTransformer, estimator: Any) -> dict[str, bytes]:
     """Return the two files of a release that must be reproducible, by name."""
     return {
-        MODEL_FILE: pickle.dumps(classifier, protocol=5),
+        MODEL_FILE: pickle.dumps(estimator, protocol=5),
         PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
     }
 
 
+def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame:
+    """Return out-of-fold predictions as a table: a line per row (the index holds its position), a column per repeat.
+
+    If several numbers are predicted for a row, a repeat has a column for each.
+    """
+    flat = out_of_fold.reshape(len(out_of_fold), -1)
+    repeats = [f"repeat_{number + 1}" for number in range(out_of_fold.shape[1])]
+    numbers = [""] if out_of_fold.ndim == 2 else [f"_class_{code}" for code in range(out_of_fold.shape[2])]
+    columns = [repeat + number for repeat in repeats for number in numbers]
+    return pd.DataFrame(flat, columns=columns, index=pd.Index(training_rows, name="row"))
+
+
 def _on_holdout(
-    preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame, target: NDArray[np.int64]
+    task: Task, preprocessor: ColumnTransformer, estimator: Any, inputs: pd.DataFrame, target: Target
 ) -> dict[str, Any]:
-    """The figures on the rows that were set apart, with their intervals; None for each where there are no rows."""
+    """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
-        return {"holdout": dict.fromkeys(Metric), "holdout_intervals": dict.fromkeys(Metric)}
-    probability = probability_of(preprocessor, classifier, inputs)
-    found = intervals(target, probability)
+        return {"holdout": dict.fromkeys(task.metrics)}
+    predictions = predictions_of(task, preprocessor, estimator, inputs)
     return {
-        "holdout": figures(target, probability),
-        "holdout_intervals": {metric: found.get(metric) for metric in Metric},
+        "holdout": task.figures(target, predictions),
+        "holdout_intervals": task.intervals(target, predictions, task.metrics),
     }
 
 
@@ -192,23 +192,25 @@ def _fresh(column: pd.Series) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
-def _target(rows: Rows) -> NDArray[np.int64]:
-    target = np.empty(len(rows), dtype=np.int64)
+def _target(rows: Rows) -> Target:
+    """The target in fresh memory, for the same reason."""
+    target: Target = np.empty(len(rows), dtype=np.int64 if rows.target.dtype == np.int64 else np.float64)
     target[:] = rows.target
     return target
 
 
 def _fit(
+    task: Task,
     candidate: Candidate,
     dataset: Dataset,
     inputs: pd.DataFrame,
-    target: NDArray[np.int64],
+    target: Target,
     name: str | None = None,
 ) -> tuple[ColumnTransformer, Any]:
-    preprocessor, classifier = build(candidate, dataset, name=name)
+    preprocessor, estimator = build(task, candidate, dataset, name=name)
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
-        classifier.fit(preprocessor.fit_transform(inputs), target)
-    return preprocessor, classifier
+        estimator.fit(preprocessor.fit_transform(inputs), target)
+    return preprocessor, estimator
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:

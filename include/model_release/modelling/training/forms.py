@@ -1,4 +1,4 @@
-"""The forms of a fitted model, and what shows that they are one: the ONNX form's parity, golden rows. For `fitting`."""
+"""The ONNX form of a fitted model, if it gives what the pickled form gives. For `fitting`."""
 
 from __future__ import annotations
 
@@ -13,52 +13,93 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents import golden
 from model_release.documents.golden import Cell, Golden
+from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import onnx_export
 
 
-def probability_of(preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the positive class's probability for each row."""
+def predictions_of(task: Task, preprocessor: ColumnTransformer, estimator: Any, inputs: pd.DataFrame) -> Predictions:
+    """Return what a fitted model predicts for each row."""
     with threadpool_limits(limits=1):
-        both: NDArray[np.float64] = classifier.predict_proba(preprocessor.transform(inputs))
-    return both[:, 1]
+        return task.predict(estimator, preprocessor.transform(inputs))
 
 
-def golden_answers(preprocessor: ColumnTransformer, classifier: Any, made_up: Mapping[str, Sequence[Cell]]) -> Golden:
-    """Return made-up rows with the pickled form's answers."""
-    inputs = golden.table(made_up)
-    return Golden(
-        rows={name: list(cells) for name, cells in made_up.items()},
-        probabilities=probability_of(preprocessor, classifier, inputs).tolist(),
-        classes=[int(each) for each in classifier.predict(preprocessor.transform(inputs))],
-    )
+def golden_answers(
+    task: Task,
+    preprocessor: ColumnTransformer,
+    estimator: Any,
+    made_up: Mapping[str, Sequence[Cell]],
+    target: Target,
+) -> Golden:
+    """Return made-up rows with the pickled form's answers.
+
+    Args:
+        task: what is answered.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+        made_up: rows by column.
+        target: of the rows that the model was fitted to.
+    """
+    predictions = predictions_of(task, preprocessor, estimator, golden.table(made_up))
+    return task.golden({name: list(cells) for name, cells in made_up.items()}, predictions, target)
 
 
 def onnx_form(
-    preprocessor: ColumnTransformer, classifier: Any, inputs: pd.DataFrame, made_up: Mapping[str, Sequence[Cell]]
+    task: Task,
+    preprocessor: ColumnTransformer,
+    estimator: Any,
+    inputs: pd.DataFrame,
+    target: Target,
+    made_up: Mapping[str, Sequence[Cell]],
 ) -> tuple[bytes | None, str]:
-    """Return the ONNX form where it gives what the pickled form gives, and a word about it.
+    """Return the ONNX form if it gives what the pickled form gives, and a word about it.
 
-    It must agree on every row of the data and on the made-up ones, in the class (unless the probability is one half)
-    and in the probability, within `golden.TOLERANCE`.
+    It must agree on every row of the data, on the made-up ones, and on rows that lack the one or the other value that
+    the schema lets them lack: in the class, unless two classes are equally probable, and in every number.
+
+    Args:
+        task: what is answered.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+        inputs: all rows of the data.
+        target: theirs, which tells how large a difference is small.
+        made_up: rows by column, some of which lack a value.
     """
     names = list(inputs.columns)
     texts = [name for name in names if inputs[name].dtype == object]
     if texts:
         return None, f"left out: its one input is a table of numbers, and {', '.join(texts)} holds text"
     rows = pd.concat([inputs, golden.table(made_up)], ignore_index=True)
+    expected = predictions_of(task, preprocessor, estimator, rows)
+    wanted = task.golden({}, expected, target)
     try:
-        graph = onnx_export.export(preprocessor, classifier, names)
-        label, probability = onnx_export.predict(graph, rows.to_numpy(np.float64))
+        graph = onnx_export.export(preprocessor, estimator, names, task.output())
+        classes, numbers = onnx_export.predict(graph, rows.to_numpy(np.float64), task.output())
     except Exception as error:  # noqa: BLE001 - the converter raises anything; the release goes without this form
         cause = error.__cause__ or error
         reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
         return None, f"left out: the converter cannot write it ({reason})"
-    expected = probability_of(preprocessor, classifier, rows)
-    classes = np.asarray(classifier.predict(preprocessor.transform(rows)))
-    clear = np.abs(expected - 0.5) > golden.TOLERANCE
-    other = int(((label != classes) & clear).sum())
-    difference = float(np.abs(probability - expected).max())
-    found = f"largest difference in probability {difference:.1e} over {len(rows)} rows"
-    if other or not difference <= golden.TOLERANCE:
-        return None, f"left out: {other} rows get another class, {found}, allowed {golden.TOLERANCE:.0e}"
-    return graph, f"the same class on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
+    difference = float(np.abs(numbers - expected).max())
+    found = f"largest difference in {task.number} {difference:.1e} over {len(rows)} rows"
+    others = _other_classes(wanted, classes, _labels(task, preprocessor, estimator, rows))
+    if others or not difference <= wanted.tolerance:
+        classes_words = f"{others} rows get another class, " if len(classes) else ""
+        return None, f"left out: {classes_words}{found}, allowed {wanted.tolerance:.0e}"
+    same = "the same class" if len(classes) else "the same number"
+    return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
+
+
+def _labels(task: Task, preprocessor: ColumnTransformer, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:
+    """Return what the estimator itself calls each row, in the ONNX form's words; None if it predicts numbers."""
+    output = task.output()
+    if output.form == "value":
+        return None
+    with threadpool_limits(limits=1):
+        codes = np.asarray(estimator.predict(preprocessor.transform(rows)))
+    return codes if output.form == "probability" else np.array(output.classes, dtype=object)[codes.astype(int)]
+
+
+def _other_classes(wanted: Golden, classes: NDArray[Any], labels: NDArray[Any] | None) -> int:
+    if labels is None:
+        return 0
+    clear = np.array([wanted.is_clear(each) for each in wanted.numbers], dtype=bool)
+    return int(((classes != labels) & clear).sum())

@@ -1,4 +1,4 @@
-"""The fitted model as one ONNX graph: rows of plain numbers in, class and probability out. For `training`.
+"""The fitted model as one ONNX graph: rows of plain numbers in, the columns of the task's output out. For `training`.
 
 The preprocessing is written with ONNX's own operators in double precision, as scikit-learn computes it. A
 converter's single-precision scaling moves values across the thresholds of trees, whose probabilities then
@@ -19,12 +19,13 @@ import onnxruntime
 import yaml
 from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
-from skl2onnx import to_onnx
+from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 
-from model_release.modelling.trained import ONNX_INPUT, ONNX_LABEL, ONNX_PROBABILITY
+from model_release.documents.output import Output
+from model_release.modelling.trained import ONNX_INPUT
+from model_release.modelling.training.onnx_converters import CONVERTERS
 
 COLUMNS = "columns"
 """Key in the graph's own metadata: the names of the input's columns, as a JSON list."""
@@ -32,13 +33,18 @@ COLUMNS = "columns"
 _OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 
-def export(preprocessor: ColumnTransformer, classifier: ClassifierMixin, columns: Sequence[str]) -> bytes:
-    """Return the graph of a fitted preprocessor and classifier; equal models give equal bytes.
+_KINDS = {"integer": TensorProto.INT64, "number": TensorProto.FLOAT, "text": TensorProto.STRING}
+_MLFLOW = {"integer": "long", "number": "float", "text": "string"}
+
+
+def export(preprocessor: ColumnTransformer, estimator: Any, columns: Sequence[str], output: Output) -> bytes:
+    """Return the graph of a fitted preprocessor and estimator; equal models give equal bytes.
 
     Args:
         preprocessor: as `training.build` makes it, fitted.
-        classifier: fitted on what the preprocessor puts out.
+        estimator: fitted on what the preprocessor puts out.
         columns: the names of the model's inputs, in the order of the graph's columns.
+        output: what the model answers.
 
     Raises:
         Exception: whatever the converter says to an estimator that it cannot convert.
@@ -47,31 +53,32 @@ def export(preprocessor: ColumnTransformer, classifier: ClassifierMixin, columns
     width = prepared.output[0].type.tensor_type.shape.dim[1].dim_value
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
-        model = to_onnx(
-            classifier,
+        model = convert_sklearn(
+            estimator,
+            name="estimator",  # else a random one
             initial_types=[("features", FloatTensorType([None, width]))],
-            options={id(classifier): {"zipmap": False}},
+            options=None if output.form == "value" else {id(estimator): {"zipmap": False}},
             target_opset=_OPSETS,
+            custom_conversion_functions=CONVERTERS,
         )
-    model = _with_columns_named(_joined(prepared, model.graph, model), columns)
+    model = _with_columns_named(_joined(prepared, model.graph, model, output), columns)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def predict(body: bytes, matrix: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the class and the positive class's probability that the graph gives for each row of `matrix`."""
+def predict(body: bytes, matrix: NDArray[np.float64], output: Output) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Return the class (none of a number) and the numbers that the graph gives for each row of `matrix`."""
     session = onnxruntime.InferenceSession(body, providers=["CPUExecutionProvider"])
-    label, probability = session.run([ONNX_LABEL, ONNX_PROBABILITY], {ONNX_INPUT: matrix})
-    return label, probability
+    told = session.run([column.name for column in output.columns], {ONNX_INPUT: matrix})
+    if output.form == "value":
+        return np.array([]), told[0]
+    return told[0], told[1] if output.form == "probability" else np.stack(told[1:], axis=1)
 
 
-def mlmodel(path: str, columns: Sequence[str]) -> bytes:
+def mlmodel(path: str, columns: Sequence[str], output: Output) -> bytes:
     """Return the file `MLmodel` that makes a folder with the graph at `path` a model for MLflow's loaders."""
     inputs = [{"type": "double", "name": name, "required": True} for name in columns]
-    outputs = [
-        {"type": "long", "name": ONNX_LABEL, "required": True},
-        {"type": "float", "name": ONNX_PROBABILITY, "required": True},
-    ]
+    outputs = [{"type": _MLFLOW[each.kind], "name": each.name, "required": True} for each in output.columns]
     content = {
         "flavors": {
             "onnx": {"data": path, "providers": ["CPUExecutionProvider"]},
@@ -87,7 +94,7 @@ def mlmodel(path: str, columns: Sequence[str]) -> bytes:
 
 
 def _preprocessing(preprocessor: ColumnTransformer, columns: list[str]) -> onnx.GraphProto:
-    """Impute, scale and one-hot encode, operator by operator, up to what the classifier takes."""
+    """Impute, scale and one-hot encode, operator by operator, up to what the estimator takes."""
     fill = np.zeros(len(columns))
     constants: dict[str, NDArray[Any]] = {"fill": fill}
     nodes = [
@@ -134,28 +141,28 @@ def _preprocessing(preprocessor: ColumnTransformer, columns: list[str]) -> onnx.
     )
 
 
-def _joined(prepared: onnx.GraphProto, classifier: onnx.GraphProto, converted: onnx.ModelProto) -> onnx.ModelProto:
-    """Put the classifier behind the preprocessing, and keep the positive class's probability alone."""
-    label, both = (output.name for output in classifier.output)
+def _joined(
+    prepared: onnx.GraphProto, estimator: onnx.GraphProto, converted: onnx.ModelProto, output: Output
+) -> onnx.ModelProto:
+    """Put the estimator behind the preprocessing, and make the columns of the output of what it gives."""
+    label, *more = [f"estimator/{each.name}" for each in estimator.output]
     graph = compose.merge_graphs(
         prepared,
-        compose.add_prefix_graph(classifier, "classifier/"),
-        io_map=[("prepared", "classifier/features")],
+        compose.add_prefix_graph(estimator, "estimator/"),
+        io_map=[("prepared", "estimator/features")],
     )
     graph.name = "model"
-    graph.initializer.append(numpy_helper.from_array(np.array(1, dtype=np.int64), "positive"))
-    graph.node.extend(
-        [
-            helper.make_node("Identity", [f"classifier/{label}"], [ONNX_LABEL]),
-            helper.make_node("Gather", [f"classifier/{both}", "positive"], [ONNX_PROBABILITY], axis=1),
-        ]
-    )
+    match output.form:
+        case "probability":
+            _end_in_probability(graph, label, more[0], output)
+        case "classes":
+            _end_in_classes(graph, label, more[0], output)
+        case "value":
+            _constant(graph, "flat", np.array([-1], dtype=np.int64))
+            graph.node.append(helper.make_node("Reshape", [label, "flat"], [output.columns[0].name]))
     del graph.output[:]
     graph.output.extend(
-        [
-            helper.make_tensor_value_info(ONNX_LABEL, TensorProto.INT64, ["rows"]),
-            helper.make_tensor_value_info(ONNX_PROBABILITY, TensorProto.FLOAT, ["rows"]),
-        ]
+        helper.make_tensor_value_info(column.name, _KINDS[column.kind], ["rows"]) for column in output.columns
     )
     return helper.make_model(
         graph,
@@ -163,6 +170,32 @@ def _joined(prepared: onnx.GraphProto, classifier: onnx.GraphProto, converted: o
         ir_version=converted.ir_version,
         producer_name="model-release",
     )
+
+
+def _end_in_probability(graph: onnx.GraphProto, label: str, both: str, output: Output) -> None:
+    """Keep the positive class's probability alone."""
+    names = [column.name for column in output.columns]
+    _constant(graph, "positive", np.array(1, dtype=np.int64))
+    graph.node.extend(
+        [
+            helper.make_node("Identity", [label], [names[0]]),
+            helper.make_node("Gather", [both, "positive"], [names[1]], axis=1),
+        ]
+    )
+
+
+def _end_in_classes(graph: onnx.GraphProto, label: str, probabilities: str, output: Output) -> None:
+    """Name the class in words, and give each class's probability as a column of its own."""
+    names = [column.name for column in output.columns]
+    _constant(graph, "words", np.array(output.classes, dtype=object))
+    graph.node.append(helper.make_node("Gather", ["words", label], [names[0]], axis=0))
+    for code, name in enumerate(names[1:]):
+        _constant(graph, f"class_{code}", np.array(code, dtype=np.int64))
+        graph.node.append(helper.make_node("Gather", [probabilities, f"class_{code}"], [name], axis=1))
+
+
+def _constant(graph: onnx.GraphProto, name: str, value: NDArray[Any]) -> None:
+    graph.initializer.append(numpy_helper.from_array(value, name))
 
 
 def _with_columns_named(model: onnx.ModelProto, columns: Sequence[str]) -> onnx.ModelProto:

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 from typing import Any
 
-from sklearn import ensemble, linear_model, naive_bayes, neighbors, svm, tree
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.datasets import make_classification
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError
+from model_release.modelling.tasks.base import Task
+from model_release.modelling.training.estimators import estimator_of
 from model_release.spec.dataset import Dataset
-from model_release.spec.model import Candidate, Estimator
-
-_ESTIMATORS: dict[Estimator, type[Any]] = {
-    Estimator.LOGISTIC_REGRESSION: linear_model.LogisticRegression,
-    Estimator.RANDOM_FOREST: ensemble.RandomForestClassifier,
-    Estimator.EXTRA_TREES: ensemble.ExtraTreesClassifier,
-    Estimator.HIST_GRADIENT_BOOSTING: ensemble.HistGradientBoostingClassifier,
-    Estimator.GRADIENT_BOOSTING: ensemble.GradientBoostingClassifier,
-    Estimator.SUPPORT_VECTORS: svm.SVC,
-    Estimator.NEAREST_NEIGHBOURS: neighbors.KNeighborsClassifier,
-    Estimator.DECISION_TREE: tree.DecisionTreeClassifier,
-    Estimator.NAIVE_BAYES: naive_bayes.GaussianNB,
-}
-
-_OURS = {
-    "random_state": "the recipe's own key seed sets it",
-    "probability": "support vectors always get calibrated probabilities",
-}
-"""Parameters that a recipe may not set, and why."""
+from model_release.spec.model import Candidate
 
 
-def check_recipe(candidate: Candidate, *, name: str | None = None) -> None:
+def check_recipe(task: Task, candidate: Candidate, *, name: str | None = None) -> None:
     """Find out whether the estimator takes these parameters, by name and by a fit to made-up rows.
 
     Args:
+        task: what is predicted.
         candidate: the recipe.
         name: what the spec calls it, for the error.
 
@@ -52,29 +31,32 @@ def check_recipe(candidate: Candidate, *, name: str | None = None) -> None:
         SpecError: names the candidate, the parameter and the nearest right one, or says what the estimator
             objects to.
     """
-    classifier = _classifier(candidate, name)
-    rows, classes = make_classification(n_samples=400, n_features=32, random_state=0)
+    where = f"candidates.{name}" if name else None
+    estimator = estimator_of(task, candidate, where=where)
+    rows, target = task.made_up()
     try:
         with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore")  # a fit that warns is still a recipe that fits
-            classifier.fit(rows, classes)
-    except (ValueError, TypeError) as error:
-        said = " ".join(str(error).split())
-        raise SpecError(f"{candidate.estimator} does not accept its parameters: {said}", where=_where(name)) from error
+            task.predict(estimator.fit(rows, target), rows[:1])
+    except Exception as error:  # of whatever kind: the estimator may be anybody's
+        said = " ".join(str(error).split())[:300]
+        raise SpecError(f"{candidate.estimator} does not accept its parameters: {said}", where=where) from error
 
 
-def build(candidate: Candidate, dataset: Dataset, *, name: str | None = None) -> tuple[ColumnTransformer, Any]:
-    """Return a preprocessor and a classifier, both not fitted.
+def build(
+    task: Task, candidate: Candidate, dataset: Dataset, *, name: str | None = None
+) -> tuple[ColumnTransformer, Any]:
+    """Return a preprocessor and an estimator, both not fitted.
 
     Numeric inputs: median for what is missing, then zero mean and unit variance. Categorical inputs: the most
     frequent value for what is missing, then one column per value; a value that training has not seen gives
     zeros.
 
     Raises:
-        SpecError: the estimator has no such parameter.
+        SpecError: the estimator has no such parameter, or is none for this task.
     """
     columns = {
-        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.kind == kind]
+        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.role == kind]
         for kind in ("numeric", "categorical")
     }
     pipelines = {
@@ -85,43 +67,4 @@ def build(candidate: Candidate, dataset: Dataset, *, name: str | None = None) ->
         ),
     }
     preprocessor = ColumnTransformer([(kind, pipelines[kind], names) for kind, names in columns.items() if names])
-    return preprocessor, _classifier(candidate, name)
-
-
-def _classifier(candidate: Candidate, name: str | None) -> Any:
-    kind = _ESTIMATORS[candidate.estimator]
-    known = [each for each in inspect.signature(kind).parameters if each not in _OURS]
-    for parameter in candidate.parameters:
-        if parameter in _OURS:
-            raise SpecError(f"parameter {parameter!r} is not for a recipe: {_OURS[parameter]}", where=_where(name))
-        if parameter not in known:
-            raise SpecError(
-                f"{candidate.estimator} has no parameter {parameter!r}{did_you_mean(parameter, known)}",
-                where=_where(name),
-                hint=f"known: {', '.join(known)}",
-            )
-    parameters = {sys.intern(key): _one_object(value) for key, value in candidate.parameters.items()}
-    if "random_state" in inspect.signature(kind).parameters and kind is not svm.SVC:
-        parameters["random_state"] = candidate.seed
-    classifier = kind(**parameters)
-    if kind is svm.SVC:
-        folds = StratifiedKFold(5, shuffle=True, random_state=candidate.seed)
-        return CalibratedClassifierCV(classifier, ensemble=False, cv=folds)
-    return classifier
-
-
-def _where(name: str | None) -> str | None:
-    return f"candidates.{name}" if name else None
-
-
-def _one_object(value: Any) -> Any:
-    """Make equal strings the same object: pickle writes one object once, and two equal ones twice."""
-    match value:
-        case str():
-            return sys.intern(value)
-        case list():
-            return [_one_object(each) for each in value]
-        case dict():
-            return {_one_object(key): _one_object(each) for key, each in value.items()}
-        case _:
-            return value
+    return preprocessor, estimator_of(task, candidate, where=f"candidates.{name}" if name else None)

@@ -16,6 +16,7 @@ from model_release.documents.version import FIRST, Bump
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
 from model_release.releases.catalog import candidate_of, read_version
 from model_release.releases.claims import became, take_number
+from model_release.releases.eligibility import Try
 from model_release.releases.manual.collect import Collected
 from model_release.releases.promote import (
     Promotion,
@@ -42,12 +43,14 @@ class Intent:
         reason: why.
         promote: whether the version shall become live, if the rules allow it.
         bump: which number of the version grows; None leaves it to the rules.
+        opens: tries that the files load before a release of them becomes live; None overrules that they must.
     """
 
     by: str
     reason: str
     promote: bool = True
     bump: Bump | None = None
+    opens: Try | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def publish(
 
     Raises:
         BaselineMoved: another version became live meanwhile; this one is published.
-        Refused: a rule says no, before anything is sent.
+        Refused: a rule says no, or no form of the files loads, before anything is sent.
     """
     return _deliver(releases, collected, draft, intent, watch=watch, key=key, spared=())
 
@@ -154,6 +157,9 @@ def _deliver(
     _check_names(releases.stores, signed=key is not None)
     check(releases.home)
     ready = _at_each(releases.followers, check, lagging)
+    becomes_live = intent.promote and not (before and live is not None and live.pointer.version == known)
+    if becomes_live and intent.opens is not None:
+        _check_opens(collected, draft, intent.opens)
     if not before:
         tomorrow = from_the_future(releases, candidate_of(draft))
         if tomorrow is not None:
@@ -167,6 +173,18 @@ def _deliver(
         return Delivered(manifest, before, live.pointer if live else None, None, lagging)
     promotion = _make_live(releases, manifest, intent, since=live.pointer.since if live else None, spared=spared)
     return Delivered(manifest, before, promotion.pointer, promotion.refusal, lagging)
+
+
+def _check_opens(collected: Collected, draft: Manifest, opens: Try) -> None:
+    try:
+        opens(collected.folder, draft)
+    except Refused as error:
+        _, _, reasons = error.what.partition("\n")
+        raise Refused(
+            f"no form of these files loads here, so that they cannot become live\n{reasons}",
+            where=collected.source,
+            hint="nothing was sent; mend the files, or overrule with --unopened if their consumers have what they need",
+        ) from error
 
 
 def _at_each(followers: Sequence[Follower], do: Callable[[Store], object], lagging: list[str]) -> list[Follower]:

@@ -31,7 +31,6 @@ from azure.storage.blob import BlobBlock, BlobClient, ContainerClient, ContentSe
 
 from model_release.documents import limits
 from model_release.documents.base import sha256_of
-from model_release.documents.layout import check_key
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.azure.errors import CHANGED, EXISTS, NO_CONTAINER, code_of, fault_of, status_of, translate
@@ -397,7 +396,7 @@ class AzureStore:
             )
 
     def _name(self, key: str) -> str:
-        return self._prefix + check_key(key)
+        return self._prefix + self._settings.check(key)
 
     def _blob(self, key: str) -> BlobClient:
         return self._container.get_blob_client(self._name(key))

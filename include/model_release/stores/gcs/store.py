@@ -29,7 +29,6 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from model_release.documents import limits
-from model_release.documents.layout import check_key
 from model_release.errors import Corrupt, NotFound, StoreUnavailable, UsageError
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -328,7 +327,7 @@ class GcsStore:
         return blob
 
     def _name(self, key: str) -> str:
-        return self._prefix + check_key(key)
+        return self._prefix + self._settings.check(key)
 
     @property
     def _session(self) -> Any:

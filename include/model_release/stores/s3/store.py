@@ -24,7 +24,6 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from model_release.documents import limits
-from model_release.documents.layout import check_key
 from model_release.errors import UsageError
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
@@ -247,7 +246,7 @@ class S3Store:
         return clock(date, self.uri)
 
     def _name(self, key: str) -> str:
-        return self._root + check_key(key)
+        return self._root + self.settings.check(key)
 
     def _kept(self, content_type: str, cache_control: str) -> Json:
         """What is kept with an object, beside its bytes."""

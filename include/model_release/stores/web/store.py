@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from model_release.documents import limits
 from model_release.documents.base import sha256_of
-from model_release.documents.layout import check_key
+from model_release.documents.layout import check_name
 from model_release.errors import Corrupt, NotFound, Refused, UnsafeKey, UsageError
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import OCTETS, Entry, Outcome, Stored
@@ -214,6 +214,6 @@ def _digests(body: bytes, where: str) -> dict[str, str]:
 
 def _is_key(name: str) -> bool:
     try:
-        return check_key(name) == name
+        return check_name(name) == name
     except UnsafeKey:
         return False

@@ -1,0 +1,219 @@
+"""What a task must know. Everything in `modelling` that differs from task to task asks its task."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.special import expit, logit
+from sklearn.exceptions import UndefinedMetricWarning
+
+from model_release.documents.evaluation import Interval
+from model_release.documents.golden import Golden
+from model_release.documents.metric import Metric
+from model_release.documents.output import Output
+from model_release.spec.model import Validation
+from model_release.spec.tasks import TaskKind
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+Target = NDArray[Any]
+"""`int64[rows]` class codes 0, 1, …, or `float64[rows]` numbers in the target's unit."""
+
+Predictions = NDArray[np.float64]
+"""`float64[rows]`: the positive class's probability, or a number. `float64[rows, classes]`: a probability for each."""
+
+_GROUPS = 20
+_T = float(stats.t.ppf(0.975, _GROUPS - 1))
+
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Positions of the rows that a fold's model is fitted to, and of those that it is measured on."""
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A task as one spec sets it.
+
+    Attributes:
+        kind: its name and its figures.
+        loss: the figure that recipes are compared by.
+        asked: figures that the spec names.
+        classes: in words, in the order of their codes; none if numbers are predicted.
+        unit: of the numbers, in words.
+    """
+
+    estimators: ClassVar[Literal["classifier", "regressor"]]
+    """What fits it: a classifier or a regressor, as scikit-learn's tags tell them apart."""
+
+    row_loss: ClassVar[str]
+    """What `row_losses` returns, in words."""
+
+    number: ClassVar[str]
+    """What a model answers, in words: `probability`."""
+
+    kind: TaskKind
+    loss: Metric
+    asked: tuple[Metric, ...] = ()
+    classes: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one row's prediction: nothing for one number, or the number of classes."""
+        return ()
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The figures that every candidate is measured by."""
+        found: list[Metric] = []
+        for each in self.kind.measures:
+            if each.of == "class":
+                found += [f"{each.name}/{words}" for words in self.classes]
+            elif each.asked or each.of:
+                found += [metric for metric in self.asked if metric.partition("/")[0] == each.name]
+            else:
+                found.append(each.name)
+        return found
+
+    def figures(self, target: Target, predictions: Predictions) -> dict[Metric, float | None]:
+        """Return each figure of these predictions; None if it is not a finite number."""
+        if not np.isfinite(predictions).all():
+            return dict.fromkeys(self.metrics)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)  # such a figure is None
+            warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+            measures = self._measures(target, predictions)
+            values = {metric: self._measured(measures[metric]) for metric in self.metrics}
+        return {metric: value if math.isfinite(value) else None for metric, value in values.items()}
+
+    @staticmethod
+    def _measured(measure: Callable[[], float]) -> float:
+        try:
+            return float(measure())
+        except ValueError:  # undefined on these rows, such as an AUC of one class
+            return math.nan
+
+    @abstractmethod
+    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+        """Return how each of `metrics` is measured on finite predictions."""
+
+    def intervals(
+        self, target: Target, predictions: Predictions, asked: Iterable[Metric] = ()
+    ) -> dict[Metric, Interval]:
+        """Return figures of predictions of independent rows with their 95 % intervals; none that does not exist.
+
+        Args:
+            target: of the rows.
+            predictions: for them.
+            asked: figures that are needed even if their interval takes a jackknife.
+        """
+        if not np.isfinite(predictions).all():
+            return {}
+        found = dict(self._intervals(target, predictions))
+        for metric in asked:
+            if metric not in found:
+                found[metric] = self._jackknife(metric, target, predictions)
+        return {metric: interval for metric, interval in found.items() if interval is not None}
+
+    @abstractmethod
+    def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
+        """Return the figures whose interval has a formula, of finite predictions."""
+
+    def _jackknife(self, metric: Metric, target: Target, predictions: Predictions) -> Interval | None:
+        """Return a figure with the interval of the delete-a-group jackknife; None if there are too few rows.
+
+        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
+        degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
+        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise.
+        """
+        groups = np.arange(len(target)) % _GROUPS
+        sides = [np.ones(len(target), dtype=bool), *(groups != each for each in range(_GROUPS))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            whole, *parts = (self._measured(self._measures(target[side], predictions[side])[metric]) for side in sides)
+        if len(target) < 2 * _GROUPS or not np.isfinite([whole, *parts]).all():
+            return None
+        reach = _T * math.sqrt((_GROUPS - 1) * float(np.var(parts)))
+        measure = self.kind.measure(metric)
+        if measure is None or not measure.share:
+            return Interval(mean=whole, low=whole - reach, high=whole + reach)
+        if not 0 < whole < 1:
+            return None
+        stretch = reach / (whole * (1 - whole))
+        low, high = expit(logit(whole) - stretch), expit(logit(whole) + stretch)
+        return Interval(mean=whole, low=float(low), high=float(high))
+
+    @abstractmethod
+    def row_losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64]:
+        """Return the loss of each row, of which a column's importance is the rise."""
+
+    @abstractmethod
+    def dummy(self, target: Target) -> float:
+        """Return the loss of the constant answer that is best on these rows."""
+
+    @abstractmethod
+    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
+        """Yield the folds, `repeats x folds` of them, which depend on the rows and on `validation` alone.
+
+        Raises:
+            DataInvalid: the rows are too few.
+        """
+
+    @abstractmethod
+    def predict(self, estimator: Any, features: Any) -> Predictions:
+        """Return what a fitted estimator predicts for prepared rows."""
+
+    def called(self, predictions: Predictions) -> NDArray[np.int64]:
+        """Return the class code that each row is called; only of tasks with classes."""
+        raise NotImplementedError(f"a {self.kind.name} model calls no class")
+
+    @abstractmethod
+    def output(self) -> Output:
+        """Return what a released model answers."""
+
+    @abstractmethod
+    def golden(self, rows: dict[str, list[Any]], predictions: Predictions, target: Target) -> Golden:
+        """Return made-up rows with a model's answers.
+
+        Args:
+            rows: by column.
+            predictions: for them.
+            target: of the rows that the model was fitted to, which tell how large a difference is small.
+        """
+
+    @abstractmethod
+    def made_up(self) -> tuple[NDArray[np.float64], Target]:
+        """Return rows with targets that any estimator for this task must be able to fit."""
+
+    @abstractmethod
+    def curves(self, target: Target, predictions: Predictions) -> dict[str, Markup]:
+        """Draw out-of-fold predictions, all repeats one after the other, by the plots' titles."""
+
+    def summary(self, target: Target) -> float | None:
+        """Return the share of the positive class, of which a change counts as drift; None if there is no such class."""
+        return None
+
+
+def mean_interval(values: NDArray[np.float64]) -> Interval | None:
+    """Return the mean over rows with Student's 95 % interval; None for fewer than two rows."""
+    if len(values) < 2:
+        return None
+    mean = float(values.mean())
+    reach = float(stats.t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Interval(mean=mean, low=max(0.0, mean - reach), high=mean + reach)
+
+
+def share_interval(part: int, rows: int) -> Interval | None:
+    """Return a share with its 95 % interval (Wilson, JASA 22, 1927); None if there are no rows."""
+    if not rows:
+        return None
+    bounds = stats.binomtest(part, rows).proportion_ci(method="wilson")
+    return Interval(mean=part / rows, low=float(bounds.low), high=float(bounds.high))

@@ -1,0 +1,134 @@
+"""A number is predicted, in the target's own unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn import metrics
+from sklearn.datasets import make_regression
+from sklearn.model_selection import RepeatedKFold
+
+from model_release.documents.evaluation import Interval
+from model_release.documents.golden import Golden
+from model_release.documents.metric import Metric
+from model_release.documents.output import Output
+from model_release.errors import DataInvalid
+from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval
+from model_release.spec.model import Validation
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_SAME = 1e-4
+"""Largest difference that still counts as the same model, in standard deviations of the target. Single precision, in
+which the ONNX form answers, gives 1e-6 for a target whose mean is some ten standard deviations from zero."""
+
+
+@dataclass(frozen=True)
+class Regression(Task):
+    """Errors in the target's unit, and R². Deviances and pinball losses are measured if the spec asks for them."""
+
+    estimators: ClassVar[Literal["classifier", "regressor"]] = "regressor"
+    row_loss: ClassVar[str] = "mean squared error"
+    number: ClassVar[str] = "value"
+
+    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+        measures: dict[Metric, Callable[[], float]] = {
+            "rmse": lambda: metrics.root_mean_squared_error(target, predictions),
+            "mae": lambda: metrics.mean_absolute_error(target, predictions),
+            "median_absolute_error": lambda: metrics.median_absolute_error(target, predictions),
+            "r2": lambda: metrics.r2_score(target, predictions) if len(target) > 1 else np.nan,
+            "poisson_deviance": lambda: metrics.mean_poisson_deviance(target, predictions),
+            "gamma_deviance": lambda: metrics.mean_gamma_deviance(target, predictions),
+        }
+        for metric in self.metrics:
+            if metric.startswith("pinball/"):
+                measures[metric] = partial(metrics.mean_pinball_loss, target, predictions, alpha=_quantile(metric))
+        return measures
+
+    def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
+        """Means over rows have Student's interval, and the RMSE the root of its mean's.
+
+        The median has the order statistics that hold it with a probability of 95 % (Conover, *Practical nonparametric
+        statistics*, 1999, 3.2).
+        """
+        errors = np.abs(target - predictions)
+        squared = mean_interval(errors**2)
+        return {
+            "rmse": squared and Interval(mean=squared.mean**0.5, low=squared.low**0.5, high=squared.high**0.5),
+            "mae": mean_interval(errors),
+            "median_absolute_error": _median_interval(errors),
+        }
+
+    def row_losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64]:
+        """Return the squared error of each row."""
+        losses: NDArray[np.float64] = (target - predictions) ** 2
+        return losses
+
+    def dummy(self, target: Target) -> float:
+        """Return the loss of the mean; of the median for the MAE, of the quantile for its pinball loss."""
+        if self.loss.startswith("pinball/"):
+            constant = float(np.quantile(target, _quantile(self.loss)))
+        else:
+            constant = float(np.median(target) if self.loss == "mae" else target.mean())
+        return float(self._measures(target, np.full(len(target), constant))[self.loss]())
+
+    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
+        """Yield shuffled folds.
+
+        Raises:
+            DataInvalid: there are fewer than two rows to a fold.
+        """
+        if len(target) < 2 * validation.folds:
+            raise DataInvalid(
+                f"there are {len(target)} rows outside the holdout, too few for {validation.folds} folds",
+                hint="add data, or lower validation.folds in the spec",
+            )
+        plan = RepeatedKFold(n_splits=validation.folds, n_repeats=validation.repeats, random_state=validation.seed)
+        yield from plan.split(np.zeros((len(target), 1)))
+
+    def predict(self, estimator: Any, features: Any) -> Predictions:
+        """Return the predicted number for each row."""
+        return np.asarray(estimator.predict(features), dtype=np.float64).reshape(-1)
+
+    def output(self) -> Output:
+        """Return that the answer is a number."""
+        return Output(task=self.kind.name, form="value", unit=self.unit)
+
+    def golden(self, rows: dict[str, list[Any]], predictions: Predictions, target: Target) -> Golden:
+        """Return made-up rows with predicted numbers; differences are small by the target's standard deviation."""
+        tolerance = max(_SAME * float(np.std(target)), np.finfo(np.float64).tiny)
+        return Golden(rows=rows, probabilities=[], classes=[], values=predictions.tolist(), tolerance=tolerance)
+
+    def made_up(self) -> tuple[NDArray[np.float64], Target]:
+        """Return 400 rows with positive targets, which every loss is defined for."""
+        rows, target = make_regression(n_samples=400, n_features=32, n_informative=8, noise=1.0, random_state=0)
+        return rows, target - target.min() + 1.0
+
+    def curves(self, target: Target, predictions: Predictions) -> dict[str, Markup]:
+        """Draw what was predicted over what was observed, and the errors."""
+        from model_release.modelling.plots import curves
+
+        return {
+            "Predicted over observed": curves.predicted_over_observed(target, predictions, self.unit),
+            "Errors": curves.errors(target, predictions, self.unit),
+        }
+
+
+def _quantile(metric: Metric) -> float:
+    return float(metric.partition("/")[2])
+
+
+def _median_interval(errors: NDArray[np.float64]) -> Interval | None:
+    low, high = (int(stats.binom.ppf(probability, len(errors), 0.5)) for probability in (0.025, 0.975))
+    if len(errors) < 6:  # no pair of order statistics holds the median with 95 %
+        return None
+    ordered = np.sort(errors)
+    bounds = float(ordered[max(low - 1, 0)]), float(ordered[min(high, len(errors) - 1)])
+    return Interval(mean=float(np.median(errors)), low=bounds[0], high=bounds[1])

@@ -1,4 +1,4 @@
-"""`make run SPEC=…`: a spec that `init` has just written, through a real Airflow; and specs that such a run cannot take."""
+"""`make run SPEC=…`: a spec that `init` has just written, through a real Airflow; and specs that it refuses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sklearn import datasets
@@ -38,7 +39,7 @@ def test_a_first_spec_is_released_by_a_real_airflow(tmp_path: Path) -> None:
     assert (tmp_path / "var/store/tumours-models/v1.0.0/model_card.html").is_file()
 
 
-UNFIT = {
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "another home": (
         {"destinations": [{"name": "cloud", "uri": "s3://bucket"}]},
         "the first destination is s3://bucket",

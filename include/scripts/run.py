@@ -1,4 +1,4 @@
-"""`make run`: one night of the chain on a real Airflow, from nothing to a verified release.
+"""`make run`: one retrain run on a real Airflow, from nothing to a verified release.
 
 Starts an Airflow, or uses the one that `make up` runs; triggers the DAG through the REST API; shows the
 tasks; looks at the store for what was released. Exit status 0 only if the release is really there, else that

@@ -40,6 +40,7 @@ from model_release.stores.create_once import create_once
 from model_release.stores.gcs.errors import fault_of, unauthenticated
 from model_release.stores.gcs.resumable import send
 from model_release.stores.gcs.store import PART, GcsStore, open_default
+from support.foreign_names import FOREIGN_NAMES, check_foreign_names
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"
@@ -92,6 +93,13 @@ def big(tmp_path: Path) -> Path:
     path = tmp_path / "big"
     path.write_bytes(bytes(range(256)) * (2 * PART // 256) + b"and a little more")
     return path
+
+
+def test_names_that_others_gave_are_read(server: Server, any_store: GcsStore, raw: Any, tmp_path: Path) -> None:
+    for name in FOREIGN_NAMES:
+        raw.blob(f"{PREFIX}/{name}").upload_from_string(name)
+    others = GcsStore(client_of(server.url), raw.name, PREFIX, settings=TransferSettings().for_reading())
+    check_foreign_names(any_store, others, tmp_path)
 
 
 def answering(status: int, reason: str = "backendError") -> bytes:

@@ -75,9 +75,9 @@ def _page(done: Checkup, *, read_data: bool) -> Iterator[RenderableType]:
     for title, findings in (("Mended", done.mended), ("Found", done.left)):
         for destination, there in groupby(findings, key=lambda each: each.destination):
             yield out.heading(f"{title} at {destination}")
-            told = [*there]
-            yield _table(told, mended=findings is not done.left)
-            for each in told:
+            group = [*there]
+            yield _table(group, mended=findings is not done.left)
+            for each in group:
                 yield from _choices(each)
     if not done.left:
         looked = "every byte was read" if read_data else "files were compared by size; --read-data reads them"

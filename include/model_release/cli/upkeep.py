@@ -66,9 +66,9 @@ def prune(
     destination, by the spec or by --also: what another one still names is kept.
     """
     destinations = model.destinations()
-    told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
-    asked = {name: value for name, value in told.items() if value is not None}
-    retention = Retention.model_validate({**destinations.retention.model_dump(), **asked})
+    options_given = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
+    changes = {name: value for name, value in options_given.items() if value is not None}
+    retention = Retention.model_validate({**destinations.retention.model_dump(), **changes})
     act = options.act()
     if yes:
         made = pruning.prune(destinations.releases, retention, act)

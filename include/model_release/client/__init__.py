@@ -43,7 +43,7 @@ def pull(
         sha256: pins the bytes of the release's `metadata.json`, and with them all others.
         trust: a public key or a certificate; a release that it did not sign is refused.
         strict: fail if the store cannot be reached, even if there is a copy.
-        progress: is told how many bytes are here, and how many there will be.
+        progress: called with the bytes that are here and the bytes in total.
 
     Raises:
         StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.

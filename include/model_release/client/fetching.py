@@ -74,7 +74,7 @@ def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable
             with part.open("ab") as out:
                 for chunk in reader.read(key, size, file.size, folder.scratch):
                     out.write(chunk)
-                    out.flush()  # what has arrived outlives a process that is killed
+                    out.flush()  # these bytes outlive a process that is killed
                     digest.update(chunk)
                     size += len(chunk)
                     moved(len(chunk))

@@ -79,7 +79,7 @@ class Puller:
         sha256: pins the manifest's bytes.
         trust: a public key or a certificate; a release that it did not sign is refused.
         strict: whether a store that cannot be reached is an error even if there is a copy.
-        progress: is told how many bytes are here, and how many there will be.
+        progress: called with the bytes that are here and the bytes in total.
 
     Raises:
         UsageError: the URI, the version or the digest is malformed.
@@ -185,7 +185,7 @@ class Puller:
             raise Refused(
                 f"{version} is live with a manifest of sha256 {promised}, and {self._sha256} is asked for",
                 where=where,
-                hint=f"look at what was released since{pin}",
+                hint=f"look at the releases since{pin}",
             )
         return version, self._sha256 or promised
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from model_release.documents import layout
 from model_release.documents.manifest import FileEntry, Manifest
@@ -19,6 +19,9 @@ from model_release.stores.base import NO_STORE, Store, Stored
 from model_release.stores.create_once import create_once
 
 ATTEMPTS = 20
+
+_EASTERNMOST = timedelta(hours=14)
+"""How far the earliest time zone is ahead of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +253,11 @@ def refresh_latest(store: Store) -> list[str]:
 
 
 def from_the_future(releases: ReleaseStore, candidate: Candidate) -> str | None:
-    """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
-    today = releases.now().astimezone(UTC).date()
+    """Return why a candidate's data cannot be as new as it says, in words; None if it can (rule 5).
+
+    The day of a run is that of its schedule's time zone, where it may have begun already.
+    """
+    today = (releases.now().astimezone(UTC) + _EASTERNMOST).date()
     if candidate.data_as_of is not None and candidate.data_as_of > today:
         return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
     return None

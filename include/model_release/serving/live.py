@@ -135,7 +135,7 @@ class Metrics(Collector):
         if live.polled is not None:
             yield GaugeMetricFamily(
                 "model_release_stale_seconds",
-                "Since the store last answered. What is served may be as old as this, no older.",
+                "Since the store last answered: the served release is at most so far behind.",
                 max(0.0, time.time() - live.polled),
             )
         yield GaugeMetricFamily(

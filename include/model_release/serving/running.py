@@ -60,7 +60,7 @@ def serve_store(uri: str, to: Path, settings: Settings) -> None:
     """Pull the live release, serve it, and follow `latest` until SIGTERM.
 
     Raises:
-        ModelReleaseError: what is live cannot be pulled, or cannot be served.
+        ModelReleaseError: the live version cannot be pulled, or cannot be served.
     """
     log_as_json()
     pulled = client.pull(uri, to=to, trust=settings.trust, strict=settings.strict)

@@ -138,8 +138,8 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
         allow_pickle: whether the pickled form may be opened if there is no other; it runs any code that its bytes hold.
 
     Raises:
-        Refused: no form may be opened, what is here does not fit the pickles, or there is no input schema.
-        Corrupt: a file is not what the manifest promises, does not open, or answers otherwise than in training.
+        Refused: no form may be opened, the versions here do not fit the pickles, or there is no input schema.
+        Corrupt: a file differs from the manifest, does not open, or answers otherwise than in training.
     """
     version = manifest.version
     if not manifest.input_schema:

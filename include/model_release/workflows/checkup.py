@@ -128,7 +128,7 @@ def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator
         if settling(destinations.home.get(layout.POINTER), destinations.home.now()):
             return
         _, live = destinations.live()
-    except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already
+    except ModelReleaseError:  # nothing is live, or its manifest is damaged: a finding already
         return
     model = destinations.tracking.registered_model
     where = f"{model}@champion"
@@ -148,7 +148,7 @@ def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator
         what = f"it names {version}, and what is live is {_in_mlflow(live)}"
         yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, where, what, RECONCILES, Cure.RECONCILE)
     if named.stale is not None:
-        what = f"it names version {named.stale}, which nobody judges any more"
+        what = f"it names version {named.stale}, which is judged no longer"
         yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, f"{model}@challenger", what, RECONCILES, Cure.RECONCILE)
 
 

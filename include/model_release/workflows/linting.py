@@ -14,6 +14,7 @@ from model_release.errors import DataInvalid, ModelReleaseError, NotFound, SpecE
 from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
 from model_release.stores.local import LocalStore
+from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
         spec = load_spec(path)
         if namesakes := _namesakes(spec, given):
             raise SpecError(namesakes, hint="give each spec a name of its own")
+        check_destinations(spec)
         if find_spec("sklearn") is None:
             return Findings(warnings=[*_warnings(spec)])
         _check_candidates(spec)
@@ -137,6 +139,7 @@ def _check_folds(spec: Spec, rows: Rows) -> None:
 def _warnings(spec: Spec) -> Iterator[str]:
     if namesakes := _namesakes(spec, _beside(spec.path)):
         yield namesakes
+    yield from passwords(spec)
     gate = spec.gate
     floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
     if not any(each for each in floors):

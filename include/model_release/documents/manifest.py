@@ -55,6 +55,9 @@ class GateVerdict(Value):
     since: Epoch | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
     approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
+    anchor: VersionText | None = Field(
+        default=None, description="the version that its successors are compared with beside it; null: itself"
+    )
 
 
 class DatasetFacts(Value):

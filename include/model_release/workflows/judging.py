@@ -222,6 +222,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
             baseline=verdict.baseline,
             since=verdict.since,
             overruled=overruled,
+            anchor=None if overruled else decision.anchor,
         ),
         dataset=DatasetFacts(
             uri=f"{artifacts.data.uri}/{artifacts.snapshot.key}",

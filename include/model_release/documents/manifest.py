@@ -155,6 +155,7 @@ class Manifest(Document):
     )
 
     output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
+    onnx: str | None = Field(default=None, description="how well the ONNX form agrees, or why there is none")
 
     @property
     def answers(self) -> Output:

@@ -21,17 +21,18 @@ from model_release.spec.summary import Summary
 DOC = """
 ### {title}: old releases and the remains of dead runs
 
-Press **Trigger** for a dry run: it says what would go, and removes nothing.
+Press **Trigger** and tick *Dry run*: the run says what would go, and removes nothing. Unticked, it removes.
 
 | task | what it does |
 |---|---|
 | Prune | retires the versions that the spec's `retention` does not keep; a grace period later their files go |
-| Sweep | gives up numbers that nobody came back for; removes their files, old staging, unfinished uploads |
+| Sweep | gives up the numbers of dead runs; removes their files, old staging, unfinished uploads |
 | Mirror MLflow | brings `mlruns/` at home to the MLflow data of this machine; skipped where that lies on a server |
 | Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
 
-What is live anywhere, what was live before it, every manifest, and all that is younger than a day stays. What went, and
-why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}. Spec: `{spec}`.
+Kept are the version that is live at any destination, the one before it, every manifest, and every file younger than a
+day. What went, and why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}.
+Spec: `{spec}`.
 """
 
 
@@ -50,7 +51,7 @@ def housekeeping(spec: Summary) -> None:
 
     @task(task_display_name="Mirror MLflow")
     def mirror() -> None:
-        """Bring the mirror of the MLflow data at home to what lies here; nothing is removed there."""
+        """Bring the mirror at home to the state of the MLflow data here; nothing is removed from the mirror."""
         show_or_skip("outcome", housekeeping_run(spec).mirror())
 
     @task(task_display_name="Doctor")

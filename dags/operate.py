@@ -42,7 +42,7 @@ was live before and may be live again.
 |---|---|
 | Look | reads `latest`: what the person saw |
 | Act | does it at home, unless `latest` has moved since; a second click finds that it has |
-| Spread | brings the other destinations, `latest/` and the registry along; its return value says what happened |
+| Spread | brings the other destinations, `latest/` and the registry to home's pointer; its return value is the result |
 | Announce | tells consumers through the asset `{name}`; skipped where what is live has not changed |
 
 Owner: {owner}. Spec: `{spec}`.
@@ -60,7 +60,7 @@ def operate(spec: Summary) -> None:
 
     @task(task_display_name="Act")
     def act(looked: dict[str, Any]) -> dict[str, Any]:
-        """Verify and load what is to be live, and move home's pointer, which waits for nobody."""
+        """Verify and load what is to be live, and move home's pointer at once."""
         return operate_run(spec).act(receive(looked, "look")).to_json()
 
     @result
@@ -80,7 +80,7 @@ def operate(spec: Summary) -> None:
         does="roll back, promote, hold, quarantine",
         doc=DOC,
         schedule=None,
-        is_paused_upon_creation=False,  # runs only when somebody asks, and then at once
+        is_paused_upon_creation=False,  # runs only when a person triggers it, and then at once
         retry_delay=timedelta(seconds=10),
         default_args={"priority_weight": 100},  # before any training that waits for a slot
     )

@@ -1,4 +1,4 @@
-"""`retrain_<model>`: the nightly chain, one DAG for each spec in include/models/."""
+"""`retrain_<model>`: the chain of a retrain run, one DAG for each spec in include/models/."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ publishes versions and leaves `latest` alone.
 | Train | fits each candidate in a task of its own | nothing is new |
 | Evaluate | measures candidates and the live champion on the same folds | nothing is new |
 | Gate | decides, and says why | nothing is new |
-{approval}| Upload | puts the version at every destination and reads it back | the gate said no |
-| Update latest | publishes the version and moves `latest` | the gate said no |
+{approval}| Upload | puts the version at every destination and reads it back | the gate rejected |
+| Update latest | publishes the version and moves `latest` | the gate rejected |
 | Announce | tells consumers through the asset `{name}` | they know already |
 | Report | says in the run's result what became of it, and why | |
 
@@ -53,9 +53,9 @@ Whether anything is new says *Ingest* in its XCom `outcome`; the decision with i
 
 
 APPROVAL = """\
-| Propose | puts the evidence before a person | the gate said no, or `latest` is left alone |
-| Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | nobody is to be asked |
-| Consent | claims a version for what was approved; XCom `answer` says who said what | nothing is new |
+| Propose | puts the evidence before a person | the gate rejected, or `latest` is left alone |
+| Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | no person is to be asked |
+| Consent | claims a version for what was approved; XCom `answer` has who answered what | nothing is new |
 """
 
 
@@ -106,7 +106,7 @@ def retrain(spec: Summary) -> None:
     def propose(gated: list[dict[str, Any]]) -> dict[str, Any]:
         """Put the evidence before a person."""
         if not len(gated) or gated[0]["kind"] != "proposal":
-            raise AirflowSkipException("nobody is to be asked: the gate said no, or this run leaves latest alone")
+            raise AirflowSkipException("no person is asked: the gate rejected, or this run leaves latest alone")
         return dict(gated[0])
 
     @task(task_display_name="Consent", trigger_rule="none_failed")
@@ -128,7 +128,7 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Update latest")
     def update_latest(uploaded: list[dict[str, Any]]) -> dict[str, Any]:
         """Publish the version, and move `latest` to it where the rules allow."""
-        if not len(uploaded):  # the same, for a cleared run whose gate says no
+        if not len(uploaded):  # the same, for a cleared run whose gate rejects now
             raise AirflowSkipException("nothing was uploaded")
         done = retrain_run(spec).update_latest([receive(each, "uploaded") for each in uploaded])
         link_mlflow(done.mlflow)

@@ -1,7 +1,7 @@
 """What this package adds to Airflow's pages, as **Admin → Plugins** lists it. The declaration only.
 
-The button hangs on those tasks alone that have an MLflow run: the DAG files put it there, since a plugin could only
-hang it on every task of an operator, whoever's it is.
+The button is on those tasks alone that have an MLflow run. The DAG files put it there, since a plugin could only put it
+on every task of an operator, in every DAG of this Airflow.
 """
 
 from __future__ import annotations

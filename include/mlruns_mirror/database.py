@@ -31,7 +31,7 @@ def signature(database: Path) -> tuple[int, ...] | None:
     """Return a signature that changes with each write to the database; None if the last write is too recent to tell.
 
     These are sizes, times and inodes of the file, its write-ahead log and its journal. A file system's clock has steps,
-    so what was written in this second may be written again with no difference to be seen.
+    so a file may be written twice in one second without a visible difference.
     """
     facts: list[int] = []
     for suffix in ("", "-wal", "-journal"):

@@ -5,7 +5,7 @@ mlruns/
     mirror.json                        the one object that changes: which files and which database belong together
     mirror/index/<sha256>.gz           which files there are, with size and SHA-256
     mirror/database/<sha256>.gz        a snapshot of the database
-    mirror/replaced/<sha256>           what lay under a name before a push wrote something newer there
+    mirror/replaced/<sha256>           the earlier content of a name, before a push wrote a newer one
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _FIRST = re.compile(rb"\A[^A-Za-z0-9_]")
 def file(path: str) -> str:
     """Return the key of a local file, by its path below `mlruns/`. No two paths have the same.
 
-    What no key may hold is written as `=` and two hexadecimal digits: `confusion=20matrix.png`; where a name begins
-    with it, after `_=`: `_==2Etrash`.
+    A character that no key may hold is written as `=` and two hex digits: `confusion=20matrix.png`; at the start
+    of a name, after `_=`: `_==2Etrash`.
 
     Raises:
         UnsafeKey: the path is too long.

@@ -116,7 +116,7 @@ def content(path: Path) -> File:
 
 
 class Known:
-    """What this machine knows of one mirror: its content at the last push, and the files sent since.
+    """The knowledge of this machine about one mirror: its content at the last push, and the files sent since.
 
     It only saves time: without it, every file is hashed and compared with the mirror's own indexes.
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Is told from one thread."""
+    """Called from one thread."""
 
     def begin(self, what: str, files: int, size: int) -> None:
         """Begin with so many files, of so many bytes together."""

@@ -55,7 +55,7 @@ def pull(store: Reader, folder: Path, *, overwrite: bool = False, progress: Prog
         store: reads the folder `mlruns` in the bucket.
         folder: made if it is not there.
         overwrite: replace a database that is there already.
-        progress: is told of every file.
+        progress: called for every file.
 
     Raises:
         NotFound: no mirror is there, or it lacks an object that it names.

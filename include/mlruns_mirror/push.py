@@ -60,7 +60,7 @@ def push(
         delete: also forget, and remove, files that are no longer here.
         force: push even if the mirror knows runs that the local database does not.
         dry_run: only return the result that a push would have.
-        progress: is told of every file.
+        progress: called for every file.
 
     Raises:
         Refused: the mirror has another history, or was continued elsewhere; or the store ignores conditions.
@@ -81,7 +81,7 @@ def push(
 
 
 class _Attempt:
-    """One attempt, from reading `mirror.json` to replacing it; `done` says what it did."""
+    """One attempt, from reading `mirror.json` to replacing it; `done` has its result."""
 
     def __init__(
         self, store: Store, source: Source, progress: Progress, *, delete: bool, force: bool, dry_run: bool
@@ -172,7 +172,7 @@ class _Attempt:
         return {}
 
     def _send(self, here: Mapping[str, Stamp], named: Mapping[str, File], scratch: Path) -> list[Sent]:
-        """Send what the mirror lacks; return every local file."""
+        """Send the files that the mirror lacks; return every local file."""
         earlier = self.known.sent()
         sender = Sender(
             self.store, self.source.artifacts, scratch, self.known, named, {**named, **earlier}, self.dry_run

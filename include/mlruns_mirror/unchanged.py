@@ -28,9 +28,9 @@ class Pushed:
 
     Attributes:
         uri: of the mirror.
-        files, size: what it holds now: files and their bytes.
+        files, size: of the mirror now: number of files and their bytes.
         runs: how many runs the mirrored database knows, deleted ones included; None without a database.
-        sent, sent_size: what went up.
+        sent, sent_size: of this push: number of files and their bytes.
         database: whether a new snapshot of the database went up.
         forgotten: files that the mirror no longer names, because they are no longer here.
         removed: objects that `delete` removed.

@@ -1,4 +1,4 @@
-"""The one error tree, sorted by what the caller does about it.
+"""The one error tree, sorted by the action of the caller.
 
     ModelReleaseError            exit 1
     ├── Retry                    exit 75   the same call may pass later
@@ -9,12 +9,13 @@
     │   └── BaselineMoved                  another version became live since the verdict
     └── Stop                     exit 1    the same call will fail for ever
         ├── NotFound             exit 1    the version, model or object is not there
+        │   └── NoModel          exit 1    the folder has no pointer: nothing was released there, or the pointer is lost
         ├── UsageError           exit 2    the request itself makes no sense
         │   ├── SpecError        exit 2    a model's spec is broken
         │   └── UnsafeKey        exit 2    a name that may not become an object key
         ├── Refused              exit 3    a rule of a release says no
-        ├── CredentialsRefused   exit 4    the store does not let this identity do it
-        └── Corrupt              exit 5    bytes or documents are not what they were promised to be
+        ├── CredentialsRefused   exit 4    the store does not permit this identity to do it
+        └── Corrupt              exit 5    bytes differ from their digest, or a document is not valid
             ├── UnknownFormat    exit 5    a newer version of this package wrote it, in a format of its own
             └── DataInvalid      exit 5    a dataset breaks its rules; carries the report
 
@@ -41,9 +42,9 @@ class ModelReleaseError(Exception):
     """Base of everything this package raises on purpose.
 
     Args:
-        what: what happened, in words, without secrets.
+        what: the event, in words, without secrets.
         where: the object, file or setting it happened to.
-        hint: what to do next.
+        hint: the next step.
     """
 
     exit_code: ClassVar[int] = EXIT_FAILED
@@ -89,7 +90,7 @@ class Contended(Retry):
 
 
 class Redo(ModelReleaseError):
-    """What the caller knew is out of date: read the pointer again and begin again."""
+    """The caller's knowledge is out of date: read the pointer again and begin again."""
 
     exit_code = EXIT_TRY_AGAIN
 
@@ -104,6 +105,10 @@ class Stop(ModelReleaseError):
 
 class NotFound(Stop):
     """The version, model or object is not there."""
+
+
+class NoModel(NotFound):
+    """The folder has no pointer: nothing was released there, or the pointer is lost."""
 
 
 class UsageError(Stop):
@@ -127,13 +132,13 @@ class Refused(Stop):
 
 
 class CredentialsRefused(Stop):
-    """The store does not let this identity do it."""
+    """The store does not permit this identity to do it."""
 
     exit_code = EXIT_CREDENTIALS
 
 
 class Corrupt(Stop):
-    """Bytes or documents are not what they were promised to be."""
+    """Bytes differ from their digest, or a document is not valid."""
 
     exit_code = EXIT_CORRUPT
 

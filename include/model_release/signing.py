@@ -54,7 +54,7 @@ class SigningKey:
             key: an elliptic one: P-256, P-384 or P-521.
             passphrase: of an encrypted key.
             certificates: of the key first, then of its issuer, and so on to the root.
-            where: what the key was read from, for errors.
+            where: the source of the key, for errors.
 
         Raises:
             UsageError: this cannot be a signing key.

@@ -70,7 +70,7 @@ class AirflowRest:
             raise Retry("the API server did not answer", where=self.url) from error
 
     def parsed_at(self, dag_id: str) -> datetime | None:
-        """Return when the DAG was last parsed; None where Airflow does not know it (yet)."""
+        """Return when the DAG was last parsed; None if Airflow does not know it (yet)."""
         try:
             dag = self.call("GET", f"/dags/{dag_id}")
         except NotFound:
@@ -127,7 +127,7 @@ class AirflowRest:
         return sorted(tasks, key=lambda task: (order.get(task.task_id, len(order)), task.map_index))
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:
-        """Return a value that a task handed on; None where it handed on none."""
+        """Return a value that a task handed on; None if it handed on none."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
             return self.call("GET", path, params={"map_index": map_index, "deserialize": "false"})["value"]

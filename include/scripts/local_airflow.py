@@ -52,7 +52,7 @@ class LocalAirflow:
         schedule: whether DAGs run by their timetables; if not, only what is triggered runs.
         standing: whether other programs may use this Airflow while it runs.
         port: of the API server; a free one by default.
-        say: told in words what is being waited for.
+        say: called with a sentence about what is being waited for.
 
     Attributes:
         rest: the connection to it.
@@ -175,7 +175,7 @@ class LocalAirflow:
         for _ in waits.ticks(_START_SECONDS):
             self.check()
             if "api_server" in late and not self._listens_on(port):
-                continue  # whoever else may listen there is not asked, and told no password
+                continue  # another program that listens there gets no request and no password
             with suppress(Retry):
                 health = self.rest.health()
                 if "api_server" in late:

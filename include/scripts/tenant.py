@@ -27,7 +27,7 @@ def lock_of(home: AirflowHome) -> FileLock:
 
 
 def standing_url(home: AirflowHome) -> str | None:
-    """Return the URL of the Airflow that stands in this home for others to use; None where none runs.
+    """Return the URL of the Airflow that stands in this home for others to use; None if none runs.
 
     Raises:
         Retry: one runs there that is not for others, or is not ready.

@@ -55,12 +55,12 @@ def up(
 
 def _watch(airflow: LocalAirflow, console: Console) -> None:
     """Tell of DAG files that cannot be imported, each time that one changes, until a component ends."""
-    told: set[tuple[str, str]] = set()
+    shown: set[tuple[str, str]] = set()
     while True:
         airflow.check()
-        problems = [each for each in airflow.rest.import_problems() if (each.file, each.trace) not in told]
+        problems = [each for each in airflow.rest.import_problems() if (each.file, each.trace) not in shown]
         if problems:
-            told |= {(each.file, each.trace) for each in problems}
+            shown |= {(each.file, each.trace) for each in problems}
             console.print(Text(describe(problems), "red"))
         time.sleep(_WATCH_SECONDS)
 

@@ -1,6 +1,6 @@
 """Waiting for an Airflow, with a deadline: until it has parsed a DAG, until a run has ended.
 
-Used through `LocalAirflow`, and directly for an Airflow that somebody else has started.
+Used through `LocalAirflow`, and directly for an Airflow that another program has started.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_a_version_that_was_overtaken_at_once(models: Path, store: LocalStore, m
     monkeypatch.setattr(Destinations, "reconcile", overtaken)
     result = call("publish", models, store.uri, "--unopened")
     assert result.exit_code == 0
-    assert "was moved to v1.0.0, and by somebody else since; stays at v1.1.0" in " ".join(result.stdout.split())
+    assert "was moved to v1.0.0, and by another act since; stays at v1.1.0" in " ".join(result.stdout.split())
 
 
 def test_a_hand_made_layout_is_adopted(models: Path, store: LocalStore) -> None:

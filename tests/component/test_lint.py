@@ -148,3 +148,76 @@ def test_data_that_is_not_there_yet_is_a_fault_only_if_the_data_is_asked_for(tmp
     assert "no data had arrived by" in found["warnings"][0]
     assert "no data had arrived by" in fault(spec, data=True)
     assert read(spec, data=False)[0]["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("s3://key:secret@bucket/ml", "holds neither a password nor a port"),
+        ("ftp://host/models", "no store answers to ftp://"),
+        ("s4://bucket", "no store answers to s4://"),
+        ("https://host/models", "a web address is only read from"),
+        ("var/store", "a relative path depends on the folder that each process was started in"),
+        ("file://var/store", "is not an absolute folder"),
+    ],
+)
+def test_an_address_that_cannot_work_is_a_fault_that_names_the_destination(
+    tmp_path: Path, uri: str, words: str
+) -> None:
+    found = fault(copied(tmp_path, ('"${MODEL_RELEASE_STORE}"', f'"{uri}"')), data=False)
+    assert found.startswith("destinations: local: ")
+    assert words in found
+    assert "secret" not in found
+
+
+@pytest.mark.parametrize(
+    "other", ["s3://conn@bucket/ml/", "s3://conn@bucket/ml?region=eu-west-1", "s3://conn@bucket//ml"]
+)
+def test_two_destinations_with_one_address_are_a_fault(tmp_path: Path, other: str) -> None:
+    spec = copied(tmp_path)
+    text = spec.read_text(encoding="utf-8")
+    begin = text.index("destinations:")
+    rest = text[begin:].split("\n\n", 1)[1]
+    both = f'destinations:\n  - {{name: one, uri: "s3://conn@bucket/ml"}}\n  - {{name: two, uri: "{other}"}}\n\n'
+    spec.write_text(text[:begin] + both + rest, encoding="utf-8")
+    assert fault(spec, data=False).startswith("destinations: two: its URI is that of one too")
+
+
+def test_two_connections_to_one_bucket_name_may_be_two_places(tmp_path: Path) -> None:
+    spec = copied(tmp_path)
+    text = spec.read_text(encoding="utf-8")
+    begin = text.index("destinations:")
+    rest = text[begin:].split("\n\n", 1)[1]
+    both = 'destinations:\n  - {name: one, uri: "s3://a@bucket/ml"}\n  - {name: two, uri: "s3://b@bucket/ml"}\n\n'
+    spec.write_text(text[:begin] + both + rest, encoding="utf-8")
+    assert read(spec, data=False)[0]["fault"] is None
+
+
+def test_a_password_in_the_text_of_a_spec_is_a_warning_that_does_not_repeat_it(tmp_path: Path) -> None:
+    spec = copied(tmp_path, ('"${MLFLOW_TRACKING_URI}"', '"https://ann:secret@mlflow.example.org"'))
+    (warning,) = read(spec, data=False)[0]["warnings"]
+    assert warning.startswith("tracking.uri: the URI holds a password")
+    assert "secret" not in warning
+
+
+def test_floors_that_a_model_without_knowledge_passes_are_named(tmp_path: Path) -> None:
+    gate = HEART[HEART.index("    accuracy: 0.80") : HEART.index("  holdout: # some")]
+    share = copied(tmp_path, (gate, "    accuracy: 0.5\n    brier: 0.25\n"))
+    (warning,) = read(share)[0]["warnings"]
+    assert warning.startswith("gate.cross_validation: the positive class's share, always, passes every floor")
+    share.write_text(HEART.replace(gate, "    recall: 0.9\n"), encoding="utf-8")
+    (warning,) = read(share)[0]["warnings"]
+    assert warning.startswith("gate.cross_validation: the positive class, always, passes every floor")
+
+
+def test_a_recipe_without_an_onnx_form_is_named_with_the_reason(tmp_path: Path) -> None:
+    spec = copied(
+        tmp_path, ('values: [0, 1], description: "0 female', "values: ['0', '1', 'x'], description: \"0 female")
+    )
+    found = read(spec)[0]["warnings"]
+    assert [each.split(" has no ONNX form")[0] for each in found] == [
+        "candidates.logistic_regression",
+        "candidates.support_vectors",
+        "candidates.random_forest",
+    ]
+    assert all("sex holds text" in each for each in found)

@@ -43,6 +43,7 @@ from model_release.stores.azure.fast import _signing
 from model_release.stores.azure.store import PART, SHA256_OF_PARTS, AzureStore, open_default
 from model_release.stores.base import NO_STORE, Lost, Won
 from model_release.stores.create_once import create_once
+from support.foreign_names import FOREIGN_NAMES, check_foreign_names
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"
@@ -104,6 +105,15 @@ def big(tmp_path: Path) -> Path:
     path = tmp_path / "big"
     path.write_bytes(bytes(range(256)) * (2 * PART // 256) + b"and a little more")
     return path
+
+
+def test_names_that_others_gave_are_read(
+    server: Server, container: str, any_store: AzureStore, raw: ContainerClient, tmp_path: Path
+) -> None:
+    for name in FOREIGN_NAMES:
+        raw.upload_blob(f"{PREFIX}/{name}", name.encode())
+    others = AzureStore(container_of(server.url, container), PREFIX, settings=TransferSettings().for_reading())
+    check_foreign_names(any_store, others, tmp_path)
 
 
 def answering(status: int, code: str = "InternalError", date: datetime | None = None) -> bytes:

@@ -40,6 +40,7 @@ from model_release.stores.create_once import create_once
 from model_release.stores.gcs.errors import fault_of, unauthenticated
 from model_release.stores.gcs.resumable import send
 from model_release.stores.gcs.store import PART, GcsStore, open_default
+from support.foreign_names import FOREIGN_NAMES, check_foreign_names
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
 PREFIX = "team/heart-disease-models"
@@ -94,6 +95,13 @@ def big(tmp_path: Path) -> Path:
     return path
 
 
+def test_names_that_others_gave_are_read(server: Server, any_store: GcsStore, raw: Any, tmp_path: Path) -> None:
+    for name in FOREIGN_NAMES:
+        raw.blob(f"{PREFIX}/{name}").upload_from_string(name)
+    others = GcsStore(client_of(server.url), raw.name, PREFIX, settings=TransferSettings().for_reading())
+    check_foreign_names(any_store, others, tmp_path)
+
+
 def answering(status: int, reason: str = "backendError") -> bytes:
     """An answer in the service's form."""
     body = json.dumps({"error": {"code": status, "message": "no", "errors": [{"reason": reason}]}}).encode()
@@ -107,8 +115,7 @@ def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
     left = list(answers)
 
     def change(request: bytes, answer: bytes) -> bytes | None:
-        background = request.startswith(b"GET") and b"?projection=" in request  # the SDK's, for tracing
-        if background or not answer.startswith(b"HTTP/1.1 "):
+        if not answer.startswith(b"HTTP/1.1 "):
             return answer
         seen.append(request.split(b"\r\n", 1)[0].decode())
         return left.pop(0) if left and request.startswith(verb.encode()) else answer

@@ -46,6 +46,7 @@ from model_release.stores.s3 import store as s3
 from model_release.stores.s3.errors import Effect, effect_of, translate
 from model_release.stores.s3.multipart import PART, base64_of
 from model_release.stores.s3.store import S3Store, client_config, open_default
+from support.foreign_names import FOREIGN_NAMES, check_foreign_names
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=2.0, attempts=3)
 PREFIX = "team/heart-disease-models"
@@ -117,6 +118,14 @@ def big(tmp_path: Path) -> Path:
 def ignored(any_store: S3Store, request: pytest.FixtureRequest) -> set[str]:
     """SeaweedFS looks at every condition, moto not at that of a copy."""
     return {"copy"} if "fast" in request.node.callspec.params["any_store"] else set()
+
+
+def test_names_that_others_gave_are_read(any_store: S3Store, tmp_path: Path) -> None:
+    for name in FOREIGN_NAMES:
+        any_store._client.put_object(Bucket=any_store._bucket, Key=any_store._root + name, Body=name.encode())
+    settings = TransferSettings().for_reading()
+    others = S3Store(any_store._client, any_store._bucket, PREFIX, settings=settings)
+    check_foreign_names(any_store, by_the_sdk(others) if any_store._fast._requests is None else others, tmp_path)
 
 
 class TestS3(Suite):

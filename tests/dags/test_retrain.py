@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -152,6 +153,21 @@ def test_a_connection_without_a_key_is_refused(
     monkeypatch.setenv("AIRFLOW_CONN_MODEL_SIGNING", json.dumps({"conn_type": "generic", "extra": extra}))
     with pytest.raises(UsageError, match=words):
         key_of_connection("model_signing")
+
+
+@pytest.mark.parametrize(
+    ("timezone", "end", "as_of"),
+    [
+        ("Asia/Tokyo", "2026-11-30T17:00:00+00:00", "2026-12-01"),  # 02:00 there
+        ("America/Los_Angeles", "2026-12-01T04:00:00+00:00", "2026-11-30"),  # 20:00 there
+        ("UTC", "2026-12-01T02:00:00+00:00", "2026-12-01"),
+    ],
+)
+def test_the_day_of_a_run_is_that_of_its_schedule_s_time_zone(timezone: str, end: str, as_of: str) -> None:
+    from model_release.airflow_glue.running import _as_of
+
+    run = SimpleNamespace(data_interval_end=datetime.fromisoformat(end), run_after=NOON)
+    assert _as_of(run, None, ZoneInfo(timezone)).isoformat() == as_of
 
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -28,6 +28,7 @@ VARIABLE = "MODEL_RELEASE_TEST_RUN"
 
 _PREFIX = "mr-tests-"  # short: the paths of Unix sockets lie below it
 _GUARDED = "MODEL_RELEASE_TEST_GUARDED"
+_WATCH_SECONDS = 1.0
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 2.0
 _KILL_SECONDS = 10.0
@@ -81,8 +82,15 @@ def members(folder: Path) -> Iterator[psutil.Process]:
 def guard() -> None:
     """Wait until the process that began a run has gone, then end what it left. Runs in a process of its own."""
     folder, beginner = Path(os.environ[_GUARDED]), int(sys.argv[1])
+    started: list[psutil.Process] = []  # a process that has given itself a title shows its environment no more
     while os.getppid() == beginner:
-        time.sleep(_POLL_SECONDS)
+        with suppress(psutil.Error):
+            started = psutil.Process(beginner).children(recursive=True) or started
+        time.sleep(_WATCH_SECONDS)
+    for each in started:
+        with suppress(psutil.Error):
+            if each.pid != os.getpid():
+                each.kill()
     _end(folder)
 
 

@@ -98,6 +98,21 @@ def test_a_body_that_holds_no_rows(body: bytes, status: int, what: str) -> None:
     assert str(problem).startswith(what)
 
 
+@pytest.mark.parametrize("spelled", ['"age"', '"\\u0061ge"', '"age" '])
+def test_a_name_that_stands_twice_in_one_object_is_refused(spelled: str) -> None:
+    row = json.dumps(GOOD)[:-1]
+
+    for body in (f"{row}, {spelled}: 40}}", f"[{json.dumps(GOOD)}, {row}, {spelled}: 40}}]"):
+        problem = refusal(body.encode())
+        assert (problem.status, str(problem)) == (422, "age: stands twice in one object")
+
+
+def test_a_value_that_is_spelled_like_a_column_is_no_second_name() -> None:
+    rows = [GOOD, GOOD]
+
+    assert len(SCHEMA.read(json.dumps(rows, indent=1).encode())) == 2
+
+
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 120), st.floats(allow_nan=False), st.sampled_from(["va", "x", "1"])
 )

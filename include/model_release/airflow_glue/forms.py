@@ -26,7 +26,8 @@ def retrain_params(spec: Summary) -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Data as of",
-            description="Train on what had arrived by this day. Empty: the end of the data interval, or today.",
+            description="Train on what had arrived by this day, though it may not be over. Empty: the day on which "
+            "the data interval ends, or today, in the schedule's time zone.",
         ),
         "candidates": Param(
             names,

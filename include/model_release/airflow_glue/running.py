@@ -7,9 +7,10 @@ DAG files import this at every parse; a task imports the workflow that it needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import conf, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
     from model_release.spec.model import Spec
     from model_release.spec.summary import Summary
+    from model_release.workflows.destinations import Announcement
     from model_release.workflows.housekeeping import Housekeeping, MirrorOutcome
-    from model_release.workflows.messages import Announcement, ApprovalResponse, Message, RetrainOutcome
+    from model_release.workflows.messages import ApprovalResponse, Message, RetrainOutcome
     from model_release.workflows.operate import Operation
     from model_release.workflows.retrain import RetrainRun
     from model_release.workflows.run import Run
@@ -46,7 +48,8 @@ def retrain_run(spec: Summary) -> RetrainRun:
 
     context = get_current_context()
     asked = _as_asked(_whole(spec), context["params"])
-    return RetrainRun(asked, run_facts(context), opener=open_through_hooks, keys=key_of_connection)
+    zone = asked.schedule.timezone if asked.schedule else "UTC"
+    return RetrainRun(asked, run_facts(context, timezone=zone), opener=open_through_hooks, keys=key_of_connection)
 
 
 def operate_run(spec: Summary) -> Operation:
@@ -177,8 +180,12 @@ def announcing(
     yield Metadata(latest, news.model_dump(mode="json"))
 
 
-def run_facts(context: Context) -> Run:
+def run_facts(context: Context, *, timezone: str = "UTC") -> Run:
     """Return the facts of a run from a task's context, whatever triggered it.
+
+    Args:
+        context: the task's.
+        timezone: of the spec's schedule: where the day of the run is taken.
 
     Raises:
         UsageError: the trigger's conf has a key that no parameter has.
@@ -194,7 +201,7 @@ def run_facts(context: Context) -> Run:
     bump = params["bump"]
     return Run(
         run_id=run.run_id,
-        as_of=_as_of(run, params["as_of"]),
+        as_of=_as_of(run, params["as_of"], ZoneInfo(timezone)),
         by=_by(run),
         dag_id=run.dag_id,
         run_type=run_type,
@@ -234,12 +241,15 @@ def _bundle_version(ti: Any) -> str | None:
     return version
 
 
-def _as_of(run: Any, asked: str | None) -> date:
-    """Return the day as of which data is taken: as asked, else the end of the interval, else the day of the run."""
+def _as_of(run: Any, asked: str | None, zone: ZoneInfo) -> date:
+    """Return the day as of which data is taken, though it may not be over: as asked, else of the end of the interval.
+
+    A run without an interval takes the day on which it runs.
+    """
     if asked:
         return date.fromisoformat(asked)
     moment: datetime = run.data_interval_end or run.run_after
-    return moment.astimezone(UTC).date()
+    return moment.astimezone(zone).date()
 
 
 def _whole(summary: Summary) -> Spec:

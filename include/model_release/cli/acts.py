@@ -115,7 +115,7 @@ def promote(
 
 @app.command()
 def hold(*, model: Model, options: RequestOptions, output: out.Output) -> None:
-    """Keep latest where it is: nightly runs publish, and do not promote."""
+    """Keep latest where it is: retrain runs publish, and do not promote."""
     _perform(options.request(Action.HOLD), model, output)
 
 
@@ -187,7 +187,7 @@ def end(reconciled: ReconcileOutcome, done: str, output: out.Output) -> None:
     Args:
         reconciled: how far everything follows.
         done: what has happened at home, in words.
-        output: of the command; the one sentence is told even if it is quiet.
+        output: of the command; the one sentence is printed even if it is quiet.
     """
     if not reconciled.complete:
         output.tell(f"{done}; do not repeat it. {LAGS}")

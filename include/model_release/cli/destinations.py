@@ -52,7 +52,7 @@ class Model:
 
 
 def signing_key(destinations: Destinations) -> SigningKey | None:
-    """Return the key of this machine's environment; None where it has none and none is needed.
+    """Return the key of this machine's environment; None if it has none and none is needed.
 
     Raises:
         UsageError: the model's releases are signed, and there is no key here.

@@ -59,10 +59,10 @@ def push(
     """
     from model_release.stores.reader.reader import open_reader
 
-    with _data(where, source) as (uri, data, told):
+    with _data(where, source) as (uri, data, note):
         done = None if delete else unchanged(open_reader(uri), data)
         if done is None:
-            done = _push(uri, data, told, delete=delete, force=force, dry_run=dry_run, output=output)
+            done = _push(uri, data, note, delete=delete, force=force, dry_run=dry_run, output=output)
 
     for each in done.outside:
         output.say(f"not mirrored, since it is not below {data.artifacts}: {each}", style=out.BAD)
@@ -105,18 +105,18 @@ def _data(where: str, source: Path | None) -> Iterator[tuple[str, Source, str | 
     elif source is None:
         raise UsageError("say what is to be mirrored", hint="--from the folder that holds mlflow.db and mlruns/")
     else:
-        with found_in(source) as (data, told):
-            yield where, data, told
+        with found_in(source) as (data, note):
+            yield where, data, note
 
 
 def _push(
-    uri: str, data: Source, told: str | None, *, delete: bool, force: bool, dry_run: bool, output: out.Output
+    uri: str, data: Source, note: str | None, *, delete: bool, force: bool, dry_run: bool, output: out.Output
 ) -> Pushed:
     from mlruns_mirror import push as pushing
     from model_release.stores import open_store
 
-    if told:
-        output.say(told)
+    if note:
+        output.say(note)
     with output.count() as progress:
         return pushing.push(open_store(uri), data, delete=delete, force=force, dry_run=dry_run, progress=progress)
 

@@ -43,7 +43,7 @@ class Output:
 
     Attributes:
         as_json: one JSON document on stdout instead of tables.
-        quiet: no words and no progress on stderr; errors are always told.
+        quiet: no words and no progress on stderr; errors are always printed.
     """
 
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of tables.")] = False
@@ -58,7 +58,7 @@ class Output:
             console.print(Group(*page), crop=False)  # a line that may not be broken, to be copied, is not cut off
 
     def say(self, words: str, *, style: str = CALM) -> None:
-        """Print a word about the progress."""
+        """Print a sentence about the progress."""
         if not self.quiet:
             _console(stderr=True).print(safe(words), style=style, soft_wrap=True)
 
@@ -68,7 +68,7 @@ class Output:
         return Console(quiet=True) if self.quiet else _console(stderr=True)
 
     def tell(self, words: str) -> None:
-        """Print a sentence that nobody may miss, even if the command is quiet."""
+        """Print a sentence on stderr even if the command is quiet."""
         _console(stderr=True).print(safe(words), style=BAD, soft_wrap=True)
 
     @contextlib.contextmanager
@@ -89,7 +89,7 @@ class Output:
         """Show files on their way: a bar that moves on a terminal, else a line for each.
 
         Args:
-            total: bytes that will travel; None where nobody knows.
+            total: bytes that will travel; None if it is unknown.
         """
         console = _console(stderr=True)
         if self.quiet or not console.is_terminal:
@@ -110,7 +110,7 @@ class Output:
 
 
 class _Count:
-    """A bar that counts files; told at most ten times a second, as there may be many thousands."""
+    """A bar that counts files; drawn at most ten times a second, as there may be many thousands."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -174,7 +174,7 @@ def table(
 
 
 def facts(pairs: Iterable[tuple[str, RenderableType | None]]) -> Table:
-    """Return names and values, one below the other; what nobody told is left out."""
+    """Return names and values, one below the other; a name without a value is left out."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")

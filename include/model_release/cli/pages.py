@@ -200,15 +200,15 @@ def history_page(epochs: Sequence[Pointer]) -> tuple[list[dict[str, object]], Re
     for pointer in epochs:
         change = pointer.change.model_dump(mode="json", by_alias=True)
         documents.append({"epoch": pointer.epoch, "version": str(pointer.version), **change})
-        told = pointer.change
+        last = pointer.change
         rows.append(
             [
                 str(pointer.epoch),
-                out.when(told.at),
+                out.when(last.at),
                 str(pointer.version),
-                " ".join(str(each) for each in (told.kind, *told.about)),
-                told.by,
-                told.reason,
+                " ".join(str(each) for each in (last.kind, *last.about)),
+                last.by,
+                last.reason,
             ]
         )
     titles = ("Epoch", "When (UTC)", "Version", "Kind", "By", "Reason")

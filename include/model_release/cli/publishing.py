@@ -14,6 +14,7 @@ from model_release.cli import output as out
 from model_release.cli.acts import By, Unopened, author, end, opener, reconcile_after
 from model_release.cli.app import app
 from model_release.cli.destinations import Model, signing_key
+from model_release.cli.neighbours import check_new
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
@@ -34,6 +35,7 @@ Fact = Annotated[
         f"Names: {', '.join(describe.Facts.model_fields)}.",
     ),
 ]
+New = Annotated[bool, typer.Option("--new", help="Begin a model here, though one of a similar name is beside it.")]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
 
 
@@ -46,6 +48,7 @@ def publish(
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
     unopened: Unopened = False,
+    new: New = False,
     by: By = None,
     reason: Reason = None,
     output: out.Output,
@@ -55,18 +58,20 @@ def publish(
     For example: model-release publish models/ s3://bucket/heart-disease-models
 
     Facts come from a metadata.json in the folder, which may have the fields model_name, trained_date, accuracy,
-    model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. What
-    nobody told is left open. The number is the next one, whatever `version` says there. The same folder published
+    model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. A fact
+    that neither gives stays empty. The number is the next one, whatever `version` says there. The same folder published
     again finds its own version. It is signed where MODEL_RELEASE_SIGNING_KEY is the path of a private key, or where the
     spec says so. Before it becomes live, its files are loaded in a process of their own. Exit status 3 if none of their
     forms loads, or if a rule keeps latest where it is.
 
-    The nightly gate cannot train a hand-made model again to compare with it. While one is live, a nightly run is
-    rejected until a person starts one that overrules the gate.
+    The gate cannot train a hand-made model again to compare with it. While one is live, a retrain run is rejected until
+    a person starts one that overrules the gate.
     """
     why = reason or f"published from {folder.resolve().name}"
     intent = delivery.Intent(by=author(by), reason=why, promote=not no_promote, bump=bump, opens=opener(unopened))
     destinations = model.destinations()
+    if destinations.releases.pointer() is None:
+        check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
@@ -85,6 +90,7 @@ def adopt(
     model: Model,
     fact: Fact = None,
     unopened: Unopened = False,
+    new: New = False,
     by: By = None,
     reason: Reason = None,
     output: out.Output,
@@ -94,12 +100,14 @@ def adopt(
     For example: model-release adopt s3://bucket/heart-disease-models/v1 s3://bucket/heart-disease-models
 
     SOURCE stays as it is. A hand-made latest/ at MODEL is taken over if it holds only files that the release has too;
-    from then on it holds copies of what is live. Facts are told as for publish, and the files are loaded first.
+    from then on it holds copies of what is live. Facts are given as for publish, and the files are loaded first.
     """
     origin = open_store(source)
     why = reason or f"adopted from {origin.uri}"
     intent = delivery.Intent(by=author(by), reason=why, opens=opener(unopened))
     destinations = model.destinations()
+    if destinations.releases.pointer() is None:
+        check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")
@@ -144,7 +152,7 @@ def _tell(
     elif done.refusal is not None:
         latest = Text(out.safe(f"{stays}: {done.refusal}{_remedy(done)}"), style=out.BAD)
     elif asked:
-        latest = f"was moved to {version}, and by somebody else since; {stays}"
+        latest = f"was moved to {version}, and by another act since; {stays}"
     else:
         latest = f"{stays}, as asked"
     published = "was published before from the same files and facts" if done.before else "is published"
@@ -170,8 +178,8 @@ def _remedy(done: delivery.Delivered) -> str:
     return "\n→ of when is its data? tell it with --fact data_as_of=2026-11-21"
 
 
-def _facts(told: list[str] | None) -> dict[str, str]:
-    pairs = [each.partition("=") for each in told or []]
+def _facts(given: list[str] | None) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given or []]
     for name, mark, _ in pairs:
         if not mark:
             raise UsageError(f"{name!r} is not a fact", hint="write it as --fact accuracy=0.8852")

@@ -100,7 +100,7 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="Every published version.")] = False,
     trust: Annotated[
         Path | None,
-        typer.Option(metavar="PEM", help="Public key, or root certificate, of whoever must have signed each version."),
+        typer.Option(metavar="PEM", help="Public key, or root certificate, of the signer that each version must have."),
     ] = None,
     output: out.Output,
 ) -> None:

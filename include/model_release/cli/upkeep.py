@@ -16,6 +16,7 @@ from model_release.cli.destinations import Also, Model
 from model_release.documents.version import Version
 from model_release.releases import prune as pruning
 from model_release.releases import recover as recovery
+from model_release.releases.catalog import no_model
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import Litter, sweep
 from model_release.spec.retention import Retention
@@ -28,8 +29,10 @@ def reconcile(*, model: Model, output: out.Output) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
     destinations = model.destinations()
     done = destinations.reconcile()
+    if done.live is None:
+        raise no_model(destinations.home)
     rows: list[tuple[str, RenderableType | None]] = [
-        ("live", Text(str(done.live or "nothing yet"), style=f"bold {out.GOOD}")),
+        ("live", Text(str(done.live), style=f"bold {out.GOOD}")),
         ("epoch", str(done.epoch) if done.epoch else None),
         *(("made good", each) for each in done.mended or ["nothing was amiss"]),
         *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in done.lagging),
@@ -66,9 +69,9 @@ def prune(
     destination, by the spec or by --also: what another one still names is kept.
     """
     destinations = model.destinations()
-    told = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
-    asked = {name: value for name, value in told.items() if value is not None}
-    retention = Retention.model_validate({**destinations.retention.model_dump(), **asked})
+    options_given = {"live_versions": keep, "days": days, "other_versions": others, "grace_hours": grace_hours}
+    changes = {name: value for name, value in options_given.items() if value is not None}
+    retention = Retention.model_validate({**destinations.retention.model_dump(), **changes})
     act = options.act()
     if yes:
         made = pruning.prune(destinations.releases, retention, act)

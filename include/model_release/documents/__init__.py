@@ -1,1 +1,1 @@
-"""Everything that is stored, as values: what each document says, how it is named, and how it is read. Pure."""
+"""Everything that is stored, as values: the documents, their names, and the one way to read them. Pure."""

@@ -26,7 +26,7 @@ class SliceScores(Value):
     """One recipe's figures on one group of the rows outside the holdout, each row predicted while it was left out.
 
     Attributes:
-        column: what the rows are grouped by.
+        column: the one that groups the rows.
         group: the group in words: `sex = 0`, `age < 50`, `50 ≤ age < 60`, `ca missing`.
         figures: by metric, the mean over the repeats.
     """

@@ -1,6 +1,6 @@
 """How large a stored document may be, and how far its numbers and dates may go: each bound once, for every reader.
 
-A reader stops one byte after the bound, so that a document that somebody swapped costs no more memory than a true one.
+A reader stops one byte after the bound, so that a document of any size costs no more memory than a true one.
 Nothing here is imported but the standard library: a pull that changes nothing goes by these bounds too.
 """
 
@@ -57,7 +57,7 @@ ROWS: Final = 10**12
 
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
-"""Between these two lies each date and each time of a document."""
+"""Each date and each time of a document is between these two."""
 
 
 def largest(key: str) -> int:
@@ -89,7 +89,7 @@ def too_large(limit: int, where: str) -> Corrupt:
 
 
 def check_size(size: int, limit: int | None, where: str) -> None:
-    """Check the size that a store tells of an object before it is read.
+    """Check the size of an object, as the store gives it, before it is read.
 
     Raises:
         Corrupt: it is more than `limit` bytes.

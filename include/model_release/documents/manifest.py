@@ -34,7 +34,7 @@ class FileEntry(Value):
 
 
 class Measured(Value):
-    """A figure with its interval and what it was measured on.
+    """A figure with its interval and the rows that it was measured on.
 
     `low` and `high` bound a 95 % confidence interval; None if it cannot be computed.
     """

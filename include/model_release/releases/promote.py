@@ -5,13 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from model_release.documents import layout
 from model_release.documents.manifest import FileEntry, Manifest
 from model_release.documents.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
-from model_release.releases.catalog import Live, candidate_of, live_manifest, matches, published, read_pointer, versions
+from model_release.releases.catalog import (
+    Live,
+    candidate_of,
+    live_manifest,
+    matches,
+    published,
+    read_pointer,
+    trace_of_a_pointer,
+)
 from model_release.releases.pointer_cas import heal_log, move, write
 from model_release.releases.publish import place
 from model_release.releases.store import ReleaseStore
@@ -19,6 +27,9 @@ from model_release.stores.base import NO_STORE, Store, Stored
 from model_release.stores.create_once import create_once
 
 ATTEMPTS = 20
+
+_EASTERNMOST = timedelta(hours=14)
+"""How far the earliest time zone is ahead of UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +261,11 @@ def refresh_latest(store: Store) -> list[str]:
 
 
 def from_the_future(releases: ReleaseStore, candidate: Candidate) -> str | None:
-    """Return why a candidate's data cannot be as new as it says, in words; None when it can (rule 5)."""
-    today = releases.now().astimezone(UTC).date()
+    """Return why a candidate's data cannot be as new as it says, in words; None if it can (rule 5).
+
+    The day of a run is that of its schedule's time zone, where it may have begun already.
+    """
+    today = (releases.now().astimezone(UTC) + _EASTERNMOST).date()
     if candidate.data_as_of is not None and candidate.data_as_of > today:
         return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
     return None
@@ -280,23 +294,10 @@ def check_beginning(releases: ReleaseStore, spared: Collection[str] = ()) -> Non
     Raises:
         Refused: the pointer is missing, and something does.
     """
-    trace = _trace_of_a_pointer(releases, spared)
+    trace = trace_of_a_pointer(releases.home, spared)
     if trace is not None and releases.pointer() is None:
         raise Refused(
             f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
             where=releases.uri,
             hint="restore latest.json from the newest entry of log/, or choose an empty prefix",
         )
-
-
-def _trace_of_a_pointer(releases: ReleaseStore, spared: Collection[str]) -> str | None:
-    """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
-    for folder in (layout.LOG, layout.LATEST):
-        entry = next((entry for entry in releases.home.list(f"{folder}/") if entry.key not in spared), None)
-        if entry is not None:
-            return entry.key
-    for version in versions(releases.home):
-        claim = releases.claim(version)
-        if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
-            return f"{version}/"
-    return None

@@ -40,7 +40,7 @@ _REFUSALS = {
     "404": "Another model or version is served.",
     "413": "The body is too long.",
     "415": "The content type is not read here.",
-    "422": "A row is not what the model takes; the error names the row and the field.",
+    "422": "A row does not fit the model's schema; the error names the row and the field.",
 }
 
 

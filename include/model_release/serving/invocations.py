@@ -15,7 +15,7 @@ import msgspec
 
 from model_release.serving.endpoint import Answer, Request
 from model_release.serving.problems import Problem
-from model_release.serving.schema import InputSchema, decode
+from model_release.serving.schema import InputSchema, check_names, decode
 from model_release.serving.served import Served
 
 _TYPES = "application/json and text/csv"
@@ -31,7 +31,7 @@ def invocations(served: Served, request: Request) -> Answer:
         raise Problem(415, "only UTF-8 is read")
     match kind.strip().lower():
         case "application/json" | "":
-            rows = _json_rows(request.body)
+            rows = _json_rows(request.body, served.schema)
         case "text/csv":
             rows = _csv_rows(request.body, served.schema)
         case _:
@@ -41,12 +41,15 @@ def invocations(served: Served, request: Request) -> Answer:
     return Answer(msgspec.json.encode({"predictions": predictions}), len(predictions))
 
 
-def _json_rows(body: bytes) -> list[Any]:
+def _json_rows(body: bytes, schema: InputSchema) -> list[Any]:
     document = decode(body, nan=None)  # MLflow's own client sends NaN for a missing value
     forms = [name for name in _FORMS if isinstance(document, dict) and name in document]
     if len(forms) != 1:
         raise Problem(422, f"the body must be an object with one of {', '.join(_FORMS)}")
-    return _FORMS[forms[0]](document[forms[0]])
+    rows = _FORMS[forms[0]](document[forms[0]])
+    by_row = isinstance(document[forms[0]], list)  # else each column is named once
+    check_names(body, schema.columns, len(rows) if by_row else 1)
+    return rows
 
 
 def _split(data: Any) -> list[Any]:
@@ -55,10 +58,18 @@ def _split(data: Any) -> list[Any]:
         raise Problem(422, "dataframe_split must be an object with columns and data")
     if not all(isinstance(each, str) for each in columns):
         raise Problem(422, "dataframe_split has a column whose name is not text")
+    _check_once(columns)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
             raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=number)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _check_once(names: list[str]) -> None:
+    """Refuse a table in which a name stands twice: only one of its columns could be answered about."""
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise Problem(422, "stands twice among the columns", field=twice)
 
 
 def _records(data: Any) -> list[Any]:
@@ -91,6 +102,7 @@ def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
         raise Problem(400, "the body is not CSV in UTF-8") from None
     except ValueError:
         raise Problem(400, "the body is empty; its first line must name the columns") from None
+    _check_once(header)
     rows = []
     for number, line in enumerate(filter(None, lines)):
         if len(line) != len(header):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -56,7 +56,7 @@ class InputSchema:
         """Return the rows of a JSON document: an object by column, or an array of them.
 
         Raises:
-            Problem: 400, it is no JSON; 422, a row is not what the model takes.
+            Problem: 400, it is no JSON; 422, a row does not fit.
         """
         try:
             rows = self._decoder.decode(body)
@@ -64,14 +64,18 @@ class InputSchema:
             self._refuse(error)
         except (msgspec.DecodeError, RecursionError):
             found = decode(body)  # not JSON, or NaN and Infinity, which many clients write although JSON has neither
-            return self.take(found if isinstance(found, list) else [found])
-        return self._checked(rows if isinstance(rows, list) else [rows])
+            found = found if isinstance(found, list) else [found]
+            check_names(body, self.columns, len(found))
+            return self.take(found)
+        rows = rows if isinstance(rows, list) else [rows]
+        check_names(body, self.columns, len(rows))
+        return self._checked(rows)
 
     def take(self, rows: list[Any]) -> list[Row]:
         """Return the rows of a decoded document, each an object by column.
 
         Raises:
-            Problem: 422, a row is not what the model takes.
+            Problem: 422, a row does not fit.
         """
         try:
             return self._checked(msgspec.convert(rows, self._many))
@@ -126,6 +130,31 @@ def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
     except (ValueError, RecursionError) as error:
         at = f": {error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise Problem(400, f"the body is not JSON{at}") from None
+
+
+def check_names(body: bytes, names: Iterable[str], objects: int) -> None:
+    """Refuse a JSON document in which a name stands twice in one object: decoders keep the last value without a word.
+
+    Args:
+        body: the document, known to be JSON.
+        names: the columns.
+        objects: how many objects may have each of them.
+
+    Raises:
+        Problem: 422, a name stands twice.
+    """
+    spelled = (json.dumps(name, ensure_ascii=False).encode() for name in names)
+    if b"\\" not in body and all(body.count(name) <= objects for name in spelled):
+        return
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(name for place, (name, _) in enumerate(pairs) if name in dict(pairs[:place]))
+            raise Problem(422, "stands twice in one object", field=twice)
+        return found
+
+    json.loads(body, object_pairs_hook=once)
 
 
 def json_schema(column: InputColumn) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the project asks of an object store, and nothing more.
+"""The interface of an object store: the operations that this project needs, and no more.
 
 A conditional write ends as won (`Won`), lost (`Lost`) or unknown (`OutcomeUnknown` is raised). A look-up that failed
 raises; it never answers "missing". Keys are relative to the store's root and safe by `layout.check_key`.

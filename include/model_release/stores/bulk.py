@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 def as_done(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int = WORKERS) -> Iterator[Result]:
-    """Yield what `work` returns for each item, as it is done; a task of its own for each would cost as much as a file.
+    """Yield the result of `work` for each item, as it is done; a task of its own for each would cost as much as a file.
 
     The first failure is raised after the work under way has ended; nothing else is begun.
     """

@@ -56,7 +56,7 @@ class LocalStore:
         allow_network: use it even on NFS or SMB, where the kernel's locks and links may not hold.
 
     Raises:
-        Refused: the folder lies on a network file system.
+        Refused: the folder is on a network file system.
     """
 
     def __init__(self, root: Path, *, allow_network: bool = False, names_of_others: bool = False) -> None:
@@ -66,7 +66,7 @@ class LocalStore:
         filesystem = filesystem_of(self.root)
         if not allow_network and filesystem.startswith(_NETWORK):
             raise Refused(
-                f"this folder lies on {filesystem}, where locks and links may not hold between machines",
+                f"this folder is on {filesystem}, where locks and links may not hold between machines",
                 where=self.uri,
                 hint="use an object store, or add ?allow_network=true if only one machine ever writes",
             )
@@ -223,7 +223,7 @@ class LocalStore:
         at = str(self.root)
         for name in key.split("/"):
             at = f"{at}/{name}"
-            if os.path.islink(at):  # noqa: PTH114 - it takes what it may not look at for no link, as realpath does
+            if os.path.islink(at):  # noqa: PTH114 - a path that may not be read counts as no link, as for realpath
                 return True
         return False
 

@@ -25,7 +25,7 @@ def new_file(path: Path) -> Iterator[BufferedRandom]:
 
 
 def side_by_side(work: Callable[[int], T], starts: Sequence[int], workers: int) -> Iterator[T]:
-    """Yield what `work` returns for each start, in their order, raising what it raises.
+    """Yield the result of `work` for each start, in their order; its errors are raised.
 
     One part alone travels in the caller's thread: many files have no more, and a thread costs as much as a request.
     """

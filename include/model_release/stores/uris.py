@@ -124,9 +124,9 @@ def _authority(scheme: str, netloc: str) -> tuple[str | None, str, str | None]:
     if _CONTAINER.fullmatch(container) is None:
         raise UsageError(f"a {scheme}:// URI without the name of a bucket or container", hint=form)
     if connection and _CONNECTION.fullmatch(connection) is None:
-        raise UsageError("what stands before the @ is not a connection id", where=f"{scheme}://{container}", hint=form)
+        raise UsageError("the part before the @ is not a connection id", where=f"{scheme}://{container}", hint=form)
     if account is not None and _ACCOUNT.fullmatch(account) is None:
-        raise UsageError("what stands after the @ is not an account", where=f"{scheme}://{container}", hint=form)
+        raise UsageError("the part after the @ is not an account", where=f"{scheme}://{container}", hint=form)
     return connection or None, container, account
 
 

@@ -40,7 +40,7 @@ def connected(tracking: Tracking) -> Iterator[MlflowClient]:
 def prepare(tracking: Tracking) -> None:
     """Make database and experiment ready, once, before candidates are logged in parallel.
 
-    Safe to call again, and from several processes at once. A SQLite file is migrated to what this MLflow
+    Safe to call again, and from several processes at once. A SQLite file is migrated to the tables that this MLflow
     needs; a server's database is its administrator's.
 
     Raises:

@@ -193,7 +193,7 @@ def attach(tracking: Tracking, tracked: TrackedRun, files: Mapping[str, bytes]) 
 def log_inputs(client: MlflowClient, run_id: str, seen: DatasetInput) -> None:
     """Log the dataset of a run, even while another run logs the same one for the first time.
 
-    MLflow looks for a dataset and inserts what it has not found. Who comes second is refused, and finds it when it asks
+    MLflow looks for a dataset and inserts a missing one. The second of two runs is refused, and finds it when it asks
     again: the refusal came after the first one's commit.
     """
     try:

@@ -7,7 +7,7 @@ from the pointer, `sweep` removes what dead runs have left. Nothing is elected: 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from model_release.documents import layout
@@ -34,11 +34,13 @@ class Checkup:
         found: every difference that was seen.
         left: those that are there still.
         failures: what kept the last round of repairs from mending more.
+        looked: what was looked at, and what was left alone because it is young, in words.
     """
 
     found: list[Finding]
     left: list[Finding]
     failures: list[ModelReleaseError]
+    looked: list[str] = field(default_factory=list, compare=False)
 
     @property
     def mended(self) -> list[Finding]:
@@ -68,10 +70,12 @@ def checkup(
     Raises:
         Contended: the pointer moved each time that doctor looked.
     """
+    looked: list[str] = []
 
     def look() -> list[Finding]:
         grace = timedelta(hours=destinations.retention.grace_hours)
-        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell)
+        looked.clear()
+        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell, looked=looked.append)
         return [*found, *_aliases(destinations, found)]
 
     left = look()
@@ -85,7 +89,7 @@ def checkup(
         found |= dict.fromkeys(left)
         if not {each for each in left if each.repairable} - tried:
             break
-    return Checkup([*found], left, failures)
+    return Checkup([*found], left, failures, looked)
 
 
 def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> list[ModelReleaseError]:
@@ -128,7 +132,7 @@ def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator
         if settling(destinations.home.get(layout.POINTER), destinations.home.now()):
             return
         _, live = destinations.live()
-    except ModelReleaseError:  # nothing is live, or its manifest is damaged: told already
+    except ModelReleaseError:  # nothing is live, or its manifest is damaged: a finding already
         return
     model = destinations.tracking.registered_model
     where = f"{model}@champion"
@@ -148,7 +152,7 @@ def _aliases(destinations: Destinations, found: Collection[Finding]) -> Iterator
         what = f"it names {version}, and what is live is {_in_mlflow(live)}"
         yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, where, what, RECONCILES, Cure.RECONCILE)
     if named.stale is not None:
-        what = f"it names version {named.stale}, which nobody judges any more"
+        what = f"it names version {named.stale}, which is judged no longer"
         yield Finding(Damage.ALIAS_DIFFERS, MLFLOW, f"{model}@challenger", what, RECONCILES, Cure.RECONCILE)
 
 

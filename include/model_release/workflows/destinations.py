@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from model_release.documents.base import Sha256, Strict, VersionText
 from model_release.documents.manifest import Manifest
 from model_release.errors import ModelReleaseError, NotFound
 from model_release.releases.reconcile import Reconciled, reconcile
@@ -17,7 +18,7 @@ from model_release.spec.model import Destination, Signing, Spec, Tracking
 from model_release.spec.retention import Retention
 from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
-from model_release.workflows.messages import Announcement, ReconcileOutcome
+from model_release.workflows.messages import ReconcileOutcome
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,23 @@ Opener = Callable[[str, TransferSettings], Store]
 
 KEEP = Retention()
 MLFLOW_LAGS = "MLflow lags behind"
+
+
+class Announcement(Strict):
+    """The announcement of the live version, in the asset event of `latest`. Consumers read it, so it has no kind.
+
+    Attributes:
+        since: the epoch at which the version became live.
+        metadata_sha256: of the version's manifest.
+        home: URI of the model's folder at home.
+    """
+
+    version: VersionText
+    epoch: int
+    since: int
+    lineage: str
+    metadata_sha256: Sha256
+    home: str
 
 
 class Destinations:
@@ -105,13 +123,13 @@ class Destinations:
         return found.pointer.epoch, self.releases.live_manifest(found.pointer)
 
     def announcement(self, last: Mapping[str, Any] | None) -> Announcement | None:
-        """Return what consumers are to be told of the live version.
+        """Return the announcement of the live version to consumers.
 
         Args:
             last: the last announcement as JSON, by any version of this package; None if there was none.
 
         Returns:
-            None if there is nothing to tell: consumers know, or nothing is live.
+            None if there is nothing to announce: consumers know, or nothing is live.
         """
         live = self.releases.pointer()
         if live is None:

@@ -61,7 +61,7 @@ def at_folder(spec: Spec, folder: Path) -> tuple[Spec, list[str]]:
     """Return the spec with a folder as its one destination, and what of the spec has no part in such a run.
 
     Nothing outside the folder is written: no other destination, no MLflow. Airflow's connections are not here, so
-    nothing is signed and nobody is asked.
+    nothing is signed and no person is asked.
     """
     left_out = [f"destination {each.name} ({each.uri})" for each in spec.destinations]
     left_out += ["tracking"] if spec.tracking else []
@@ -79,7 +79,7 @@ def run_here(spec: Spec, run: Run, *, opener: Opener, watch: Watch) -> LocalRun:
         spec: as `at_folder` returns it.
         run: the facts of the run.
         opener: opens the source and the folder; must be a module's function, since other processes are given it.
-        watch: is told how the tasks stand.
+        watch: called with the state of every task.
 
     Raises:
         ModelReleaseError: of the task that failed.
@@ -102,7 +102,7 @@ def run_here(spec: Spec, run: Run, *, opener: Opener, watch: Watch) -> LocalRun:
         verdict, gated = chain.gate(evaluated)
         outcomes.append(verdict)
     uploaded = []
-    for order in (each for each in gated if isinstance(each, UploadOrder)):  # there is no proposal: nobody is asked
+    for order in (each for each in gated if isinstance(each, UploadOrder)):  # no proposal: the approval is left out
         with tasks.one("upload", name=order.destination):
             uploaded.append(chain.upload(order))
     outcomes += uploaded
@@ -116,7 +116,7 @@ def run_here(spec: Spec, run: Run, *, opener: Opener, watch: Watch) -> LocalRun:
 
 
 class _Tasks:
-    """The tasks of a run, in order; every change is told."""
+    """The tasks of a run, in order; calls `watch` at every change."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch

@@ -253,7 +253,7 @@ class ConsentOutcome(Message):
     Attributes:
         asked: whether a person was asked.
         approved: whether they approved.
-        by: who answered; None if nobody did in time.
+        by: who answered; None if no person did in time.
         summary: the answer in one sentence.
         version: the version that was claimed.
         lagging: what MLflow missed, in words.
@@ -306,23 +306,6 @@ class RunResult(Message):
     held: list[str]
     lagging: list[str]
     data: list[str] = []
-
-
-class Announcement(Strict):
-    """What consumers are told of the live version, in the asset event of `latest`. They read it, so it has no kind.
-
-    Attributes:
-        since: the epoch at which the version became live.
-        metadata_sha256: of the version's manifest.
-        home: URI of the model's folder at home.
-    """
-
-    version: VersionText
-    epoch: int
-    since: int
-    lineage: str
-    metadata_sha256: Sha256
-    home: str
 
 
 # ── a person's act ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -404,7 +387,7 @@ class ApprovalResponse:
     """What a person answered to a proposal.
 
     Attributes:
-        by: who; None if nobody answered in time.
+        by: who; None if no person answered in time.
     """
 
     approved: bool

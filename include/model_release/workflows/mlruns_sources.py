@@ -1,4 +1,4 @@
-"""Which local MLflow data there is to be mirrored: of a model's spec, or in a folder. For housekeeping and the CLI."""
+"""Finds the local MLflow data to be mirrored: of a model's spec, or in a folder. For housekeeping and the CLI."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def tracked_here(tracking: Tracking | None) -> Source:
 
 @contextmanager
 def found_in(place: Path) -> Iterator[tuple[Source, str | None]]:
-    """Find the data in a folder with `mlflow.db` and `mlruns`, or beside a database; and what there is to say about it.
+    """Find the data in a folder with `mlflow.db` and `mlruns`, or beside a database; yield it with a note for the user.
 
     Raises:
         UsageError: there is none.
@@ -66,8 +66,8 @@ def found_in(place: Path) -> Iterator[tuple[Source, str | None]]:
                 roots = import_file_store(folder / ARTIFACTS, database)
             except Corrupt as error:
                 source = Source(None, folder / ARTIFACTS)
-                told = f"{_OLD}, mirrored as files, since {error.what}"
+                note = f"{_OLD}, mirrored as files, since {error.what}"
             else:
                 source = Source(database, folder / ARTIFACTS, tuple(roots))
-                told = f"{_OLD}, imported by MLflow's own migration: what is pulled is a SQLite history"
-            yield source, told
+                note = f"{_OLD}, imported by MLflow's own migration: what is pulled is a SQLite history"
+            yield source, note

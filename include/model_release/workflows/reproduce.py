@@ -22,7 +22,7 @@ from model_release.stores import Store
 
 @dataclass(frozen=True, slots=True)
 class Remade:
-    """One file: the SHA-256 that the release has, and that of what was made now; None where nothing was."""
+    """One file: the SHA-256 in the release, and the SHA-256 of the file made now; None if none was made."""
 
     path: str
     released: str
@@ -36,7 +36,7 @@ class Remade:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What came of it.
+    """The result of training a release again.
 
     Attributes:
         files: the model and its preprocessor.
@@ -74,7 +74,7 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     Args:
         manifest: of the release.
         data: the dataset's folder.
-        say: told of each step, in words.
+        say: called with a sentence about each step.
 
     Raises:
         NotFound: the release was not trained by this package, or the snapshot is gone.

@@ -28,9 +28,8 @@ from model_release.signing import KeySource, SigningKey, needed_key
 from model_release.spec.model import Spec
 from model_release.stores import Store, open_store
 from model_release.stores.conditions import check_conditions
-from model_release.workflows.destinations import Destinations, Opener
+from model_release.workflows.destinations import Announcement, Destinations, Opener
 from model_release.workflows.messages import (
-    Announcement,
     Approval,
     ApprovalResponse,
     ArtifactsOfRun,
@@ -332,7 +331,7 @@ class RetrainRun:
         )
 
     def announcement(self, last: Mapping[str, Any] | None) -> Announcement | None:
-        """Return what consumers are to be told, as `Destinations.announcement`; None by a run that may not promote."""
+        """Return the announcement, as `Destinations.announcement` does; None if this run may not promote."""
         return None if self.run.promote == "never" else self.destinations.announcement(last)
 
     def report(self, outcomes: Sequence[RetrainOutcome]) -> RunResult:

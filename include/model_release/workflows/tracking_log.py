@@ -153,7 +153,7 @@ class TrackingLog:
         self._dismiss(manifest)
 
     def reconciled(self, lagging: Sequence[str]) -> None:
-        """Take note of what reconciling the destinations found to lag behind: MLflow was told there too."""
+        """Take note of what lagged behind while the destinations were reconciled: that step updates MLflow too."""
         self.lagging += [each for each in lagging if each.startswith(MLFLOW_LAGS)]
 
     def page(self, tracked: TrackedRun | None) -> str | None:

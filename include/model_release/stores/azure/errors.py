@@ -26,7 +26,7 @@ from model_release.errors import (
 from model_release.stores.faults import Asked, Fault, passing
 
 EXISTS = frozenset({"BlobAlreadyExists", "UnauthorizedBlobOverwrite"})
-"""It was not to exist, and does. The second is what an identity hears that may create and not overwrite."""
+"""The blob exists and was not to. The second is the answer to an identity that may create and not overwrite."""
 
 CHANGED = frozenset({"ConditionNotMet", "TargetConditionNotMet"})
 NO_CONTAINER = "ContainerNotFound"
@@ -42,7 +42,7 @@ _PROTECTED = frozenset(
 
 
 def fault_of(error: BaseException) -> Fault | None:
-    """What the same request may get over; None for what it never will."""
+    """The kind of a fault that may pass if the request is sent again; None if it will not."""
     if isinstance(error, ServiceRequestError):
         return Fault.UNREACHED
     if isinstance(error, ServiceResponseError | IncompleteReadError):
@@ -83,7 +83,7 @@ def translate(error: AzureError, asked: Asked) -> ModelReleaseError:
     if code == "InvalidBlockList":
         return Contended("another upload to this key came between", where=asked.where, hint="try again")
     if code in _DAMAGED:
-        return Corrupt("what arrived at the store is not what was sent", where=asked.where, hint="send it again")
+        return Corrupt("the store got other bytes than were sent", where=asked.where, hint="send it again")
     if code in _PROTECTED:
         return Refused(f"the store protects it ({code})", where=asked.where, hint="see its lease and policies")
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):

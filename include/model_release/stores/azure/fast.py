@@ -49,7 +49,7 @@ class AzureFast(Fast):
         container, settings = self._container, self._settings
         parts = urlsplit(container.url)
         connect, read = settings.timeouts
-        patience = settings.deadline - connect - read  # what is left when the SDK needs all of an attempt after this
+        patience = settings.deadline - connect - read  # the rest if the SDK needs a whole attempt after this
         signing = _signing(container.credential, parts.query)
         if (
             not _connects_as_usual(container)
@@ -85,7 +85,7 @@ def _connects_as_usual(container: Any) -> bool:
 
 
 def _signing(credential: Any, sas: str) -> Any:
-    """Return what gives obstore the credential of the SDK's client whenever it needs it; None for an unknown kind."""
+    """Return a source of the SDK's current credential for obstore; None for an unknown kind."""
 
     def token() -> Any:
         given = credential.get_token(_SCOPE)

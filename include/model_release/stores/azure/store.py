@@ -306,7 +306,7 @@ class AzureStore:
         if arrived != size:
             raise self._corrupt(key, f"{arrived} bytes arrived of {size}")
         if promised and promised != actual:
-            raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
+            raise self._corrupt(key, "the bytes that arrived do not have the store's checksum")
 
     def _put(self, key: str, body: bytes, content_type: str, cache_control: str, **condition: Any) -> str:
         """Write in one request under a condition; return the new ETag.

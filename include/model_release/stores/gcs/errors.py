@@ -1,4 +1,4 @@
-"""What Google's store says when it does not do what it was asked, sorted into the error tree. For `gcs`."""
+"""The errors of Google's store, by code into the error tree. For the modules of `gcs`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PROTECTED = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold"})
 
 
 def fault_of(error: BaseException) -> Fault | None:
-    """What the same request may get over; None for what it never will."""
+    """The kind of a fault that may pass if the request is sent again; None if it will not."""
     error = _root(error)
     status = status_of(error)
     if status == 429 or _reason(error) in _THROTTLED:

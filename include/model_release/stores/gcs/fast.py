@@ -1,4 +1,4 @@
-"""The quick way to read from Google Cloud Storage: urllib3 alone, without what the SDK's session adds to a request.
+"""The quick way to read from Google Cloud Storage: urllib3 alone, without the additions of the SDK's session.
 
 It has the session's credentials and authorities. A session with anything that cannot be mirrored (a proxy, a client
 certificate, adapters of its own) has no quick way, and one whose token has just run out is asked itself: it knows how
@@ -24,7 +24,7 @@ from google.auth.transport.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a read was answered with: headers, whose names may be asked for in any case, and the whole body."""
+    """The answer to a read: headers, with names in any case, and the whole body."""
 
     headers: Mapping[str, str]
     body: bytes

@@ -28,7 +28,7 @@ def send(
     timeouts: tuple[float, float],
     patient: Callable[[Callable[[], Any]], Callable[[], Any]],
 ) -> dict[str, Any]:
-    """Send a file to a session that was made for it; return what the store says of the new object.
+    """Send a file to a session that was made for it; return the store's facts of the new object.
 
     Args:
         http: the SDK's session of HTTP.

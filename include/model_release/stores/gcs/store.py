@@ -243,7 +243,7 @@ class GcsStore:
         if arrived != size:
             raise self._corrupt(key, f"{arrived} bytes arrived of {size}")
         if _promised_crc32c(first) not in (None, base64.b64encode(crc32c).decode()):
-            raise self._corrupt(key, "what arrived does not have the checksum that the store has for it")
+            raise self._corrupt(key, "the bytes that arrived do not have the store's checksum")
 
     def _send(self, blob: Blob, path: Path, content_type: str, condition: dict[str, int], tries: _Tries) -> None:
         with path.open("rb") as file:

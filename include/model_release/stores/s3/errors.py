@@ -95,7 +95,7 @@ _NEVER_SENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionErro
 
 
 class Effect(Enum):
-    """What a failed request may have done."""
+    """The effect that a failed request may have had."""
 
     NONE = "it was not taken; the same request may pass"
     UNKNOWN = "it may have been carried out, or may pass when sent again"
@@ -124,7 +124,7 @@ def effect_of(error: BaseException) -> Effect:
 
 
 def translate(error: BotoCoreError | ClientError, asked: Asked) -> ModelReleaseError:
-    """Return the error of the project's tree that says what happened, to which object, and what to do next."""
+    """Return the project's error, with the cause, the object and the next step."""
     if isinstance(error, ClientError):
         return _from_answer(error, asked)
     if isinstance(error, _NO_IDENTITY):
@@ -134,7 +134,7 @@ def translate(error: BotoCoreError | ClientError, asked: Asked) -> ModelReleaseE
             hint="give them by the connection, by AWS_PROFILE, AWS_ACCESS_KEY_ID … or by the machine's role",
         )
     if isinstance(error, FlexibleChecksumError | IncompleteReadError):
-        return Corrupt("what arrived does not match its checksum or length", where=asked.where, hint="try again")
+        return Corrupt("the answer does not match its checksum or length", where=asked.where, hint="try again")
     if isinstance(error, SSLError):
         return Refused(
             f"the certificate of {asked.endpoint} is not trusted",

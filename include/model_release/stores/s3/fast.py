@@ -20,7 +20,7 @@ _PROBE = "key"
 
 
 class S3Fast(Fast):
-    """A bucket's objects; what is written carries its SHA-256, which S3 checks.
+    """A bucket's objects; a written object carries its SHA-256, which S3 checks.
 
     Args:
         client: botocore's client for S3.
@@ -36,14 +36,14 @@ class S3Fast(Fast):
         self._settings = settings
 
     def _promised(self, found: GetResult) -> tuple[str, str] | None:
-        """Its ETag, which is the MD5 of what was sent in one request; where keys of KMS encrypt, it is not."""
+        """Its ETag, which is the MD5 of an object that was sent in one request, except with keys of KMS."""
         etag = found.meta["e_tag"] or "-"
         return None if "-" in etag else ("md5", etag.strip('"'))
 
     def _mirror(self) -> Requests | None:
         client, bucket, settings = self._client, self._bucket, self._settings
         try:
-            credentials = client._request_signer._credentials  # no public name leads to what a hook's client signs with
+            credentials = client._request_signer._credentials  # no public name has the credentials
             trusted = client._endpoint.http_session._verify
             url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": _PROBE})
         except (AttributeError, BotoCoreError, ClientError):
@@ -51,7 +51,7 @@ class S3Fast(Fast):
         parts, config = urlsplit(url), client.meta.config
         endpoint, path = f"{parts.scheme}://{parts.netloc}", parts.path.removesuffix(f"/{_PROBE}")
         connect, read = settings.timeouts
-        patience = settings.deadline - connect - read  # what is left when the SDK needs all of an attempt after this
+        patience = settings.deadline - connect - read  # the rest if the SDK needs a whole attempt after this
         if (
             path not in ("", f"/{bucket}")
             or (parts.scheme == "https" and trusted is not True)

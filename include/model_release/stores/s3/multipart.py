@@ -33,7 +33,7 @@ COPY_LIMIT = 5 * 1024**3
 """Bytes that S3 copies in one request."""
 
 READ = "s3:GetObject, s3:ListBucket"
-"""Permissions for a read; without the second, S3 says "forbidden" of what is missing."""
+"""Permissions for a read; without the second, S3 says "forbidden" of a missing object."""
 
 WRITE = "s3:PutObject"
 
@@ -150,7 +150,9 @@ class Bodies:
             file.seek(0)
             actual = hashlib.file_digest(file, "sha256")
         if base64_of(actual.digest()) != stored:
-            raise Corrupt("what arrived is not what was stored", where=f"{self.uri}/{key}", hint="download it again")
+            raise Corrupt(
+                "these bytes differ from the stored ones", where=f"{self.uri}/{key}", hint="download it again"
+            )
 
     def _in_parts(
         self, key: str, name: str, kept: Json, count: int, send: Callable[[Json, int], Json], *, new: bool
@@ -173,13 +175,13 @@ class Bodies:
             if done is None:
                 client.abort_multipart_upload(**one)
         except BaseException:
-            with suppress(*S3Error):  # what is left is paid for until a lifecycle rule ends it; the failure counts more
+            with suppress(*S3Error):  # parts cost money until a lifecycle rule removes them; the failure counts more
                 client.abort_multipart_upload(**one)
             raise
 
 
 def unless_there(request: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the request with one more answer: None, where it was to write only what is not there and it is."""
+    """Return the request with one more answer: None if it was to write a new object only, and the object exists."""
 
     def asked() -> Any:
         try:

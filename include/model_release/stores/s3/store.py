@@ -87,7 +87,7 @@ class S3Store:
     Args:
         client: botocore's client for S3, as boto3 makes it too, made with `client_config`.
         bucket: its name.
-        prefix: what every key begins with, without a slash at its ends; empty for the whole bucket.
+        prefix: of every key, without a slash at its ends; empty for the whole bucket.
         settings: of the transfers.
 
     Raises:
@@ -249,7 +249,7 @@ class S3Store:
         return self._root + self.settings.check(key)
 
     def _kept(self, content_type: str, cache_control: str) -> Json:
-        """What is kept with an object, beside its bytes."""
+        """Return the headers that are kept with an object."""
         settings = self.settings
         values = {
             "ContentType": content_type,
@@ -283,7 +283,7 @@ class S3Store:
         return self._ask(key, permission, put, conditional=True)
 
     def _copy_whole(self, source: str, origin: str, name: str, kept: Json) -> bool:
-        """Copy in one request, or leave what is there; False if S3 finds the object too large for that."""
+        """Copy in one request, or leave the existing object; False if S3 finds the object too large for that."""
 
         def request() -> bool:
             try:
@@ -349,6 +349,6 @@ def _is_aws(endpoint: str) -> bool:
 
 
 def _host(endpoint: str) -> str:
-    """The endpoint without what may be a secret in it."""
+    """The endpoint without possible secrets."""
     parts = urlsplit(endpoint)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

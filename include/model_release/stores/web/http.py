@@ -164,7 +164,7 @@ class Fetcher:
         if isinstance(error, httpx.TooManyRedirects):
             return Refused(f"more than {_REDIRECTS} redirects", where=where, hint="use the address that they end at")
         if isinstance(error, httpx.DecodingError):
-            return Corrupt("what arrived cannot be decompressed", where=where, hint="try again")
+            return Corrupt("the answer cannot be decompressed", where=where, hint="try again")
         if _is_untrusted(error):
             return Refused(
                 f"the certificate of {self._host} is not trusted",

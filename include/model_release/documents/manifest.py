@@ -79,6 +79,9 @@ class InputColumn(Value):
     maximum: float | None = None
     values: list[float | int | str] | None = None
     description: str = ""
+    missing_values: list[float | int | str] = Field(
+        default=[], description="readings that mean that nothing was measured: a model is given nothing in their place"
+    )
 
 
 class CodeFacts(Value):

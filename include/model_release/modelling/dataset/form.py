@@ -60,6 +60,18 @@ class Form:
         """Whether it is a text with delimiters."""
         return self.compression not in ("zip", "parquet")
 
+    @property
+    def is_describable(self) -> bool:
+        """Whether a spec can describe it: its keys know neither titles nor rows without a header."""
+        return self.compression != "zip" and not self.titles and self.header
+
+    @property
+    def ending(self) -> str:
+        """The end of the name that files of this form have in a partition."""
+        if self.compression == "parquet":
+            return ".parquet"
+        return ".csv" + {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz"}.get(self.compression or "", "")
+
 
 def recognise(path: Path) -> Form:
     """Return the form of a file, from its first rows."""

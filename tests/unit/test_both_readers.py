@@ -84,7 +84,7 @@ def agree_on_pointer(document: Any) -> None:
     if isinstance(whole, Pointer):
         assert isinstance(short, Resolved), (short, document)
         assert (short.lineage, short.epoch, short.version) == (whole.lineage, whole.epoch, whole.version)
-        assert (short.metadata_sha256, short.ancestors) == (whole.metadata_sha256, {*whole.ancestors})
+        assert (short.metadata_sha256, short.ancestors) == (whole.metadata_sha256, frozenset(whole.ancestors))
         assert short.barred.keys() == {*whole.quarantined, *map(str, whole.retired)}
     else:
         assert short is whole, (short, document)

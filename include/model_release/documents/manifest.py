@@ -55,6 +55,9 @@ class GateVerdict(Value):
     since: Epoch | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
     approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
+    anchor: VersionText | None = Field(
+        default=None, description="the version that its successors are compared with beside it; null: itself"
+    )
 
 
 class DatasetFacts(Value):
@@ -155,6 +158,7 @@ class Manifest(Document):
     )
 
     output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
+    onnx: str | None = Field(default=None, description="how well the ONNX form agrees, or why there is none")
 
     @property
     def answers(self) -> Output:

@@ -9,6 +9,7 @@
     │   └── BaselineMoved                  another version became live since the verdict
     └── Stop                     exit 1    the same call will fail for ever
         ├── NotFound             exit 1    the version, model or object is not there
+        │   └── NoModel          exit 1    the folder has no pointer: nothing was released there, or the pointer is lost
         ├── UsageError           exit 2    the request itself makes no sense
         │   ├── SpecError        exit 2    a model's spec is broken
         │   └── UnsafeKey        exit 2    a name that may not become an object key
@@ -104,6 +105,10 @@ class Stop(ModelReleaseError):
 
 class NotFound(Stop):
     """The version, model or object is not there."""
+
+
+class NoModel(NotFound):
+    """The folder has no pointer: nothing was released there, or the pointer is lost."""
 
 
 class UsageError(Stop):

@@ -7,6 +7,7 @@ import logging
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -349,3 +350,16 @@ def test_what_goes_wrong_while_following_is_told_until_it_is_over(tmp_path: Path
     assert [next(iter(each.collect())).samples[0].value for each in counted] == [2, 1, 1]
 
 
+def test_a_release_that_grows_too_old_is_served_on_as_trouble(tmp_path: Path) -> None:
+    folder, manifest = version_folder(tmp_path, 1.0)
+    old = manifest.model_copy(update={"trained_date": datetime.now(UTC) - timedelta(days=8)})
+    live = Live(open_release(folder, old, None, allow_pickle=False))
+    registry = CollectorRegistry()
+    metrics = Metrics(live, registry)
+    told = {each.name: each.samples[0].value for each in registry.collect() if each.samples}
+    assert told["model_release_age_seconds"] == pytest.approx(8 * 86_400, abs=3600)
+    for most, trouble in ((timedelta(days=9), None), (timedelta(days=7), "was trained 8.0 days ago")):
+        following = Following(live, Script(None), metrics, every=1.0, allow_pickle=False, max_age=most)
+        assert following.step()
+        assert trouble is None if live.trouble is None else str(trouble) in live.trouble
+        assert live.served.version == "v1.0.0"

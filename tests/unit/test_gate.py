@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -530,3 +531,34 @@ def test_the_chosen_one_is_never_worse_than_one_standard_error(candidates: list[
         error = corrected_error(candidates[int(best[1:])], 0.25)
         assert means[chosen] <= means[best] + error + 1e-9
         assert all(means[f"c{place}"] > means[best] + error - 1e-9 for place in range(int(chosen[1:])))
+
+
+def held_out(brier: float, *, rows: int = 61) -> Decision:
+    """The verdict on a candidate with folds of .10 to .14 and this loss on a holdout for which there is no floor."""
+    one = scores(brier=0.12).model_copy(update={"holdout": {"accuracy": 0.8, "brier": brier}})
+    policy = GatePolicy(cross_validation=Floors(accuracy=0.8))
+    return judge(evaluation(one).model_copy(update={"holdout_rows": rows}), policy, chosen="c0")
+
+
+@pytest.mark.parametrize(
+    ("brier", "rows", "accepted"), [(0.05, 61, True), (0.17, 61, True), (0.19, 61, False), (0.19, 6, True)]
+)
+def test_a_holdout_that_collapses_against_cross_validation_is_rejected_without_a_floor(
+    brier: float, rows: int, accepted: bool
+) -> None:
+    decision = held_out(brier, rows=rows)
+
+    assert decision.accepted is accepted
+    assert (
+        any("on rows that were set apart the model is another one" in each for each in decision.reasons) is not accepted
+    )
+
+
+def test_honest_holdouts_do_not_collapse() -> None:
+    """Losses of rows drawn from one population: of 500 candidates, none is rejected."""
+    chance = np.random.default_rng(0)
+    for _ in range(500):
+        losses = chance.beta(0.5, 2, 303)
+        folds = [float(each.mean()) for _ in range(10) for each in np.array_split(chance.permutation(losses[:242]), 5)]
+        one = Scores(folds={"accuracy": around(0.85), "brier": folds}, holdout={"brier": float(losses[242:].mean())})
+        assert judge(evaluation(one), GatePolicy(cross_validation=Floors(accuracy=0.8)), chosen="c0").accepted

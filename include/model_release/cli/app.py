@@ -17,7 +17,7 @@ from typer.main import get_command_from_info, get_group_from_info
 
 from model_release import __version__
 from model_release.cli.options import App
-from model_release.errors import EXIT_INTERRUPTED, ModelReleaseError
+from model_release.errors import EXIT_INTERRUPTED, ModelReleaseError, NoModel
 
 _MARKUP: Any = "markdown"
 """It alone joins the lines of a paragraph."""
@@ -75,6 +75,10 @@ class _Commands(TyperGroup):
 
             if out.debugging():
                 raise
+            if isinstance(error, NoModel):
+                from model_release.cli.neighbours import with_names
+
+                error = with_names(error)
             out.tell_error(error, as_json=as_json)
             raise typer.Exit(error.exit_code) from error
 

@@ -14,6 +14,7 @@ from model_release.cli import output as out
 from model_release.cli.app import app
 from model_release.cli.destinations import Model
 from model_release.errors import EXIT_DOCTOR, ModelReleaseError
+from model_release.releases.catalog import live_pointer
 from model_release.releases.doctor.findings import Finding
 from model_release.workflows.checkup import Checkup, checkup
 from model_release.workflows.destinations import Destinations
@@ -37,6 +38,8 @@ def doctor(
     destinations = model.destinations()
     output.say(f"looking at {', '.join(store.uri for store in destinations.releases.stores)} …")
     done = checkup(destinations, read_data=read_data, repair=repair, tell=output.say)
+    if not done.left and not done.failures:
+        live_pointer(destinations.home)  # a folder without a model is not healthy
     output.data(_document(destinations, done), [*_page(done, read_data=read_data)])
     for error in done.failures:
         output.say(f"could not be mended: {error}", style=out.BAD)
@@ -49,6 +52,7 @@ def _document(destinations: Destinations, done: Checkup) -> dict[str, object]:
         "uri": destinations.home.uri,
         "destinations": [store.uri for store in destinations.releases.stores],
         "healthy": not done.left,
+        "looked": done.looked,
         "found": [_told(each) for each in done.left],
         "mended": [_told(each) for each in done.mended],
         "failures": [_failure(each) for each in done.failures],
@@ -72,6 +76,8 @@ def _failure(error: ModelReleaseError) -> dict[str, object]:
 
 
 def _page(done: Checkup, *, read_data: bool) -> Iterator[RenderableType]:
+    for words in done.looked:
+        yield Text(out.safe(words), style=out.CALM)
     for title, findings in (("Mended", done.mended), ("Found", done.left)):
         for destination, there in groupby(findings, key=lambda each: each.destination):
             yield out.heading(f"{title} at {destination}")

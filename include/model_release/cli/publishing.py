@@ -14,6 +14,7 @@ from model_release.cli import output as out
 from model_release.cli.acts import By, Unopened, author, end, opener, reconcile_after
 from model_release.cli.app import app
 from model_release.cli.destinations import Model, signing_key
+from model_release.cli.neighbours import check_new
 from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
@@ -34,6 +35,7 @@ Fact = Annotated[
         f"Names: {', '.join(describe.Facts.model_fields)}.",
     ),
 ]
+New = Annotated[bool, typer.Option("--new", help="Begin a model here, though one of a similar name is beside it.")]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
 
 
@@ -46,6 +48,7 @@ def publish(
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
     unopened: Unopened = False,
+    new: New = False,
     by: By = None,
     reason: Reason = None,
     output: out.Output,
@@ -67,6 +70,8 @@ def publish(
     why = reason or f"published from {folder.resolve().name}"
     intent = delivery.Intent(by=author(by), reason=why, promote=not no_promote, bump=bump, opens=opener(unopened))
     destinations = model.destinations()
+    if destinations.releases.pointer() is None:
+        check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
@@ -85,6 +90,7 @@ def adopt(
     model: Model,
     fact: Fact = None,
     unopened: Unopened = False,
+    new: New = False,
     by: By = None,
     reason: Reason = None,
     output: out.Output,
@@ -100,6 +106,8 @@ def adopt(
     why = reason or f"adopted from {origin.uri}"
     intent = delivery.Intent(by=author(by), reason=why, opens=opener(unopened))
     destinations = model.destinations()
+    if destinations.releases.pointer() is None:
+        check_new(destinations.home.uri, new=new)
     key = signing_key(destinations)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {origin.uri} …")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from model_release.cli.app import app
+from model_release.client.memory import age
 from model_release.errors import UsageError
 
 
@@ -59,6 +60,26 @@ def serve(
             help="Fail at the start where the store cannot be reached, although there is a copy.",
         ),
     ] = False,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            envvar="MODEL_RELEASE_SHARED",
+            help="Keep copies in --to even if another user owns it, or every user may write to it.",
+        ),
+    ] = False,
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODEL_RELEASE_MAX_AGE",
+            help="Refuse a release that was trained longer ago, such as 36h or 7d; one that grows older is served on "
+            "as trouble.",
+        ),
+    ] = None,
+    min_epoch: Annotated[
+        int | None,
+        typer.Option(envvar="MODEL_RELEASE_MIN_EPOCH", help="Refuse a latest.json of a lower epoch.", min=1),
+    ] = None,
     max_body: Annotated[
         int, typer.Option(envvar="MODEL_RELEASE_MAX_BODY", help="Longest body of a request, in bytes.", min=1)
     ] = 10_000_000,
@@ -87,6 +108,9 @@ def serve(
         strict=strict,
         max_body=max_body,
         drain=drain,
+        shared=shared,
+        max_age=age(max_age) if max_age is not None else None,
+        min_epoch=min_epoch,
     )
     if "://" not in uri and is_release(Path(uri)):
         serve_folder(Path(uri), settings)

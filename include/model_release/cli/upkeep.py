@@ -16,6 +16,7 @@ from model_release.cli.destinations import Also, Model
 from model_release.documents.version import Version
 from model_release.releases import prune as pruning
 from model_release.releases import recover as recovery
+from model_release.releases.catalog import no_model
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.releases.sweep import Litter, sweep
 from model_release.spec.retention import Retention
@@ -28,8 +29,10 @@ def reconcile(*, model: Model, output: out.Output) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
     destinations = model.destinations()
     done = destinations.reconcile()
+    if done.live is None:
+        raise no_model(destinations.home)
     rows: list[tuple[str, RenderableType | None]] = [
-        ("live", Text(str(done.live or "nothing yet"), style=f"bold {out.GOOD}")),
+        ("live", Text(str(done.live), style=f"bold {out.GOOD}")),
         ("epoch", str(done.epoch) if done.epoch else None),
         *(("made good", each) for each in done.mended or ["nothing was amiss"]),
         *(("lags behind", Text(out.safe(each), style=out.BAD)) for each in done.lagging),

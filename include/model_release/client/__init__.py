@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from model_release.client.fetching import Progress
@@ -33,6 +34,9 @@ def pull(
     trust: str | Path | None = None,
     strict: bool = False,
     progress: Progress | None = None,
+    shared: bool = False,
+    max_age: timedelta | None = None,
+    min_epoch: int | None = None,
 ) -> Pulled:
     """Bring a folder to the version that `latest` names, and return the verified copy.
 
@@ -44,6 +48,9 @@ def pull(
         trust: a public key or a certificate; a release that it did not sign is refused.
         strict: fail if the store cannot be reached, even if there is a copy.
         progress: called with the bytes that are here and the bytes in total.
+        shared: use a folder that another user owns, or that every user may write to.
+        max_age: the greatest age of a release, since it was trained; an older one is refused.
+        min_epoch: the least epoch of the pointer, for a first start without a memory of one.
 
     Raises:
         StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.
@@ -52,7 +59,18 @@ def pull(
         Refused: the pointer goes back, is a fork or of another history, or the version is barred or not the pinned one.
         Corrupt: a manifest, a file or a signature is not right. The current copy stays.
     """
-    return Puller(uri, to, version=version, sha256=sha256, trust=trust, strict=strict, progress=progress).pull()
+    return Puller(
+        uri,
+        to,
+        version=version,
+        sha256=sha256,
+        trust=trust,
+        strict=strict,
+        progress=progress,
+        shared=shared,
+        max_age=max_age,
+        min_epoch=min_epoch,
+    ).pull()
 
 
 class Watcher:
@@ -62,10 +80,22 @@ class Watcher:
         uri: as for `pull`.
         to: as for `pull`.
         trust: as for `pull`.
+        shared: as for `pull`.
+        max_age: as for `pull`.
+        min_epoch: as for `pull`.
     """
 
-    def __init__(self, uri: str, to: str | Path, *, trust: str | Path | None = None) -> None:
-        self._puller = Puller(uri, to, trust=trust)
+    def __init__(
+        self,
+        uri: str,
+        to: str | Path,
+        *,
+        trust: str | Path | None = None,
+        shared: bool = False,
+        max_age: timedelta | None = None,
+        min_epoch: int | None = None,
+    ) -> None:
+        self._puller = Puller(uri, to, trust=trust, shared=shared, max_age=max_age, min_epoch=min_epoch)
         self._stopped = threading.Event()
 
     def poll(self) -> Pulled | None:

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from model_release import client
 from model_release.client import Pulled
+from model_release.client.memory import age
 from model_release.errors import EXIT_DONE, EXIT_INTERRUPTED, ModelReleaseError, UsageError
 
 PULL = """\
@@ -75,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         if name == "pull":
             add("--version", metavar="vX.Y.Z", help="this version; else the live one")
             add("--sha256", metavar="DIGEST", help="of the bytes of the release's metadata.json")
+            add("--max-age", metavar="AGE", type=_age, help="refuse a release trained longer ago: 36h, 7d")
+            add("--min-epoch", metavar="N", type=int, help="refuse a latest.json of a lower epoch")
             add("--strict", action="store_true", help="fail if the store cannot be reached, even if there is a copy")
         else:
             add(
@@ -90,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="run this first and after each change, without a shell, with MODEL_RELEASE_FOLDER and "
                 "MODEL_RELEASE_VERSION set",
             )
+        add("--shared", action="store_true", help="use DIR even if others own it, or everybody may write to it")
         add("--trust", metavar="FILE", help="a public key or certificate; a release that it did not sign is refused")
         add("--json", action="store_true", help="one line of JSON on stdout for each copy")
         add("-q", "--quiet", action="store_true", help="no words and no progress on stderr but errors")
@@ -106,6 +111,9 @@ def _pull(options: argparse.Namespace) -> None:
             trust=options.trust,
             strict=options.strict,
             progress=progress,
+            shared=options.shared,
+            max_age=options.max_age,
+            min_epoch=options.min_epoch,
         )
     _show(pulled, options)
 
@@ -115,7 +123,7 @@ def _watch(options: argparse.Namespace) -> None:
         command = shlex.split(options.run or "")
     except ValueError as error:
         raise UsageError(f"--run cannot be split into words: {error}", hint="close its quotes") from None
-    watcher = client.Watcher(options.uri, options.to, trust=options.trust)
+    watcher = client.Watcher(options.uri, options.to, trust=options.trust, shared=options.shared)
     running: list[subprocess.Popen[bytes]] = []
 
     def work() -> None:
@@ -161,6 +169,7 @@ def _show(pulled: Pulled, options: argparse.Namespace) -> None:
             "lineage": resolved.lineage if resolved else None,
             "files": len(promised.files),
             "size": promised.size,
+            "trained": promised.trained.isoformat() if promised.trained else None,
             "changed": pulled.changed,
             "stale": pulled.stale,
             "notes": pulled.notes,
@@ -185,6 +194,13 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda here, total: bar.update(task, completed=here, total=total)
+
+
+def _age(text: str) -> timedelta:
+    try:
+        return age(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(error.what) from None
 
 
 def _seconds(text: str) -> float:

@@ -46,7 +46,7 @@ def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress
     def bring(file: File) -> None:
         part = folder.parts / file.sha256
         with told(part):
-            old = None if part.exists() else folder.holding(file)
+            old = None if part.exists() or part.is_symlink() else folder.holding(file)
             if old is not None:
                 shutil.copyfile(old, part)
             _bring(reader, layout.artifact(manifest.version, file.path), file, folder, moved)
@@ -64,7 +64,7 @@ def fetch(reader: Reader, manifest: Promised, folder: Folder, progress: Progress
 def _bring(reader: Reader, key: str, file: File, folder: Folder, moved: Callable[[int], None]) -> None:
     """Complete one part; begin it again, once, if its earlier bytes turn out to be others."""
     part = folder.parts / file.sha256
-    if part.exists() and part.stat().st_size > file.size:
+    if part.is_symlink() or (part.exists() and part.stat().st_size > file.size):
         part.unlink()
     digest, size = _hashed(part)
     had = size

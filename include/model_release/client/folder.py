@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from pathlib import Path
 from model_release.client.promises import File, Promised, Resolved
 from model_release.documents import layout, limits
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, ModelReleaseError, Stop
+from model_release.errors import Corrupt, ModelReleaseError, Refused, Stop
 
 CURRENT = "current"
 _HIDDEN = ".model-release"
@@ -36,9 +37,11 @@ class Folder:
 
     Args:
         root: its path.
+        shared: use it even if another user owns it, or every user may write to it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, shared: bool = False) -> None:
+        self._shared = shared
         self.root = root.expanduser().absolute()
         self.memory = self.root / layout.POINTER
         self._hidden = self.root / _HIDDEN
@@ -49,15 +52,34 @@ class Folder:
     def locked(self) -> Iterator[None]:
         """Wait for other pulls into this folder to end, and keep them out. The lock of a process that dies is free."""
         with told(self.root):
-            for each in (self.parts, self.scratch):
-                each.mkdir(parents=True, exist_ok=True)
-            lock = (self._hidden / "lock").open("a")
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._check_own()
+            for each in (self._hidden, self.parts, self.scratch):
+                each.mkdir(exist_ok=True)
+                _check_no_link(each)
+            lock = os.fdopen(os.open(self._hidden / "lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644), "w")
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 yield
             finally:
                 fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def _check_own(self) -> None:
+        """Check that no other user can have put anything here.
+
+        Raises:
+            Refused: another user owns the folder, or every user may write to it.
+        """
+        found = self.root.stat()
+        if self._shared or (found.st_uid == os.geteuid() and not found.st_mode & stat.S_IWOTH):
+            return
+        what = "every user may write to it" if found.st_uid == os.geteuid() else f"user {found.st_uid} owns it"
+        raise Refused(
+            f"this folder is not this user's own: {what}, and could put another model here",
+            where=str(self.root),
+            hint="pull into a new folder below it, which will be this user's own; or say --shared if that is meant",
+        )
 
     def remembered(self) -> Resolved | None:
         """Return the pointer that was last verified; None if nothing was verified yet.
@@ -89,7 +111,8 @@ class Folder:
         """Return the current copy; None if there is none."""
         link = self.root / CURRENT
         with contextlib.suppress(OSError):
-            return self.root / link.readlink()
+            copy = self.root / link.readlink()
+            return copy if copy in self._copies() else None  # a link that another program made may lead anywhere
         return None
 
     def find(self, version: Version, sha256: str | None) -> tuple[Path, Promised] | None:
@@ -182,6 +205,16 @@ def checked_copy(folder: Path, *, sha256: str | None = None) -> Promised:
     for file in manifest.files:
         file.check(folder / file.path)
     return manifest
+
+
+def _check_no_link(path: Path) -> None:
+    """Check that a folder that is emptied after each pull is one, and no link to another.
+
+    Raises:
+        Refused: it is a link.
+    """
+    if path.is_symlink():
+        raise Refused("is a link, and what it leads to would be removed", where=str(path), hint="remove the link")
 
 
 @contextlib.contextmanager

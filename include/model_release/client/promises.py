@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,12 +111,14 @@ class Promised:
         body: all of its bytes.
         version: of the release.
         files: of the release.
+        trained: when the model was trained, with time zone; None if the manifest does not say.
         made_with: versions of Python and packages that pickles of it need, by name; empty if it has no pickles.
     """
 
     body: bytes
     version: Version
     files: tuple[File, ...]
+    trained: datetime | None
     made_with: Mapping[str, str]
 
     @property
@@ -170,6 +172,7 @@ class Promised:
             body=body,
             version=number,
             files=files,
+            trained=told.instant("trained_at") or told.instant("trained_date"),
             made_with={name: number for name, number in made_with.items() if isinstance(number, str)},
         )
 
@@ -241,6 +244,19 @@ class _Fields:
             what = f"not what it should be: {name} is {day}, and not {limits.FIRST_DAY} to {limits.LAST_DAY}"
             raise Corrupt(what, where=self._where)
         return day
+
+    def instant(self, name: str) -> datetime | None:
+        """Return a time, in UTC if it names no zone; a date counts as its first moment. None if it is missing."""
+        text = self.document.get(name)
+        if text is None:
+            return None
+        try:
+            instant = datetime.fromisoformat(text)
+        except (TypeError, ValueError):
+            raise self.wrong(name) from None
+        if not limits.FIRST_DAY <= instant.date() <= limits.LAST_DAY:
+            raise Corrupt(f"not what it should be: {name} is {text}", where=self._where)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
     def version(self) -> Version:
         try:

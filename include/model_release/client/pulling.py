@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_release.client.fetching import Progress, fetch
 from model_release.client.fitness import misfits
 from model_release.client.folder import Folder, checked_copy
-from model_release.client.memory import check_follows
+from model_release.client.memory import check_age, check_floor, check_follows
 from model_release.client.promises import Promised, Resolved
 from model_release.documents import layout
 from model_release.documents.version import Version
@@ -80,6 +81,9 @@ class Puller:
         trust: a public key or a certificate; a release that it did not sign is refused.
         strict: whether a store that cannot be reached is an error even if there is a copy.
         progress: called with the bytes that are here and the bytes in total.
+        shared: use a folder that another user owns, or that every user may write to.
+        max_age: the greatest age of a release, since it was trained; an older one is refused.
+        min_epoch: the least epoch of the pointer, for a first start without a memory of one.
 
     Raises:
         UsageError: the URI, the version or the digest is malformed.
@@ -95,9 +99,14 @@ class Puller:
         trust: str | Path | None = None,
         strict: bool = False,
         progress: Progress | None = None,
+        shared: bool = False,
+        max_age: timedelta | None = None,
+        min_epoch: int | None = None,
     ) -> None:
         self.reader = open_reader(uri)
-        self.folder = Folder(Path(to))
+        self.folder = Folder(Path(to), shared=shared)
+        self._max_age = max_age
+        self._min_epoch = min_epoch
         self._pinned = Version.parse(version) if isinstance(version, str) else version
         self._sha256 = sha256.removeprefix("sha256:").lower() if sha256 is not None else None
         self._trust = Path(trust) if trust is not None else None
@@ -154,6 +163,7 @@ class Puller:
     def _follow(self, seen: Stored | None, known: Resolved | None) -> Pulled:
         where = f"{self.reader.uri}/{layout.POINTER}"
         live = None if seen is None else Resolved.read(seen.body, where=where)
+        check_floor(live.epoch if live else None, self._min_epoch, where=where)
         if live is not None:
             check_follows(known, live, where=where, memory=str(self.folder.memory))
         version, sha256 = self._wanted(live, where)
@@ -164,10 +174,20 @@ class Puller:
         else:
             copy, manifest = found
             self._check_signature(copy, manifest, signature)
+        self.check_age(manifest)
         if live is not None and self._pinned is None and (known is None or known.body != live.body):
             self.folder.remember(live)  # before the swap: a consumer that has used an epoch never goes below it
         changed = self.folder.swap(copy)
         return self._pulled(copy, manifest, live, changed=changed)
+
+    def check_age(self, manifest: Promised) -> None:
+        """Check that a release is not older than what is asked for, now.
+
+        Raises:
+            Refused: it is, or does not say how old it is.
+        """
+        now = datetime.now(UTC)
+        check_age(manifest.version, manifest.trained, self._max_age, now=now, where=self.reader.uri)
 
     def _wanted(self, live: Resolved | None, where: str) -> tuple[Version, str | None]:
         """Return the version to pull, and the digest that its manifest must have, if it is known."""
@@ -224,6 +244,8 @@ class Puller:
         if self._pinned not in (None, manifest.version) or self._sha256 not in (None, manifest.sha256):
             raise error
         self._check_signature(copy, manifest, None)
+        check_floor(known.epoch if known else None, self._min_epoch, where=str(self.folder.memory))
+        self.check_age(manifest)
         followed = known if known is not None and known.version == manifest.version else None
         why = f"the last good copy, {manifest.version}, is used: {error.what}"
         return self._pulled(copy, manifest, followed, stale=why)

@@ -31,8 +31,8 @@ from model_release.documents.pointer import (
     why_not,
 )
 from model_release.documents.version import Version
-from model_release.errors import NotFound, Refused, Retry
-from model_release.releases.catalog import candidate_of
+from model_release.errors import Refused, Retry
+from model_release.releases.catalog import candidate_of, no_model
 from model_release.releases.eligibility import Try, may_be_live, whole
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_beginning, check_home, from_the_future
@@ -282,7 +282,7 @@ def performed(
         begin: makes the first one, for an act that may begin a history.
 
     Raises:
-        NotFound: nothing was ever released here.
+        NoModel: nothing is live here.
         Refused: this is not home, or `latest` has moved since it was seen; and what `propose` raises.
         Retry: with the option that makes the same call again the same act.
     """
@@ -293,7 +293,7 @@ def performed(
     def decide(current: Pointer | None) -> Pointer | None:
         nonlocal seen, operation, earlier
         if current is None and begin is None:
-            raise NotFound("nothing was ever released here", where=releases.uri)
+            raise no_model(releases.home)
         if current is not None:
             check_home(releases, current)
         if seen is None:
@@ -315,7 +315,7 @@ def performed(
         option = f"--epoch {seen}" if act.operation is None else f"--operation {act.operation}"
         raise type(error)(error.what, where=error.where, hint=f"send the same act again: add {option}") from error
     if pointer is None:
-        raise NotFound("nothing was ever released here", where=releases.uri)
+        raise no_model(releases.home)
     return Acted(earlier or pointer, repeated=earlier is not None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -14,7 +14,7 @@ from model_release.documents.base import sha256_of
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, read_manifest
 from model_release.documents.pointer import Candidate, Pointer
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, NotFound
+from model_release.errors import Corrupt, NoModel, NotFound
 from model_release.stores.base import Readable, Store
 
 
@@ -40,16 +40,53 @@ def live_pointer(store: Store) -> Pointer:
     """Read `latest.json`.
 
     Raises:
-        NotFound: nothing was ever released here.
+        NoModel: there is none; the message says what is here instead.
     """
     live = read_pointer(store)
     if live is None:
-        raise NotFound(
-            "there is no latest.json here",
-            where=store.uri,
-            hint="name the folder of one model, such as file:///srv/store/heart-disease-models",
-        )
+        raise no_model(store)
     return live.pointer
+
+
+def no_model(store: Store) -> NoModel:
+    """Return the error of a folder without a pointer: it is lost, no version is live yet, or nothing is here."""
+    trace = trace_of_a_pointer(store)
+    if trace is not None:
+        return NoModel(
+            f"there is no latest.json here, and {trace} is: that is damage, not a beginning",
+            where=store.uri,
+            hint="`model-release doctor` lays out what may be done",
+        )
+    taken = versions(store)
+    if taken:
+        return NoModel(
+            f"there is no latest.json here: no version is live yet, and {len(taken)} numbers are taken",
+            where=store.uri,
+            hint="`model-release list` shows them",
+        )
+    return NoModel(
+        "nothing was ever released here: there is no latest.json here",
+        where=store.uri,
+        hint="name the folder of one model, such as file:///srv/store/heart-disease-models",
+    )
+
+
+def trace_of_a_pointer(store: Store, spared: Collection[str] = ()) -> str | None:
+    """Return an object that only a pointer can have led to: its log, its copies, a version judged against it.
+
+    Args:
+        store: the model's folder.
+        spared: keys in `latest/` that do not count.
+    """
+    for folder in (layout.LOG, layout.LATEST):
+        entry = next((entry for entry in store.list(f"{folder}/") if entry.key not in spared), None)
+        if entry is not None:
+            return entry.key
+    for version in versions(store):
+        claim = read_claim(store, version)
+        if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
+            return f"{version}/"
+    return None
 
 
 def read_version(store: Readable, version: Version) -> Manifest | AbandonedManifest | None:

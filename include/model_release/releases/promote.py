@@ -11,7 +11,15 @@ from model_release.documents import layout
 from model_release.documents.manifest import FileEntry, Manifest
 from model_release.documents.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
 from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
-from model_release.releases.catalog import Live, candidate_of, live_manifest, matches, published, read_pointer, versions
+from model_release.releases.catalog import (
+    Live,
+    candidate_of,
+    live_manifest,
+    matches,
+    published,
+    read_pointer,
+    trace_of_a_pointer,
+)
 from model_release.releases.pointer_cas import heal_log, move, write
 from model_release.releases.publish import place
 from model_release.releases.store import ReleaseStore
@@ -286,23 +294,10 @@ def check_beginning(releases: ReleaseStore, spared: Collection[str] = ()) -> Non
     Raises:
         Refused: the pointer is missing, and something does.
     """
-    trace = _trace_of_a_pointer(releases, spared)
+    trace = trace_of_a_pointer(releases.home, spared)
     if trace is not None and releases.pointer() is None:
         raise Refused(
             f"latest.json is missing, yet {trace} is here: that is damage, not a beginning",
             where=releases.uri,
             hint="restore latest.json from the newest entry of log/, or choose an empty prefix",
         )
-
-
-def _trace_of_a_pointer(releases: ReleaseStore, spared: Collection[str]) -> str | None:
-    """Return an object that only a pointer can have led to: its log, its copies, a version judged against it."""
-    for folder in (layout.LOG, layout.LATEST):
-        entry = next((entry for entry in releases.home.list(f"{folder}/") if entry.key not in spared), None)
-        if entry is not None:
-            return entry.key
-    for version in versions(releases.home):
-        claim = releases.claim(version)
-        if claim is None or (claim.metadata.gate is not None and claim.metadata.gate.since is not None):
-            return f"{version}/"
-    return None

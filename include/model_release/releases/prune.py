@@ -16,9 +16,9 @@ from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Change, Kind, Pointer, retired
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, NotFound, Refused
+from model_release.errors import Corrupt, Refused
 from model_release.releases.acts import Act, operation_of
-from model_release.releases.catalog import read_pointer
+from model_release.releases.catalog import no_model, read_pointer
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_home, follow
 from model_release.releases.store import ReleaseStore
@@ -83,13 +83,13 @@ def plan(releases: ReleaseStore, retention: Retention) -> Plan:
     """Say what pruning would do. Changes nothing.
 
     Raises:
-        NotFound: nothing was ever released here.
+        NoModel: nothing is live here.
         Refused: this machine's clock and a store's differ, or this is not home.
         StoreUnavailable: a destination does not answer; what it names cannot be known, so nothing is pruned.
     """
     live = releases.pointer()
     if live is None:
-        raise NotFound("nothing was ever released here", where=releases.uri)
+        raise no_model(releases.home)
     pointer = live.pointer
     check_home(releases, pointer)
     for store in releases.stores:
@@ -145,7 +145,7 @@ def retire(releases: ReleaseStore, versions: Collection[Version], act: Act) -> P
 
     def decide(current: Pointer | None) -> Pointer | None:
         if current is None:
-            raise NotFound("nothing was ever released here", where=releases.uri)
+            raise no_model(releases.home)
         check_home(releases, current)
         about = sorted({*versions} - {current.version, current.previous, *current.retired})
         if not about:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from model_release.documents.pointer import Pointer
 from model_release.errors import ModelReleaseError
 from model_release.releases.pointer_cas import heal_log
-from model_release.releases.promote import check_home, follow, refresh_latest
+from model_release.releases.promote import check_beginning, check_home, follow, refresh_latest
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.stores.base import Store
 
@@ -41,11 +41,13 @@ def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
             home's pointer has moved, it is reported instead, like that of any other follower.
 
     Raises:
+        Refused: the pointer is missing, and something speaks of one that was there.
         ModelReleaseError: the first failure of home or of a required follower, after all others had their turn; or the
             log has another history.
     """
     live = releases.pointer()
     if live is None:
+        check_beginning(releases)
         return Reconciled(None)
     check_home(releases, live.pointer)
     heal_log(releases.home, live)

@@ -13,9 +13,9 @@ from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.pointer import Change, Kind, Pointer, recovered, rehomed
 from model_release.documents.version import Version
-from model_release.errors import Contended, Corrupt, NotFound, Refused
+from model_release.errors import Contended, Corrupt, Refused
 from model_release.releases.acts import Act, Acted, Attempt, new_write_id, operation_of, performed
-from model_release.releases.catalog import Live, candidate_of, newest_logged, read_pointer, read_version
+from model_release.releases.catalog import Live, candidate_of, newest_logged, no_model, read_pointer, read_version
 from model_release.releases.eligibility import Try, refuse_barred, whole
 from model_release.releases.pointer_cas import heal_log, swap
 from model_release.releases.promote import as_pointer, check_history, follow
@@ -131,7 +131,7 @@ def rehome(releases: ReleaseStore, new: Store, act: Act) -> Acted:
     """
     live = releases.pointer()
     if live is None:
-        raise NotFound("nothing was ever released here", where=releases.uri)
+        raise no_model(releases.home)
     theirs = read_pointer(new)
     moved = live.pointer.home == new.uri
     if theirs is not None:

@@ -138,6 +138,13 @@ class Metrics(Collector):
                 "Since the store last answered: the served release is at most so far behind.",
                 max(0.0, time.time() - live.polled),
             )
+        trained = served.trained
+        if trained is not None:
+            yield GaugeMetricFamily(
+                "model_release_age_seconds",
+                "Since the release that is served was trained.",
+                max(0.0, time.time() - trained.timestamp()),
+            )
         yield GaugeMetricFamily(
             "model_release_trouble", "1 while the newest release could not be taken; see /model.", bool(live.trouble)
         )

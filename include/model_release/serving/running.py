@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -43,6 +45,9 @@ class Settings:
         allow_pickle: open the pickled pipeline of a release that has no ONNX form.
         strict: fail at the start if the store cannot be reached, even if there is a copy.
         max_body: of a request, in bytes.
+        shared: use a folder for copies that another user owns, or that every user may write to.
+        max_age: the greatest age of a release, since it was trained.
+        min_epoch: the least epoch of the pointer.
         drain: seconds between SIGTERM and the end, in which /readyz sends new requests elsewhere.
     """
 
@@ -54,6 +59,9 @@ class Settings:
     strict: bool = False
     max_body: int = 10_000_000
     drain: float = 2.0
+    shared: bool = False
+    max_age: timedelta | None = None
+    min_epoch: int | None = None
 
 
 def serve_store(uri: str, to: Path, settings: Settings) -> None:
@@ -63,10 +71,11 @@ def serve_store(uri: str, to: Path, settings: Settings) -> None:
         ModelReleaseError: the live version cannot be pulled, or cannot be served.
     """
     log_as_json()
-    pulled = client.pull(uri, to=to, trust=settings.trust, strict=settings.strict)
+    bounds: Any = {"shared": settings.shared, "max_age": settings.max_age, "min_epoch": settings.min_epoch}
+    pulled = client.pull(uri, to=to, trust=settings.trust, strict=settings.strict, **bounds)
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=settings.allow_pickle)
     live = Live(served, stale=pulled.stale)
-    _run(live, settings, client.Watcher(uri, to, trust=settings.trust))
+    _run(live, settings, client.Watcher(uri, to, trust=settings.trust, **bounds))
 
 
 def serve_folder(folder: Path, settings: Settings) -> None:
@@ -112,7 +121,12 @@ def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None
     following = None
     if watcher is not None:
         following = Following(
-            live, watcher, app.state.metrics, every=settings.every, allow_pickle=settings.allow_pickle
+            live,
+            watcher,
+            app.state.metrics,
+            every=settings.every,
+            allow_pickle=settings.allow_pickle,
+            max_age=settings.max_age,
         )
         following.start()
     facts = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class Served:
         schema: of its rows.
         words: the classes in words, from the release's spec.
         golden: made-up rows with their answers; None if the release has none.
+        trained: when the model was trained, with time zone; None if the manifest does not say.
     """
 
     model: Model
@@ -81,6 +83,7 @@ class Served:
     schema: InputSchema
     words: dict[int, str]
     golden: Golden | None
+    trained: datetime | None
 
     @property
     def name(self) -> str:
@@ -149,7 +152,8 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
             hint="publish it with one, or serve a version of the nightly run",
         )
     form = _form(folder, manifest, allow_pickle=allow_pickle)
-    wrong = misfits(Promised.read(manifest.to_bytes(), where=str(folder))) if form == "pickle" else []
+    promised = Promised.read(manifest.to_bytes(), where=str(folder))
+    wrong = misfits(promised) if form == "pickle" else []
     if wrong:
         raise Refused("; ".join(wrong), where=str(folder), hint="install those versions")
     reason = sandbox.why_not(form, folder, manifest)
@@ -172,6 +176,7 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
         schema=InputSchema(manifest.input_schema),
         words=_words(manifest),
         golden=_golden(folder) if GOLDEN_FILE in listed else None,
+        trained=promised.trained,
     )
 
 

@@ -10,10 +10,12 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Counter
 
 from model_release.client import Pulled, Watcher
+from model_release.client.memory import check_age
 from model_release.client.watching import pause
 from model_release.errors import Corrupt, ModelReleaseError, Refused, Retry
 from model_release.serving.live import Live, Metrics
@@ -31,15 +33,26 @@ class Following(threading.Thread):
         metrics: count swaps and failures.
         every: seconds between two polls, give or take a fifth; more after a failure.
         allow_pickle: as for `open_release`.
+        max_age: the age from which on what is served is trouble; None for any.
     """
 
-    def __init__(self, live: Live, watcher: Watcher, metrics: Metrics, *, every: float, allow_pickle: bool) -> None:
+    def __init__(
+        self,
+        live: Live,
+        watcher: Watcher,
+        metrics: Metrics,
+        *,
+        every: float,
+        allow_pickle: bool,
+        max_age: timedelta | None = None,
+    ) -> None:
         super().__init__(name="following-latest", daemon=True)
         self._live = live
         self._watcher = watcher
         self._metrics = metrics
         self._every = every
         self._allow_pickle = allow_pickle
+        self._max_age = max_age
         self._latest = live.served.digest
         self._stopped = threading.Event()
 
@@ -91,7 +104,17 @@ class Following(threading.Thread):
                 self._metrics.swaps.inc()
                 log.info("swapped", extra={"from": before.version, "to": live.served.version})
         if self._latest == live.served.digest:
-            live.trouble = None
+            live.trouble = self._too_old()
+
+    def _too_old(self) -> str | None:
+        """Return that the release that is served has grown too old, in words; None if it has not."""
+        served = self._live.served
+        now = datetime.now(UTC)
+        try:
+            check_age(served.manifest.version, served.trained, self._max_age, now=now, where=served.name)
+        except Refused as error:
+            return error.what
+        return None
 
     def _failed(self, error: Exception, counter: Counter) -> None:
         live = self._live

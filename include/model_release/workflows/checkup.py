@@ -7,7 +7,7 @@ from the pointer, `sweep` removes what dead runs have left. Nothing is elected: 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from model_release.documents import layout
@@ -34,11 +34,13 @@ class Checkup:
         found: every difference that was seen.
         left: those that are there still.
         failures: what kept the last round of repairs from mending more.
+        looked: what was looked at, and what was left alone because it is young, in words.
     """
 
     found: list[Finding]
     left: list[Finding]
     failures: list[ModelReleaseError]
+    looked: list[str] = field(default_factory=list, compare=False)
 
     @property
     def mended(self) -> list[Finding]:
@@ -68,10 +70,12 @@ def checkup(
     Raises:
         Contended: the pointer moved each time that doctor looked.
     """
+    looked: list[str] = []
 
     def look() -> list[Finding]:
         grace = timedelta(hours=destinations.retention.grace_hours)
-        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell)
+        looked.clear()
+        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell, looked=looked.append)
         return [*found, *_aliases(destinations, found)]
 
     left = look()
@@ -85,7 +89,7 @@ def checkup(
         found |= dict.fromkeys(left)
         if not {each for each in left if each.repairable} - tried:
             break
-    return Checkup([*found], left, failures)
+    return Checkup([*found], left, failures, looked)
 
 
 def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> list[ModelReleaseError]:

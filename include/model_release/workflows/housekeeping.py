@@ -212,6 +212,8 @@ class Housekeeping:
         for finding in done.mended:
             log.info("mended: %s: %s", finding.where, finding.what)
         left = [each for each in done.left if not (self.dry_run and each.kind in GOES)]
+        if not left and self.destinations.releases.pointer() is None:
+            return DoctorOutcome(summary="nothing was ever released here, so there is nothing to look at", mended=0)
         if not left:
             return DoctorOutcome(summary=f"nothing is wrong, {len(done.mended)} mended", mended=len(done.mended))
         lines = "\n".join(f"{each.kind}: {each.where}: {each.what}\n  → {each.remedy}" for each in left)

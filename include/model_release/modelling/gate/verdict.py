@@ -9,6 +9,7 @@ from model_release.documents.evaluation import Champion, Evaluation
 from model_release.documents.verdict import Check, Comparison, Decision
 from model_release.modelling.gate import checks as ask
 from model_release.modelling.gate.checks import finite, unsound, unsound_beside
+from model_release.modelling.gate.collapse import collapse
 from model_release.modelling.gate.statistics import corrected_error, corrected_interval, t_quantile
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.tasks import kind_of
@@ -62,6 +63,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
         *ask.drift(policy.drift, evaluation.drift),
+        *collapse(scores, evaluation),
     ]
     comparison = None
     if policy.compare == "always" and evaluation.champion is not None:

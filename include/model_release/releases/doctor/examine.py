@@ -64,6 +64,7 @@ def examine(
     read_data: bool = False,
     grace: timedelta = GRACE,
     tell: Callable[[str], None] = lambda _words: None,
+    looked: Callable[[str], None] = lambda _words: None,
 ) -> list[Finding]:
     """Return every difference, home's first.
 
@@ -72,6 +73,7 @@ def examine(
         read_data: read and hash every file; otherwise their sizes are compared.
         grace: how long the files of a retired version stay.
         tell: called with a word about each object that is read whole.
+        looked: called, at the end, with a sentence about each destination that was looked at.
 
     Raises:
         Contended: the pointer moved each time.
@@ -83,6 +85,10 @@ def examine(
         )  # after the others, so that none of them can be newer
         found = _found(first, others, grace)
         if found is not None:
+            for listing in (first, *others):
+                looked(listing.in_words())
+            if settling(first.stored, first.now):
+                looked(f"{first.uri}: latest.json moved minutes ago: followers and copies were left alone")
             order = [first.uri, *(listing.uri for listing in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
     raise Contended(

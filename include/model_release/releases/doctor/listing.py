@@ -18,6 +18,7 @@ from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, NotFound, UnknownFormat
 from model_release.releases.catalog import Live, fault_of
+from model_release.releases.prune import IN_FLIGHT
 from model_release.stores.base import Entry, Store, Stored
 
 D = TypeVar("D", bound=Document)
@@ -74,6 +75,19 @@ class Listing:
     def answers(self) -> bool:
         """Whether pointer and listing could be read; without them nothing can be said."""
         return not self.failed.keys() & {"", layout.POINTER}
+
+    def in_words(self) -> str:
+        """Return what was looked at here, and what was left alone because a run may be busy with it."""
+        if not self.answers:
+            return f"{self.uri}: could not be read"
+        young = [each for each in self.entries.values() if each.modified > self.now - IN_FLIGHT]
+        staged = sum(each.key.startswith(f"{layout.STAGING}/") for each in young)
+        undecided = [each for each in self.versions() if layout.manifest(each) not in self.entries]
+        busy = sorted({f"{each}" for each in undecided} & {entry.key.partition("/")[0] for entry in young})
+        left = [f"{staged} objects in {layout.STAGING}/"] if staged else []
+        left += [f"the undecided {', '.join(busy)}"] if busy else []
+        words = f"{self.uri}: {len(self.entries)} objects, {len(self.versions())} versions"
+        return f"{words}; younger than a day and left alone: {' and '.join(left)}" if left else words
 
     def has_moved(self) -> bool:
         """Whether the pointer is another one than when it was first read, as far as can be told."""

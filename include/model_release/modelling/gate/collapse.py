@@ -1,0 +1,39 @@
+"""Whether the holdout tells of another model than cross-validation does. For `verdict`."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+
+from model_release.documents.evaluation import Evaluation, Scores
+from model_release.documents.verdict import Check
+
+_DEVIATIONS = 4
+
+
+def collapse(scores: Scores, evaluation: Evaluation) -> list[Check]:
+    """Reject a candidate whose loss on the holdout is far above its loss in cross-validation, floors or not.
+
+    Each fold tests `rows / folds` rows, so that the mean loss of as many other rows varies like the folds do. The
+    holdout collapses if its loss lies more than four such standard deviations, scaled to its own number of rows, above
+    the mean of the folds. Then the folds share with the rows that they are tested on what new rows do not have: rows
+    that stand twice, one person's rows on both sides, or a split that depends on the label.
+
+    Args:
+        scores: the candidate's.
+        evaluation: says how many rows the folds and the holdout have, and by which loss candidates are compared.
+    """
+    loss = evaluation.loss
+    held = scores.holdout.get(loss)
+    folds = [each for each in scores.folds.get(loss, []) if each is not None]
+    if held is None or len(folds) < 2 or not evaluation.holdout_rows:
+        return []
+    scale = math.sqrt(evaluation.rows / evaluation.folds / evaluation.holdout_rows)
+    expected, bound = fmean(folds), fmean(folds) + _DEVIATIONS * stdev(folds) * scale
+    if held <= bound:
+        return []
+    words = (
+        f"{loss} on the holdout of {evaluation.holdout_rows} rows is {held:.4f}, and {expected:.4f} in "
+        "cross-validation: on rows that were set apart the model is another one"
+    )
+    return [Check(name="holdout collapses", passed=False, words=words, value=held, threshold=bound)]

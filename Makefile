@@ -25,8 +25,8 @@ help: ## list these commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: $(READY) ## retrain and release once on a real Airflow, then show what is live; FORCE=1 trains although nothing is new, FULL=1 shows each task and check
-	@$(BIN)/python -m scripts.run $(if $(filter-out 0,$(FORCE)),--force) $(if $(filter-out 0,$(FULL)),--full)
+run: $(READY) ## retrain and release once on a real Airflow, then show what is live; FORCE=1 trains although nothing is new, FULL=1 shows each task and check, SPEC=file.yaml runs another model
+	@$(BIN)/python -m scripts.run $(if $(SPEC),--spec $(SPEC)) $(if $(filter-out 0,$(FORCE)),--force) $(if $(filter-out 0,$(FULL)),--full)
 
 .PHONY: up
 up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses its port

@@ -79,6 +79,14 @@ class AirflowHome:
             folder /= f"map_index={task.map_index}"
         return folder / f"attempt={task.try_number}.log"
 
+    def make_folders(self) -> None:
+        """Make the folders. Airflow's and MLflow's, with their databases and logs, are closed to other users."""
+        for folder in (self.home, self.var / "mlflow"):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        for folder in (self.logs, self.store):
+            folder.mkdir(parents=True, exist_ok=True)
+
     def prepare(self) -> None:
         """Make the folders, the secrets and the databases; does nothing where they are ready.
 
@@ -87,8 +95,7 @@ class AirflowHome:
         Raises:
             Stop: a database could not be brought up to date.
         """
-        for folder in (self.logs, self.var / "mlflow", self.store):
-            folder.mkdir(parents=True, exist_ok=True)
+        self.make_folders()
         _write_once(self.home / "secrets.json", _new_secrets())
         _write_once(self._passwords, {USER: secrets.token_urlsafe(12)})
         env = self.environment(port=0)

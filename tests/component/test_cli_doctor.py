@@ -55,9 +55,13 @@ def read(result: Result) -> Any:
 def test_a_healthy_model(stores: tuple[LocalStore, LocalStore]) -> None:
     result = doctor(stores)
     assert result.exit_code == 0
-    assert result.stdout == "nothing is wrong (files were compared by size; --read-data reads them)\n"
+    assert result.stdout.endswith("nothing is wrong (files were compared by size; --read-data reads them)\n")
+    looked = " ".join(result.stdout.split())
+    assert "49 objects, 7 versions; younger than a day and left alone" in looked
+    assert "35 objects, 5 versions" in looked
     assert result.stderr.startswith("looking at file:///")
     document = read(doctor(stores, "--read-data", "--json", "-q"))
+    assert len(document.pop("looked")) == len(stores)
     assert document == {
         "uri": stores[0].uri,
         "destinations": [store.uri for store in stores],
@@ -131,7 +135,9 @@ def test_a_spec_names_every_destination(stores: tuple[LocalStore, LocalStore], t
     assert [each["where"] for each in document["found"]] == [f"{follower.uri}/{LIVE}/{MODEL}"]
 
 
-def test_an_empty_place_is_healthy_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:
-    assert call("doctor", (tmp_path / "empty").as_uri()).exit_code == 0
+def test_an_empty_place_has_no_model_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:
+    empty = call("doctor", (tmp_path / "empty").as_uri())
+    assert empty.exit_code == 1
+    assert "nothing was ever released here" in empty.stderr
     assert call("doctor", "ftp://host/x").exit_code == 2
     assert "doctor" in call("--help").stdout

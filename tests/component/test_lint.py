@@ -198,3 +198,26 @@ def test_a_password_in_the_text_of_a_spec_is_a_warning_that_does_not_repeat_it(t
     (warning,) = read(spec, data=False)[0]["warnings"]
     assert warning.startswith("tracking.uri: the URI holds a password")
     assert "secret" not in warning
+
+
+def test_floors_that_a_model_without_knowledge_passes_are_named(tmp_path: Path) -> None:
+    gate = HEART[HEART.index("    accuracy: 0.80") : HEART.index("  holdout: # some")]
+    share = copied(tmp_path, (gate, "    accuracy: 0.5\n    brier: 0.25\n"))
+    (warning,) = read(share)[0]["warnings"]
+    assert warning.startswith("gate.cross_validation: the positive class's share, always, passes every floor")
+    share.write_text(HEART.replace(gate, "    recall: 0.9\n"), encoding="utf-8")
+    (warning,) = read(share)[0]["warnings"]
+    assert warning.startswith("gate.cross_validation: the positive class, always, passes every floor")
+
+
+def test_a_recipe_without_an_onnx_form_is_named_with_the_reason(tmp_path: Path) -> None:
+    spec = copied(
+        tmp_path, ('values: [0, 1], description: "0 female', "values: ['0', '1', 'x'], description: \"0 female")
+    )
+    found = read(spec)[0]["warnings"]
+    assert [each.split(" has no ONNX form")[0] for each in found] == [
+        "candidates.logistic_regression",
+        "candidates.support_vectors",
+        "candidates.random_forest",
+    ]
+    assert all("sex holds text" in each for each in found)

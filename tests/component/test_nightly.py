@@ -51,6 +51,8 @@ def test_each_arrival_is_one_release_and_a_night_without_news_is_none(night: Nig
         assert (work, outcome.new) == ([], False)
         assert f"made v1.{number}.0, live since epoch {number + 1}" in (outcome.reason or "")
     assert [str(each) for each in versions(night(15).home)] == ["v1.0.0", "v1.1.0", "v1.2.0"]
+    gates = [night(15).releases.manifest(Version(1, minor, 0)).gate for minor in range(3)]
+    assert [gate and gate.anchor for gate in gates] == [None, Version(1, 0, 0), Version(1, 0, 0)]
 
 
 def test_a_run_that_is_overtaken_is_judged_again(night: Nights) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from model_release.documents.base import sha256_of
 from model_release.documents.manifest import FileEntry, InputColumn
 from model_release.errors import Corrupt, CredentialsRefused, Refused, StoreUnavailable
 from model_release.model_files import sandbox
+from model_release.serving import reference
 from model_release.serving.application import application
 from model_release.serving.live import Live, Metrics
 from model_release.serving.logs import JsonLines
@@ -118,6 +120,22 @@ def test_every_answer_names_the_version(service: TestClient, method: str, path: 
     assert answer.status_code == status
     assert answer.headers["X-Model-Version"] == "v1.0.0"
     assert path == "/docs" or set(answer.json()) == {"error"}
+
+
+def test_the_page_of_the_interface_loads_nothing_and_runs_nothing(service: TestClient) -> None:
+    answer = service.get("/docs")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "<h3>POST /predict</h3>" in answer.text
+    assert re.findall(r"<(script|link|img|iframe)|[^-]\bsrc=|url\(", answer.text) == []
+    assert re.findall(r'href="([^"]*)"', answer.text) == ["openapi.json"]
+
+
+def test_the_page_of_the_interface_shows_words_of_a_release_as_words() -> None:
+    told = {"info": {"title": "<script>alert(1)</script>"}, "paths": {"/<b>": {"get": {"summary": "<i>"}}}}
+    shown = reference.page(told)
+    assert "&lt;script&gt;" in shown
+    assert not [each for each in ("<script", "<b>", "<i>") if each in shown]
 
 
 def test_the_model_tells_what_it_is(service: TestClient, live: Live) -> None:

@@ -115,8 +115,7 @@ def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
     left = list(answers)
 
     def change(request: bytes, answer: bytes) -> bytes | None:
-        background = request.startswith(b"GET") and b"?projection=" in request  # the SDK's, for tracing
-        if background or not answer.startswith(b"HTTP/1.1 "):
+        if not answer.startswith(b"HTTP/1.1 "):
             return answer
         seen.append(request.split(b"\r\n", 1)[0].decode())
         return left.pop(0) if left and request.startswith(verb.encode()) else answer

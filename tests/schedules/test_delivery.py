@@ -241,7 +241,9 @@ def test_what_can_only_go_wrong_is_refused_before_anything_is_sent(
 
 
 def test_data_of_tomorrow_is_refused(team: Team, memory: MemoryStore) -> None:
-    with pytest.raises(Refused, match="as of 2999-01-01, and the store's clock says"):
+    with pytest.raises(Refused, match="as of 2199-01-01, and the store's clock says"):
+        team.publish(memory, data_as_of="2199-01-01")
+    with pytest.raises(UsageError, match="data_as_of: it should lie between 1900-01-01 and 2199-12-31"):
         team.publish(memory, data_as_of="2999-01-01")
     assert snapshot(memory) == [{}]
 

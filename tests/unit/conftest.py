@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from support.tiny_dataset import Farm
+
+
+@pytest.fixture(autouse=True)
+def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that starts a process; it belongs into tests/component."""
+
+    def refused(command: object, *_: object, **__: object) -> NoReturn:
+        pytest.fail(f"a unit test starts no process, and this one starts {command}: move it to tests/component")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
 
 
 @pytest.fixture

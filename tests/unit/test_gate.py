@@ -533,6 +533,70 @@ def test_the_chosen_one_is_never_worse_than_one_standard_error(candidates: list[
         assert all(means[f"c{place}"] > means[best] + error - 1e-9 for place in range(int(chosen[1:])))
 
 
+def anchored(mine: float, live: float, anchor: float | None, **changes: Any) -> Decision:
+    """A candidate's verdict against a live version that is `live`, from an anchor that is `anchor`."""
+    facts = evaluation(scores(brier=mine), champion=scores(brier=live))
+    first = None
+    if anchor is not None:
+        told = {"version": Version(1, 0, 0), "since": 3, "recipe": "Tree()", "same_data": False}
+        first = Champion(**told, scores=scores(brier=anchor), **changes)
+    return judge(facts.model_copy(update={"anchor": first}), FLOORS, chosen="c0")
+
+
+@pytest.mark.parametrize(
+    ("mine", "live", "anchor", "accepted", "next_anchor"),
+    [
+        (
+            0.123,
+            0.12,
+            None,
+            True,
+            Version(1, 2, 0),
+        ),  # a little worse: successors are compared with the live version too
+        (0.11, 0.12, None, True, None),  # superior: the distance begins anew
+        (0.124, 0.123, 0.12, True, Version(1, 0, 0)),  # less than the margin from the anchor
+        (0.128, 0.124, 0.12, False, Version(1, 0, 0)),  # less than the margin from the live version alone
+        (0.119, 0.124, 0.12, True, None),
+        (0.121, 0.124, 0.12, True, Version(1, 0, 0)),  # better than what is live, not than the anchor
+    ],
+)
+def test_what_is_lost_night_after_night_does_not_add_up(
+    mine: float, live: float, anchor: float | None, accepted: bool, next_anchor: Version | None
+) -> None:
+    decision = anchored(mine, live, anchor)
+
+    assert decision.accepted is accepted
+    assert decision.anchor == next_anchor
+    assert (decision.anchor_comparison is None) == (anchor is None)
+
+
+def test_an_unchanged_recipe_adds_nothing_to_the_distance() -> None:
+    facts = evaluation(scores(brier=0.128), champion=scores(brier=0.128))
+    assert facts.champion is not None
+    live = facts.champion.model_copy(update={"candidate": "c0"})
+    first = facts.champion.model_copy(update={"version": Version(1, 0, 0), "scores": scores(brier=0.12)})
+
+    decision = judge(facts.model_copy(update={"champion": live, "anchor": first}), FLOORS, chosen="c0")
+
+    assert decision.accepted
+    assert decision.anchor == Version(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"quarantined": "v1.0.0 is quarantined by ann: wrong labels"}, "v1.0.0 is quarantined by ann: wrong labels"),
+        ({"task": "regression"}, "it could not be measured on the same folds"),
+    ],
+)
+def test_an_anchor_that_is_no_baseline_is_passed_over_and_said_so(changes: dict[str, str], why: str) -> None:
+    decision = anchored(0.124, 0.12, 0.01, **changes)
+
+    assert decision.accepted
+    assert decision.reasons[-1] == f"the distance counts from the live version, no longer from v1.0.0: {why}"
+    assert decision.anchor == Version(1, 2, 0)
+
+
 def held_out(brier: float, *, rows: int = 61) -> Decision:
     """The verdict on a candidate with folds of .10 to .14 and this loss on a holdout for which there is no floor."""
     one = scores(brier=0.12).model_copy(update={"holdout": {"accuracy": 0.8, "brier": brier}})

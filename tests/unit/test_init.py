@@ -78,7 +78,7 @@ def test_labels_of_any_kind_are_two_classes_with_a_positive_one(tmp_path: Path, 
 
 
 FORMS = {
-    "semicolons and decimal commas": ({"delimiter": ";"}, ["the cells are separated by ';'"]),
+    "semicolons": ({"delimiter": ";"}, ["the cells are separated by ';'"]),
     "tabs": ({"delimiter": "\t"}, ["the cells are separated by '\\t'"]),
     "UTF-16": ({"encoding": "utf-16"}, ["the file's encoding is utf-16"]),
     "a byte-order mark": ({"encoding": "utf-8-sig"}, []),
@@ -92,6 +92,7 @@ def test_usual_other_forms_are_recognised_and_said(tmp_path: Path, case: str) ->
     assert made["guesses"][: len(notes)] == notes
     _, rows = ingested(made["spec"], tmp_path)
     assert set(rows.frame["town"]) == {"Köln"}
+    assert Path(made["partition"]).read_bytes() == (tmp_path / "churn.csv").read_bytes()
     assert len(rows) == ROWS
 
 
@@ -110,6 +111,16 @@ def test_decimal_commas_compression_titles_and_a_missing_header(tmp_path: Path) 
     ]
     _, rows = ingested(made["spec"], tmp_path)
     assert rows.frame["column_1"].tolist() == [float(row[0]) for row in churn()[1:]]
+
+
+def test_decimal_commas_in_a_packed_file_are_laid_out_as_they_are(tmp_path: Path) -> None:
+    table = [churn()[0], *[[cell.replace(".", ",") for cell in row] for row in churn()[1:]]]
+    packed = tmp_path / "churn.csv.gz"
+    packed.write_bytes(gzip.compress(written(tmp_path / "plain.csv", table, delimiter=";").read_bytes()))
+    made = init(packed, tmp_path)
+    assert Path(made["partition"]).name == "churn.csv.gz"
+    assert Path(made["partition"]).read_bytes() == packed.read_bytes()
+    assert ingested(made["spec"], tmp_path)[1].frame["tenure"].tolist() == [float(row[0]) for row in churn()[1:]]
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -138,7 +149,7 @@ def test_what_no_model_learns_from_is_left_out_and_said(tmp_path: Path) -> None:
     }
     made = init(written(tmp_path / "churn.csv", churn(**columns)), tmp_path)
     assert made["columns"] == ["tenure", "plan", "account_id", "gone"]
-    assert made["guesses"][:5] == [
+    assert made["guesses"][1:6] == [
         "a column without a name, such as an index: left out",
         "column 'customer' names each row: left out",
         "column 'signup' holds dates or times: left out; a model takes numbers made of them, such as an age",
@@ -161,20 +172,50 @@ def test_names_and_categories_keep_their_meaning_through_yaml(tmp_path: Path) ->
 
 REFUSED = {
     "no such column": (churn(), "gonne", "did you mean 'gone'?"),
-    "three classes": ([["a", "gone"], *[[str(n), "xyz"[n % 3]] for n in range(ROWS)]], "gone", "has 3 values"),
-    "a number": ([["a", "gone"], *[[str(n), str(n)] for n in range(ROWS)]], "gone", "is a number with 60 different"),
+    "a text": ([["a", "gone"], *[[str(n), f"x{n}"] for n in range(ROWS)]], "gone", "is text with 60 different values"),
     "one class": ([["a", "gone"], *[[str(n), "x"] for n in range(ROWS)]], "gone", "has one value alone: 'x'"),
     "few rows": ([["a", "gone"], *[[str(n), "xy"[n == 1]] for n in range(ROWS)]], "gone", "1 rows are 'y'"),
     "a ragged row": ([["a", "gone"], *[["1", "xy"[n % 2]] for n in range(ROWS)], ["1"]], "gone", "the row has 1 cells"),
-    "no target in a row": ([["a", "gone"], ["1", "NA"], *[["1", "xy"[n % 2]] for n in range(ROWS)]], "gone", "row 1"),
+    "no target": (
+        [["a", "gone"], *[["1", ["x", "", "NA"][n % 3]] for n in range(ROWS)]],
+        "gone",
+        "is missing in 40 of 60",
+    ),
     "twice": ([["a", "a", "gone"], *[["1", "2", "xy"[n % 2]] for n in range(ROWS)]], "gone", "'a' more than once"),
 }
+
+
+def test_three_classes_and_numbers_are_targets_too(tmp_path: Path) -> None:
+    table = [["a", "kind", "size"], *[[str(n % 7), "xyz"[n % 3], f"{n}.5"] for n in range(ROWS)]]
+    made = init(written(tmp_path / "kinds.csv", table), tmp_path, target="kind")
+    assert made["guesses"][0] == "the target has 3 classes: x, y, z"
+    snapshot, rows = ingested(made["spec"], tmp_path)
+    assert (snapshot.classes, sorted({*rows.target.tolist()})) == ({"x": 20, "y": 20, "z": 20}, [0, 1, 2])
+    made = init(tmp_path / "kinds.csv", tmp_path, "--name", "sizes", target="size")
+    assert made["guesses"][0] == "the target is a number from 0.5 to 59.5: task: regression"
+    assert ingested(made["spec"], tmp_path)[1].target.tolist() == [n + 0.5 for n in range(ROWS)]
+
+
+def test_rows_without_the_target_are_set_aside_and_that_is_said(tmp_path: Path) -> None:
+    table = [["a", "gone"], *[[str(n % 7), ["x", "y", "x", "y", "NA"][n % 5]] for n in range(ROWS)]]
+    made = init(written(tmp_path / "churn.csv", table), tmp_path)
+    assert made["guesses"][0] == "12 rows lack the target: they are set aside (rows.invalid: drop)"
+    assert ingested(made["spec"], tmp_path)[0].rows == ROWS - 12
+
+
+def test_words_for_truth_are_a_boolean_and_long_ids_stay_exact(tmp_path: Path) -> None:
+    table = churn(active="Yes", account="90071992547409{row:02}")
+    table[1][2] = "no"
+    made = init(written(tmp_path / "churn.csv", table), tmp_path)
+    columns = load_spec(Path(made["spec"])).dataset.columns
+    assert (columns["active"].kind, columns["account"].kind, columns["account"].input) == ("boolean", "integer", False)
+    assert ingested(made["spec"], tmp_path)[0].rows == ROWS
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_described_is_refused_and_leaves_nothing(tmp_path: Path, case: str) -> None:
     table, target, words = REFUSED[case]
-    status = errors.EXIT_USAGE if case in ("no such column", "three classes", "a number", "one class") else 5
+    status = errors.EXIT_USAGE if case in ("no such column", "a text", "one class") else errors.EXIT_CORRUPT
     said = init(written(tmp_path / "churn.csv", table), tmp_path / "models", target=target, status=status)
     assert words in said["what"]
     assert not (tmp_path / "models").exists()

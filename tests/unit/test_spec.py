@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -346,16 +344,3 @@ def test_spec_is_frozen_and_survives_json(write: Write) -> None:
         spec.owner = "kitchen"  # type: ignore[misc]
     described = spec.model_dump(mode="json")
     assert Spec.model_validate_json(json.dumps(described)).model_dump(mode="json") == described
-
-
-HEAVY = ("sklearn", "pandas", "numpy", "scipy", "pyarrow", "mlflow")
-
-
-def test_reading_a_spec_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from pathlib import Path; from model_release.spec.load import load_spec;"
-        f"load_spec(Path({str(SHIPPED[0])!r}));"
-        f"print([name for name in {HEAVY} if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

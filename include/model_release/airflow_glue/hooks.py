@@ -26,8 +26,11 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
 
     Raises:
         UsageError: not a URI that any store answers to.
-        AirflowNotFoundException: there is no such connection.
+        NotFound: there is no such connection.
     """
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from model_release.errors import NotFound
     from model_release.stores import open_store
     from model_release.stores.uris import SCHEMES, parse
 
@@ -36,13 +39,12 @@ def open_through_hooks(uri: str, settings: TransferSettings) -> Store:
     parts = parse(uri)
     if parts.connection is None:
         return open_store(uri, settings)
-    match parts.scheme:
-        case "s3":
-            return _s3(parts, parts.connection, settings)
-        case "gs":
-            return _gcs(parts, parts.connection, settings)
-        case _:
-            return _azure(parts, parts.connection, settings)
+    through = {"s3": _s3, "gs": _gcs}.get(parts.scheme, _azure)
+    try:
+        return through(parts, parts.connection, settings)
+    except AirflowNotFoundException as error:
+        hint = "create it under Admin → Connections, or name another one in the spec"
+        raise NotFound(f"Airflow has no connection {parts.connection!r}", where=uri, hint=hint) from error
 
 
 def key_of_connection(name: str) -> SigningKey:

@@ -13,6 +13,7 @@ from model_release.documents.manifest import AbandonedManifest, FileEntry, Manif
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
 from model_release.releases.verify import Checked
+from model_release.spec.tasks import TASKS
 
 _STYLES = {
     "live": out.GOOD,
@@ -67,7 +68,8 @@ def status_page(
         ("since", f"{out.when(became_live.at)} UTC (epoch {pointer.since})"),
         ("by", became_live.by),
         ("why", became_live.reason),
-        ("accuracy", _accuracy(manifest) if manifest else None),
+        *(_headline(manifest) if manifest else []),
+        ("ONNX form", manifest.onnx if manifest else None),
         ("data as of", out.day(pointer.data_as_of)),
         ("schema revision", str(pointer.schema_revision)),
         ("before it", str(pointer.previous) if pointer.previous else "nothing"),
@@ -104,7 +106,8 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
         out.facts(
             [
                 ("trained", _utc(manifest.trained_date)),
-                ("accuracy", _accuracy(manifest)),
+                *_headline(manifest),
+                ("ONNX form", manifest.onnx),
                 ("framework", manifest.framework),
                 ("Python", manifest.python_version),
                 ("training data", manifest.training_data),
@@ -225,11 +228,14 @@ def files_table(entries: Iterable[FileEntry]) -> RenderableType:
     return out.table(("File", "Size", "SHA-256"), rows, right=("Size",))
 
 
-def _accuracy(manifest: Manifest) -> str | None:
-    value = out.figure(manifest.accuracy)
-    if value is None or manifest.accuracy_measured_on is None:
-        return value
-    return f"{value} ({manifest.accuracy_measured_on})"
+def _headline(manifest: Manifest) -> list[tuple[str, str | None]]:
+    """Return the accuracy, or the first figure of a task that has none, with what it was measured on."""
+    kind = TASKS.get(manifest.answers.task)
+    if kind is not None and kind.measure("accuracy") is None:
+        figure = manifest.metrics.get(kind.headline[0])
+        return [(kind.called(kind.headline[0]), f"{out.figure(figure.value)} ({figure.on})" if figure else None)]
+    value, measured_on = out.figure(manifest.accuracy), manifest.accuracy_measured_on
+    return [("accuracy", f"{value} ({measured_on})" if value is not None and measured_on is not None else value)]
 
 
 def _utc(moment: datetime | None) -> str | None:

@@ -28,7 +28,7 @@ from model_release.workflows.destinations import Destinations
 def reconcile(*, model: Model, output: out.Output) -> None:
     """Bring the log, every destination, latest/ and the registry to home's current pointer."""
     destinations = model.destinations()
-    done = destinations.reconcile()
+    done = destinations.reconcile(tell=output.say)
     if done.live is None:
         raise no_model(destinations.home)
     rows: list[tuple[str, RenderableType | None]] = [

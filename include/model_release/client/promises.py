@@ -60,9 +60,11 @@ class Resolved:
         limits.check_size(len(body), limits.POINTER, where)
         told = _Fields.of(body, where)
         epoch = told.number("epoch", 1, limits.EPOCH)
-        told.number("since", 1, epoch, default=epoch)
-        told.day("data_as_of")
-        barred = {name: f"{name} is retired: its files are removed, or soon will be" for name in told.texts("retired")}
+        told.number("since", 1, epoch)
+        told.day("data_as_of", required=True)
+        barred = {
+            name: f"{name} is retired: its files are removed, or soon will be" for name in told.versions("retired")
+        }
         for name, entry in told.take("quarantined", dict, {}).items():
             by, reason = (_Fields(entry, where).take(each, str) for each in ("by", "reason"))
             barred[name] = f"{name} is quarantined by {by}: {reason}"
@@ -220,6 +222,13 @@ class _Fields:
             raise self.wrong(name)
         return found
 
+    def versions(self, name: str) -> list[str]:
+        found = self.texts(name)
+        try:
+            return [str(Version.parse(each)) for each in found]
+        except UsageError:
+            raise self.wrong(name) from None
+
     def number(self, name: str, least: int, most: int, default: int | None = None) -> int:
         """Return a whole number in a range; the default if the field is null or missing."""
         if default is not None and self.document.get(name) is None:
@@ -229,8 +238,10 @@ class _Fields:
             raise Corrupt(f"not what it should be: {name} is {number}, and not {least} to {most}", where=self._where)
         return number
 
-    def day(self, name: str) -> date | None:
-        """Return a date in the range of plausible ones; None if the field is null or missing."""
+    def day(self, name: str, *, required: bool = False) -> date | None:
+        """Return a date in the range of plausible ones; None if the field is null, or missing and not required."""
+        if required and name not in self.document:
+            raise self.wrong(name)
         text = self.document.get(name)
         if text is None:
             return None

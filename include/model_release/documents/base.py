@@ -79,7 +79,17 @@ def _plausible(when: D) -> D:
     return when
 
 
-Day = Annotated[date, AfterValidator(_plausible)]
+def _read_day(value: object) -> object:
+    """Read `YYYY-MM-DD` alone: pydantic takes a string of digits as seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    day = date.fromisoformat(value)
+    if day.isoformat() != value:
+        raise ValueError("it should be written as YYYY-MM-DD")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_read_day), AfterValidator(_plausible)]
 """A date that data can be of."""
 
 Instant = Annotated[datetime, AfterValidator(_plausible)]

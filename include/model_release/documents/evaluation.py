@@ -143,6 +143,10 @@ class Evaluation(Document):
     task: str = "binary"
     loss: Metric = Field(default="brier", description="the figure that candidates are chosen and compared by")
     dummy_loss: float | None = Field(default=None, description="the dummy's loss, if that is another one")
+    anchor: Champion | None = Field(
+        default=None,
+        description="the last version that was superior when it was judged, or the first; null: the champion",
+    )
 
     @property
     def dummy(self) -> float | None:

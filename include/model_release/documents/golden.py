@@ -128,9 +128,12 @@ def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
 
 def _cell(column: InputColumn, place: float) -> Cell:
     if column.values:
-        value = column.values[int(place * len(column.values))]
+        values = [value for value in column.values if value not in column.missing_values] or column.values
+        value = values[int(place * len(values))]
         return value if isinstance(value, str) else float(value)
     low = column.minimum if column.minimum is not None else (column.maximum or 0.0) - 1.0
     high = column.maximum if column.maximum is not None else low + 1.0
-    step = int(place * (_STEPS + 1)) / _STEPS
-    return min(max(low * (1 - step) + high * step, low), high)  # rounding may leave the bounds
+    first = int(place * (_STEPS + 1))
+    steps = [(first + further) % (_STEPS + 1) / _STEPS for further in range(_STEPS + 1)]
+    cells = [min(max(low * (1 - step) + high * step, low), high) for step in steps]  # rounding may leave the bounds
+    return next((cell for cell in cells if cell not in column.missing_values), cells[0])

@@ -55,6 +55,9 @@ class GateVerdict(Value):
     since: Epoch | None = Field(description="the epoch at which that champion became live")
     overruled: str | None = Field(default=None, description="who promoted it against the verdict")
     approved: str | None = Field(default=None, description="who approved it and when, if the spec asks a person")
+    anchor: VersionText | None = Field(
+        default=None, description="the version that its successors are compared with beside it; null: itself"
+    )
 
 
 class DatasetFacts(Value):
@@ -76,6 +79,9 @@ class InputColumn(Value):
     maximum: float | None = None
     values: list[float | int | str] | None = None
     description: str = ""
+    missing_values: list[float | int | str] = Field(
+        default=[], description="readings that mean that nothing was measured: a model is given nothing in their place"
+    )
 
 
 class CodeFacts(Value):
@@ -152,6 +158,7 @@ class Manifest(Document):
     )
 
     output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
+    onnx: str | None = Field(default=None, description="how well the ONNX form agrees, or why there is none")
 
     @property
     def answers(self) -> Output:

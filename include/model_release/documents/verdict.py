@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from model_release.documents.base import Document, Value, VersionText
 from model_release.documents.evaluation import Interval
 from model_release.documents.metric import Metric
@@ -44,3 +46,7 @@ class Decision(Document):
     checks: list[Check]
     intervals: dict[Metric, Interval]
     comparison: Comparison | None
+    anchor: VersionText | None = Field(
+        default=None, description="the version that its successors are compared with beside it; null: itself"
+    )
+    anchor_comparison: Comparison | None = None

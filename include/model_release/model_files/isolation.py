@@ -1,4 +1,4 @@
-"""The walls around a process that opens a model: what Linux lets this user put up, found out once and said in words.
+"""The walls around a process that opens a model: those that Linux allows this user, found out once, and in words.
 
 A pickle runs what it says, in Python or in the kernel's own terms, so no check inside its process holds it. Namespaces
 do: without a network it reaches no listener, and without the processes of others it reads nobody's environment. Not
@@ -40,7 +40,7 @@ _SET_PDEATHSIG, _SET_NO_NEW_PRIVS = 1, 38
 
 
 class Wall(StrEnum):
-    """What keeps a process apart."""
+    """A wall between a process and the machine."""
 
     NETWORK = "a network of its own"
     PROCESSES = "a list of processes of its own"
@@ -58,7 +58,7 @@ def available() -> frozenset[Wall]:
 
 
 def in_words() -> str:
-    """Return what a model is opened in on this machine, with what the machine does not allow."""
+    """Describe the process that opens a model on this machine, with the walls that the machine does not allow."""
     walls = available()
     kept = ["no secret of the environment", "an empty home", *(wall for wall in Wall if wall in walls)]
     lacking = [wall for wall in Wall if wall not in walls]
@@ -95,7 +95,7 @@ def enclose() -> frozenset[Wall]:
 
 
 def limit(size: int) -> None:
-    """Limit this process: address space, processor time, size of what it writes, no core.
+    """Limit this process: address space, processor time, size of written files, no core.
 
     Args:
         size: bytes of the model's files.
@@ -122,7 +122,7 @@ def _own_proc(libc: ctypes.CDLL) -> bool:
 
 
 def _give_up_capabilities(libc: ctypes.CDLL) -> bool:
-    """Give up what a new namespace gives: with it, a process could take its own `/proc` off the machine's again."""
+    """Give up the rights in the new namespace, with which a process could uncover the machine's `/proc` again."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
     return bool(libc.capset(header, (ctypes.c_uint32 * 6)()) == 0)
 

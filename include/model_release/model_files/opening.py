@@ -148,6 +148,21 @@ def _ordered(rows: Mapping[str, Sequence[Cell]], columns: Sequence[str]) -> dict
     raise UsageError(f"these are not the model's columns; {'; '.join(said)}")
 
 
+def _readings(manifest: Manifest) -> dict[str, frozenset[float | int | str]]:
+    """Return by column the readings that mean that nothing was measured."""
+    return {each.name: frozenset(each.missing_values) for each in manifest.input_schema or () if each.missing_values}
+
+
+def _measured(
+    rows: Mapping[str, Sequence[Cell]], readings: Mapping[str, frozenset[float | int | str]]
+) -> dict[str, Sequence[Cell]]:
+    """Put nothing in the place of each reading that means that nothing was measured."""
+    return {
+        name: [None if cell in readings[name] else cell for cell in cells] if name in readings else cells
+        for name, cells in rows.items()
+    }
+
+
 class _OnnxModel:
     form: Form = "onnx"
 
@@ -165,11 +180,13 @@ class _OnnxModel:
         self._given = given.name
         told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
         self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
+        self._readings = _readings(manifest)
 
     def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
         import numpy as np
 
-        return self.predict_matrix(np.array([*_ordered(rows, self.columns).values()], dtype=np.float64).T)
+        rows = _measured(_ordered(rows, self.columns), self._readings)
+        return self.predict_matrix(np.array([*rows.values()], dtype=np.float64).T)
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
         import numpy as np
@@ -189,6 +206,7 @@ class _PickledModel:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.columns = tuple(column.name for column in manifest.input_schema or ())
+        self._readings = _readings(manifest)
         self._output = manifest.answers
         *self._steps, self._model = [
             pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
@@ -197,7 +215,7 @@ class _PickledModel:
         ]
 
     def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
-        return self._answers(table(_ordered(rows, self.columns)))
+        return self._answers(table(_measured(_ordered(rows, self.columns), self._readings)))
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
         import pandas as pd

@@ -1,10 +1,10 @@
 """Whether a release opens: each of its forms is loaded in a process of its own and asked about its golden rows.
 
-For the nightly chain, which releases nothing of which a form does not open and answer as it did when it was trained,
-for a person's acts, which go nowhere that does not load, and for the service, which opens in its own process only what
-answered in such a one. The process that asks imports no machine learning; the one that loads has an interpreter of its
-own, the packages of a consumer, no secret of the environment, an empty home, limits of memory and time, and the walls
-that `isolation` can put up on this machine.
+The nightly run releases a model only if each of its forms opens and answers as in training. A person's act makes a
+version live only if a form loads. The service opens a model in its own process only after it answered here. The process
+that asks imports no machine learning; the one that loads has an interpreter of its own, the packages of a consumer, no
+secret of the environment, an empty home, limits of memory and time, and the walls that `isolation` can put up on this
+machine.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from model_release.model_files.opening import Form, check_answers, forms, open_m
 SECONDS = isolation.SECONDS
 
 _ANSWERED = "answered\n"
-"""What the process says last; a model that ends its process by itself says nothing."""
+"""The last output of the process; a model that ends the process by itself writes none."""
 
 _ABSENT = {
     "onnx": {"airflow", "mlflow", "sklearn", "scipy", "joblib", "pandas", "onnx", "skl2onnx"},
     "pickle": {"airflow", "mlflow", "onnx", "onnxruntime", "skl2onnx"},
 }
-"""What a consumer of a form need not have installed, and what therefore may not be imported: `model-release[serve]` is
-enough for ONNX, and the packages that the manifest names for the pickles."""
+"""Packages that a consumer of a form need not have, so that they may not be imported: the extra `serve` is enough for
+ONNX, the packages that the manifest names are enough for the pickles."""
 
 _KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 _SAID = 64 * 1024
@@ -64,7 +64,7 @@ def tries(folder: Path, manifest: Manifest) -> None:
     raise Refused(
         "\n  ".join([f"no form of {manifest.version} loads here", *(reasons or ["it has none that is known"])]),
         hint=f"it was made with Python {manifest.python_version or 'unknown'}, {made_with or 'unknown packages'}; "
-        "choose another version, or overrule if those who serve it have what it needs",
+        "choose another version, or overrule if its consumers have these packages",
     )
 
 
@@ -86,7 +86,7 @@ def check(folder: Path, manifest: Manifest) -> None:
         raise Refused(
             "\n  ".join(["a clean process cannot serve this model", *(failures or ["it has no form that is known"])]),
             where=str(folder),
-            hint="nothing was promoted; look for a package that training has and consumers have not",
+            hint="nothing was promoted; look for a package that training uses and the manifest does not name",
         )
 
 
@@ -141,7 +141,7 @@ def _refuse_network(event: str, _: tuple[Any, ...]) -> None:
 
 
 class _NotInstalled(MetaPathFinder):
-    """Lets an import fail as it would where the package is not installed."""
+    """Makes an import fail as if the package were not installed."""
 
     def __init__(self, names: set[str]) -> None:
         self.names = names

@@ -30,6 +30,7 @@ def evaluate(
     snapshot_fingerprint: str,
     champion: tuple[Manifest, int] | None,
     quarantined: str | None = None,
+    anchor: tuple[Manifest, str | None] | None = None,
     drift: Drift | None = None,
 ) -> Evaluation:
     """Put the candidates in the spec's order of simplicity, the live version's recipe beside them.
@@ -45,6 +46,8 @@ def evaluate(
         champion: the manifest of the live version and the epoch since which it is live; None before the first
             release.
         quarantined: why that version is no baseline, in words.
+        anchor: the manifest of the version that the champion's successors are compared with beside it, and why that one
+            is no baseline, in words; None if that is the champion itself.
         drift: of the data since that version.
     """
     training_rows, holdout_rows = rows_apart(spec, rows)
@@ -52,25 +55,32 @@ def evaluate(
     ranked = sorted(trained, key=lambda each: order.index(each.name))
     task = task_of(spec)
     dummy = task.dummy(rows.target[training_rows])
-    rival = None
+    rivals: list[Champion] = []
     if champion is not None and spec.gate.compare == "always":
-        manifest, since = champion
-        recipe = recipe_of(manifest)
-        twin = next((each for each in ranked if each.recipe == recipe), None)
-        same_task = manifest.answers.task == task.kind.name
-        rival = Champion(
-            version=manifest.version,
-            since=since,
-            recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
-            same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
-            scores=_scores_of(recipe, twin, spec, rows, training_rows) if recipe and same_task else Scores(folds={}),
-            candidate=twin.name if twin and same_task else None,
-            quarantined=quarantined,
-            task=manifest.answers.task,
-        )
+        live, since = champion
+        for manifest, barred in [(live, quarantined), *([anchor] if anchor else [])]:
+            recipe = recipe_of(manifest)
+            twin = next((each for each in ranked if each.recipe == recipe), None)
+            same_task = manifest.answers.task == task.kind.name
+            known = [rivals[0].scores] if rivals and recipe == recipe_of(live) else []
+            measured = recipe is not None and same_task and (barred is None or manifest is live)
+            rivals.append(
+                Champion(
+                    version=manifest.version,
+                    since=since,
+                    recipe=_in_words(recipe) if recipe else "no recipe in its manifest",
+                    same_data=manifest.dataset is not None and manifest.dataset.fingerprint == snapshot_fingerprint,
+                    scores=(known or [_scores_of(recipe, twin, spec, rows, training_rows)])[0]
+                    if measured and recipe
+                    else Scores(folds={}),
+                    candidate=twin.name if twin and same_task else None,
+                    quarantined=barred,
+                    task=manifest.answers.task,
+                )
+            )
     return Evaluation(
         candidates={each.name: each.scores for each in ranked},
-        champion=rival,
+        champion=rivals[0] if rivals else None,
         rows=len(training_rows),
         holdout_rows=len(holdout_rows),
         folds=spec.validation.folds,
@@ -80,6 +90,7 @@ def evaluate(
         drift=drift,
         task=task.kind.name,
         loss=spec.loss,
+        anchor=rivals[1] if len(rivals) > 1 else None,
         dummy_loss=None if spec.loss == "brier" and task.kind is BINARY else dummy,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
@@ -127,11 +127,18 @@ def check_home(releases: ReleaseStore, pointer: Pointer) -> None:
         )
 
 
-def follow(releases: ReleaseStore, follower: Store) -> Pointer | None:
+def follow(
+    releases: ReleaseStore, follower: Store, *, begin: Callable[[Pointer], object] = lambda _pointer: None
+) -> Pointer | None:
     """Give a follower home's current pointer, byte for byte, if its own is older (rule 3).
 
     The version that the pointer names is put there first. What lies there and is no pointer at all is replaced: it
     decides nothing, and cannot be followed.
+
+    Args:
+        releases: of the model.
+        follower: the model's folder at another destination.
+        begin: called with home's pointer before a follower without a pointer is given its first one.
 
     Returns:
         The pointer that the follower was given; None when it had it.
@@ -156,6 +163,8 @@ def follow(releases: ReleaseStore, follower: Store) -> Pointer | None:
         if claim is not None:
             place(releases, claim, follower)
         published(follower, ours.pointer.version, sha256=ours.pointer.metadata_sha256)
+        if theirs is None:
+            begin(ours.pointer)
         _copy_log(releases, follower, after=theirs.pointer.epoch if theirs else 0, before=ours.pointer.epoch)
         write(follower, ours.body, found.token if found else None)
         given = ours.pointer

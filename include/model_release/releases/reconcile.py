@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from model_release.documents.pointer import Pointer
 from model_release.errors import ModelReleaseError
+from model_release.releases.fill import fill
 from model_release.releases.pointer_cas import heal_log
 from model_release.releases.promote import check_beginning, check_home, follow, refresh_latest
 from model_release.releases.store import Follower, ReleaseStore
@@ -29,7 +31,9 @@ class Reconciled:
     complete: bool = True
 
 
-def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
+def reconcile(
+    releases: ReleaseStore, *, waits: bool = True, tell: Callable[[str], None] = lambda _words: None
+) -> Reconciled:
     """Make good the log, the followers' pointers and every `latest/`.
 
     A look-up that fails is never taken for "missing": an object that cannot be read is not repaired. One destination
@@ -39,6 +43,7 @@ def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
         releases: of the model.
         waits: whether a failure of home or of a required follower is raised. After a person's act, which is done once
             home's pointer has moved, it is reported instead, like that of any other follower.
+        tell: called with a word about each earlier version that a new follower is given.
 
     Raises:
         Refused: the pointer is missing, and something speaks of one that was there.
@@ -55,7 +60,7 @@ def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
     failures: list[ModelReleaseError] = []
     for each in [Follower(releases.home), *releases.followers]:
         try:
-            _catch_up(releases, each.store, done.mended)
+            _catch_up(releases, each.store, done, tell)
         except ModelReleaseError as error:
             failures += [error] if each.required else []
             done.lagging.append(f"{each.store.uri} lags behind: {error}")
@@ -65,10 +70,13 @@ def reconcile(releases: ReleaseStore, *, waits: bool = True) -> Reconciled:
     return done
 
 
-def _catch_up(releases: ReleaseStore, store: Store, mended: list[str]) -> None:
-    given = follow(releases, store) if store is not releases.home else None
+def _catch_up(releases: ReleaseStore, store: Store, done: Reconciled, tell: Callable[[str], None]) -> None:
+    def begin(pointer: Pointer) -> None:
+        done.lagging += fill(releases, store, pointer, tell=tell)
+
+    given = follow(releases, store, begin=begin) if store is not releases.home else None
     if given is not None:
-        mended.append(f"{store.uri}: latest.json moved to epoch {given.epoch} ({given.version})")
+        done.mended.append(f"{store.uri}: latest.json moved to epoch {given.epoch} ({given.version})")
     paths = refresh_latest(store)
     if paths:
-        mended.append(f"{store.uri}: latest/ renewed: {', '.join(paths)}")
+        done.mended.append(f"{store.uri}: latest/ renewed: {', '.join(paths)}")

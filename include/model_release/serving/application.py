@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from model_release import __version__
-from model_release.serving import inference
+from model_release.serving import inference, reference
 from model_release.serving.documentation import MLFLOW, OPEN_INFERENCE, OPERATION, document
 from model_release.serving.endpoint import Adapter, Endpoint, fault
 from model_release.serving.inference import infer
@@ -43,7 +43,7 @@ def application(live: Live, *, limit: int, registry: CollectorRegistry | None = 
     """
     registry = registry or CollectorRegistry()
     metrics = Metrics(live, registry)
-    app = FastAPI(title="Model service", version=__version__, redoc_url=None)
+    app = FastAPI(title="Model service", version=__version__, docs_url=None, redoc_url=None)
     app.state.metrics = metrics
     for path, adapter in PREDICTING.items():
         app.router.routes.append(Route(path, Endpoint(adapter, limit, metrics.predictions), methods=["POST"]))
@@ -71,6 +71,11 @@ def _tell(app: FastAPI, live: Live) -> None:
     async def model(request: Request) -> JSONResponse:
         """Describe the served release: version, since when, metrics, input schema."""
         return JSONResponse(_model(request.scope["served"], live))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        """Return the OpenAPI document as a page."""
+        return HTMLResponse(reference.page(app.openapi()), headers=reference.HEADERS)
 
     @app.get("/healthz", tags=[OPERATION])
     async def healthz() -> dict[str, str]:

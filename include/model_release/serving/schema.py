@@ -41,6 +41,9 @@ class InputSchema:
             for place, column in enumerate(columns)
             if column.values is not None
         ]
+        self._readings = [
+            (place, frozenset(column.missing_values)) for place, column in enumerate(columns) if column.missing_values
+        ]
         attributes = {f"column_{place}": column for place, column in enumerate(columns)}
         row: Any = msgspec.defstruct(
             "Row",
@@ -85,12 +88,23 @@ class InputSchema:
     def _checked(self, rows: list[Any]) -> list[Row]:
         if not rows:
             raise Problem(422, "there are no rows")
-        found: list[Row] = [msgspec.structs.astuple(row) for row in rows]
+        found = self._measured([msgspec.structs.astuple(row) for row in rows])
         for place, allowed in self._lists:
             for number, row in enumerate(found):
                 if row[place] not in allowed:
                     self._refuse_value(number, [*self.columns][place])
         return found
+
+    def _measured(self, rows: list[Row]) -> list[Row]:
+        """Put nothing in the place of each reading that means that nothing was measured."""
+        for place, readings in self._readings:
+            for number, row in enumerate(rows):
+                if row[place] in readings:
+                    name = [*self.columns][place]
+                    if not self.columns[name].nullable:
+                        self._refuse_value(number, name)
+                    rows[number] = (*row[:place], None, *row[place + 1 :])
+        return rows
 
     def _refuse(self, error: msgspec.ValidationError) -> NoReturn:
         what, _, path = str(error).removesuffix("`").rpartition(" - at `")
@@ -165,6 +179,8 @@ def json_schema(column: InputColumn) -> dict[str, Any]:
         told = {"type": ["number", "null"] if column.nullable else "number"}
         told |= {"minimum": column.minimum} if column.minimum is not None else {}
         told |= {"maximum": column.maximum} if column.maximum is not None else {}
+    if column.missing_values and not column.nullable:
+        told["not"] = {"enum": column.missing_values}
     return {**told, **({"description": column.description} if column.description else {})}
 
 

@@ -79,6 +79,7 @@ class RunArtifacts:
         from model_release.modelling import evaluation
 
         live = self.releases.live_manifest(pointer) if pointer else None
+        anchor = live.gate.anchor if live and live.gate else None
         return evaluation.evaluate(
             self.spec,
             list(self.trained.values()),
@@ -86,6 +87,7 @@ class RunArtifacts:
             snapshot_fingerprint=self.snapshot.fingerprint,
             champion=(live, pointer.since) if live and pointer else None,
             quarantined=why_barred(pointer, pointer.version) if pointer else None,
+            anchor=(self.releases.manifest(anchor), why_barred(pointer, anchor)) if anchor and pointer else None,
             drift=self._drift_since(live) if live else None,
         )
 

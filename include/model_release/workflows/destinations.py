@@ -18,6 +18,8 @@ from model_release.spec.model import Destination, Signing, Spec, Tracking
 from model_release.spec.retention import Retention
 from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
+from model_release.stores.unopened import Unopened
+from model_release.stores.uris import without_connection
 from model_release.workflows.messages import ReconcileOutcome
 
 log = logging.getLogger(__name__)
@@ -73,10 +75,16 @@ class Destinations:
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Destinations:
-        """Open every destination of a spec."""
+        """Open every destination of a spec. One that is not required may fail to open; then it lags behind."""
 
         def at(destination: Destination) -> Store:
-            return opener(spec.model_uri(destination), destination.transfer)
+            uri = spec.model_uri(destination)
+            try:
+                return opener(uri, destination.transfer)
+            except ModelReleaseError as error:
+                if destination.required or destination is spec.home:
+                    raise
+                return Unopened(without_connection(uri), error)
 
         followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
         return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention, signing=spec.signing)
@@ -86,16 +94,17 @@ class Destinations:
         """The model's folder at home."""
         return self.releases.home
 
-    def reconcile(self, *, waits: bool = True) -> ReconcileOutcome:
+    def reconcile(self, *, waits: bool = True, tell: Callable[[str], None] = log.info) -> ReconcileOutcome:
         """Bring every destination, and the registry, to home's current pointer; say what was done.
 
         Args:
             waits: whether a failure of home or of a required follower is raised, or reported like any other.
+            tell: called with a word about each earlier version that a new destination is given.
 
         Raises:
             ModelReleaseError: the first failure of home or of a required follower.
         """
-        done = reconcile(self.releases, waits=waits)
+        done = reconcile(self.releases, waits=waits, tell=tell)
         self._follow_in_registry(done)
         for each in done.mended:
             log.info("made good: %s", each)

@@ -31,6 +31,7 @@ from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST
 from model_release.errors import BaselineMoved, Contended, Corrupt
 from model_release.model_files import isolation
+from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
@@ -104,7 +105,9 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         mlflow = register(chosen, card)
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
-    verdict = _verdict(decided, overruled=overruled).model_copy(update={"opened_in": isolation.in_words()})
+    told = _verdict(decided, overruled=overruled)
+    without = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
+    verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *without]})
     return Judged(verdict, decided, draft)
 
 
@@ -222,6 +225,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
             baseline=verdict.baseline,
             since=verdict.since,
             overruled=overruled,
+            anchor=None if overruled else decision.anchor,
         ),
         dataset=DatasetFacts(
             uri=f"{artifacts.data.uri}/{artifacts.snapshot.key}",
@@ -239,6 +243,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
         output=task_of(spec).output(),
+        onnx=chosen.onnx,
     )
 
 

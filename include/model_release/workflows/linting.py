@@ -18,6 +18,9 @@ from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from model_release.modelling.dataset import Rows
 
 _SHOWN = 10
@@ -68,7 +71,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
     except ModelReleaseError as error:
         words = error.what if isinstance(error, SpecError) else f"{error.where}: {error.what}"
         return Findings(fault=words if error.hint is None else f"{words}\n  → {error.hint}")
-    return Findings(warnings=[*_warnings(spec)], rows=len(rows))
+    return Findings(warnings=[*_warnings(spec), *_warnings_of_data(spec, rows)], rows=len(rows))
 
 
 def _namesakes(spec: Spec, others: Iterable[Path]) -> str | None:
@@ -144,6 +147,48 @@ def _warnings(spec: Spec) -> Iterator[str]:
     floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
     if not any(each for each in floors):
         yield "gate: there are no floors, and a gate without floors accepts nothing"
+
+
+def _warnings_of_data(spec: Spec, rows: Rows) -> Iterator[str]:
+    from model_release.modelling import dataset
+    from model_release.modelling.tasks import task_of
+    from model_release.modelling.training.preview import without_onnx
+
+    task, kind, floors = task_of(spec), spec.task_kind, spec.gate.cross_validation
+    training, _ = dataset.rows_apart(spec, rows)
+    target = rows.target[training]
+    for words, answers in _constant_answers(spec, target) if floors else ():
+        figures = task.figures(target, answers)
+        reached = {name: figures[name] for name in floors}
+        if all(
+            each is not None and (each <= floors[name] if kind.less_is_better(name) else each >= floors[name])
+            for name, each in reached.items()
+        ):
+            yield f"gate.cross_validation: {words}, passes every floor: raise one, or add a floor of another figure"
+            break
+    for name in spec.candidates:
+        try:
+            reason = without_onnx(spec, name, rows)
+        except Exception as error:  # noqa: BLE001 - an estimator may raise anything
+            reason = f"it cannot be fitted to the data: {' '.join(str(error).split())}"
+        if reason is not None:
+            yield f"candidates.{name} has no ONNX form, and loads from its pickle alone: {reason}"
+
+
+def _constant_answers(spec: Spec, target: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield models that learn nothing: in words, and what they answer for each row."""
+    import numpy as np
+
+    rows, classes = len(target), len(spec.dataset.target.words)
+    if not classes:
+        yield "the mean, always", np.full(rows, target.mean())
+    elif classes == 2:
+        yield "the positive class's share, always", np.full(rows, target.mean())
+        yield "the positive class, always", np.ones(rows)
+    else:
+        shares = np.bincount(target, minlength=classes) / rows
+        yield "the classes' shares, always", np.tile(shares, (rows, 1))
+        yield "the most frequent class, always", np.tile(np.eye(classes)[shares.argmax()], (rows, 1))
 
 
 def _by_cause(error: DataInvalid, spec: Spec) -> str:

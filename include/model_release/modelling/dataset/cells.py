@@ -39,6 +39,10 @@ class Reading:
     rules: Sequence[tuple[Callable[[str], bool], str]]
     is_number: bool
 
+    def broken(self, text: str) -> str | None:
+        """Return what is said of the first rule that a text does not pass; None if it passes all."""
+        return next((words for passes, words in self.rules if not passes(text)), None)
+
 
 def number(text: str) -> float | None:
     """Return the finite decimal number that `text` spells, else None: no `nan`, no `inf`, no `1_000`."""

@@ -26,6 +26,7 @@ from model_release.modelling.dataset.arrivals import (
     receive,
     sha256_of_file,
 )
+from model_release.modelling.dataset.cells import number, reading_of
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
@@ -168,6 +169,7 @@ def input_schema(spec: Spec) -> list[InputColumn]:
             minimum=column.min,
             maximum=column.max,
             values=_values(column),
+            missing_values=_readings(column, spec.dataset),
             description=f"{column.description} ({column.unit})" if column.unit else column.description,
         )
         for name, column in spec.dataset.inputs.items()
@@ -247,6 +249,18 @@ def _values(column: Column) -> list[float | int | str] | None:
     if column.values is None or column.is_coded:
         return column.values
     return [*column.labels]
+
+
+def _readings(column: Column, dataset: Dataset) -> list[float | int | str]:
+    """Return the readings of a column that mean "not measured", those of the whole dataset included, as models take it.
+
+    A mark that is no value of the column's type, such as `?` in a column of numbers, is refused at every door.
+    """
+    marks = [*map(str, column.missing_values), *dataset.missing]
+    if not reading_of(column, dataset).is_number:
+        return [mark for mark in dict.fromkeys(marks) if mark]
+    numbers = dict.fromkeys(number(mark) for mark in marks)
+    return [value for value in numbers if value is not None]
 
 
 def _folder(fingerprint: str) -> str:

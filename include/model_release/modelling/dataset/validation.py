@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from model_release.modelling.dataset.cells import Number, number, number_with, reading_of
+from model_release.modelling.dataset.cells import Number, Reading, number, number_with, reading_of
 from model_release.modelling.dataset.findings import Finding
 from model_release.spec.dataset import Column, Dataset, Target
 
@@ -33,11 +33,11 @@ def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Finding]:
     """Return every cell that breaks a rule of its column, by line and column."""
+    readings = {name: reading_of(column, dataset) for name, column in fields(dataset).items()}
     schema = pa.DataFrameSchema(
         {
             name: pa.Column(
-                nullable=isinstance(column, Column) and column.nullable,
-                checks=[_check(*rule) for rule in reading_of(column, dataset).rules],
+                nullable=isinstance(column, Column) and column.nullable, checks=pa.Check(_passes(readings[name]))
             )
             for name, column in fields(dataset).items()
         }
@@ -49,7 +49,7 @@ def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Find
         found = [
             Finding(file, column, "is missing", int(line))
             if check == "not_nullable"
-            else Finding(file, column, check, int(line), value)
+            else Finding(file, column, readings[column].broken(value) or "", int(line), value)
             for column, check, line, value in zip(
                 cases["column"], cases["check"], cases["index"], cases["failure_case"], strict=True
             )
@@ -86,5 +86,5 @@ def _mapped(texts: pd.Series[str], function: Callable[[str], object]) -> pd.Seri
     return texts.map({text: function(text) for text in texts.dropna().unique()})
 
 
-def _check(passes: Callable[[str], bool], words: str) -> pa.Check:
-    return pa.Check(lambda texts: _mapped(texts, passes).astype(bool), error=words)
+def _passes(reading: Reading) -> Callable[[pd.Series[str]], pd.Series[bool]]:
+    return lambda texts: _mapped(texts, lambda text: reading.broken(text) is None).astype(bool)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from model_release.documents.evaluation import Champion, Evaluation
 from model_release.documents.verdict import Check, Comparison, Decision
+from model_release.documents.version import Version
 from model_release.modelling.gate import checks as ask
 from model_release.modelling.gate.checks import finite, unsound, unsound_beside
 from model_release.modelling.gate.collapse import collapse
@@ -65,10 +66,13 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.drift(policy.drift, evaluation.drift),
         *collapse(scores, evaluation),
     ]
-    comparison = None
+    comparison = beside = None
     if policy.compare == "always" and evaluation.champion is not None:
         comparison, check = _against_champion(evaluation, evaluation.champion, chosen, policy)
         checks.append(check)
+        if evaluation.anchor is not None and comparison is not None:
+            beside, check = _against_anchor(evaluation, evaluation.anchor, chosen, policy)
+            checks.append(check)
     accepted = all(check.passed for check in checks)
     return Decision(
         accepted=accepted,
@@ -77,6 +81,71 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         checks=checks,
         intervals=intervals,
         comparison=comparison,
+        anchor=_next_anchor(comparison, beside),
+        anchor_comparison=beside,
+    )
+
+
+def _next_anchor(comparison: Comparison | None, beside: Comparison | None) -> Version | None:
+    """Return the version that the chosen candidate's successors are compared with beside it; None: itself.
+
+    Each night's loss of less than the margin would add up if each version were compared with the one before it alone.
+    So the baseline stays the last version that was shown to be superior to the one before (or the first), and the
+    margin holds for the whole distance from it.
+    """
+    farthest = beside or comparison
+    return None if farthest is None or farthest.lower_bound > 0 else farthest.champion
+
+
+def _against_anchor(
+    evaluation: Evaluation, anchor: Champion, chosen: str, policy: GatePolicy
+) -> tuple[Comparison | None, Check]:
+    """Compare with the version from which the distance counts; one that is no baseline is passed over, and said so."""
+    name, loss = f"distance from {anchor.version}", evaluation.loss
+    why = anchor.quarantined
+    if why is None and (anchor.task != evaluation.task or unsound(anchor.scores, loss, floors={}, holdout={})):
+        why = "it could not be measured on the same folds"
+    if why is not None:
+        words = f"the distance counts from the live version, no longer from {anchor.version}: {why}"
+        return None, Check(name=name, passed=True, words=words)
+    comparison = _compared(evaluation, anchor, chosen, policy, "non_inferior")
+    unchanged = evaluation.champion is not None and evaluation.champion.candidate == chosen
+    passed = unchanged or anchor.candidate == chosen or comparison.lower_bound > comparison.needed
+    words = (
+        f"from {anchor.version}, the last that was better than the one before, {loss} changed for the better by "
+        f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than "
+        f"{comparison.lower_bound:+.4f}; "
+        + (
+            "the recipe is that of the live version"
+            if unchanged
+            else f"{'more than' if passed else 'it should be more than'} {comparison.needed:+.4f} is the whole margin"
+        )
+    )
+    return comparison, Check(
+        name=name, passed=passed, words=words, value=comparison.lower_bound, threshold=comparison.needed
+    )
+
+
+def _compared(
+    evaluation: Evaluation,
+    rival: Champion,
+    chosen: str,
+    policy: GatePolicy,
+    rule: Literal["superior", "non_inferior"],
+) -> Comparison:
+    """Compare two recipes fold by fold; the bound is one-sided."""
+    loss = evaluation.loss
+    theirs, mine = finite(rival.scores.folds[loss]), finite(evaluation.candidates[chosen].folds[loss])
+    differences = [their - my for their, my in zip(theirs, mine, strict=True)]
+    interval = corrected_interval(differences, evaluation.test_over_train)
+    error = corrected_error(differences, evaluation.test_over_train)
+    return Comparison(
+        champion=rival.version,
+        rule=rule,
+        difference=interval,
+        lower_bound=interval.mean - t_quantile(policy.confidence, len(differences) - 1) * error,
+        needed=0.0 if rule == "superior" else -_margin(policy, evaluation.task, fmean(theirs)),
+        loss=loss,
     )
 
 
@@ -97,11 +166,8 @@ def _against_champion(
     if unsound(champion.scores, loss, floors={}, holdout={}) or len(theirs) != len(mine):
         words = f"the live {champion.version} could not be measured on the same folds ({champion.recipe}); {by_force}"
         return None, Check(name=name, passed=False, words=words)
-    differences = [their - my for their, my in zip(finite(theirs), finite(mine), strict=True)]
-    interval = corrected_interval(differences, evaluation.test_over_train)
-    error = corrected_error(differences, evaluation.test_over_train)
-    bound = interval.mean - t_quantile(policy.confidence, len(differences) - 1) * error
-    needed = 0.0 if rule == "superior" else -_margin(policy, evaluation.task, fmean(finite(theirs)))
+    comparison = _compared(evaluation, champion, chosen, policy, rule)
+    bound, needed = comparison.lower_bound, comparison.needed
     if champion.candidate == chosen:
         passed = not champion.same_data
         words = f"the recipe is that of the live {champion.version}, " + (
@@ -110,15 +176,12 @@ def _against_champion(
     else:
         passed = bound > needed
         words = (
-            f"against the live {champion.version} on the same folds, {loss} improves by {interval.mean:+.4f}, "
-            f"with {policy.confidence:.0%} confidence by more than {bound:+.4f}; "
+            f"against the live {champion.version} on the same folds, {loss} improves by "
+            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than {bound:+.4f}; "
             f"{'more than' if passed else 'it should be more than'} {needed:+.4f} "
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")
         )
-    comparison = Comparison(
-        champion=champion.version, rule=rule, difference=interval, lower_bound=bound, needed=needed, loss=loss
-    )
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
 
 

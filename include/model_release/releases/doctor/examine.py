@@ -87,7 +87,7 @@ def examine(
         if found is not None:
             for listing in (first, *others):
                 looked(listing.in_words())
-            if settling(first.stored, first.now):
+            if first.answers and settling(first.stored, first.now):
                 looked(f"{first.uri}: latest.json moved minutes ago: followers and copies were left alone")
             order = [first.uri, *(listing.uri for listing in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))

@@ -80,7 +80,7 @@ class Listing:
         """Return what was looked at here, and what was left alone because a run may be busy with it."""
         if not self.answers:
             return f"{self.uri}: could not be read"
-        young = [each for each in self.entries.values() if each.modified > self.now - IN_FLIGHT]
+        young = [each for each in self.entries.values() if self.now - each.modified < IN_FLIGHT]
         staged = sum(each.key.startswith(f"{layout.STAGING}/") for each in young)
         undecided = [each for each in self.versions() if layout.manifest(each) not in self.entries]
         busy = sorted({f"{each}" for each in undecided} & {entry.key.partition("/")[0] for entry in young})

@@ -9,14 +9,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from model_release.documents import layout
-from model_release.documents.base import canonical_json, sha256_of
+from model_release.documents.base import Day, canonical_json, sha256_of
 from model_release.documents.manifest import DatasetFacts, Manifest, RunFacts
 from model_release.documents.suggest import did_you_mean
 from model_release.documents.version import FIRST
@@ -102,7 +102,7 @@ class Facts(BaseModel):
     python_version: Text = None
     dependencies: Annotated[dict[str, str], BeforeValidator(_requirements)] = {}
     training_data: Text = None
-    data_as_of: date | None = None
+    data_as_of: Day | None = None
     schema_revision: int = Field(1, ge=1)
 
 

@@ -17,6 +17,7 @@ LISTED = 50
 
 _MARKS = frozenset({"", "?", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A", "-", "--", "."})
 _MARKS_AMONG_WORDS = _MARKS - {"-", "--", "."}
+_TRUTHS = frozenset({"true", "false", "t", "f", "yes", "no", "y", "n"})
 _CODE = re.compile(r"0\d+", re.ASCII)
 _ID = re.compile(
     r"(^|[_\W])(id|uuid|guid|key|index|number|no|nr|customer|client|patient|subject|user|member|account)$|Id$|ID$",
@@ -33,7 +34,7 @@ class Described:
     """What a column holds.
 
     Attributes:
-        kind: `numeric`, `categorical`, or why neither: `times`, `text` with too many values, `empty`.
+        kind: as in a spec; `integer` for ids alone. What no model takes: `times`, `text` of too many values, `empty`.
         rows, missing: counts.
         marks: the texts that stand for what is missing; they are no values.
         values: the categories, sorted; of a numeric column none.
@@ -44,7 +45,7 @@ class Described:
         suspect: a reading that may mean "not measured", such as -999; None if there is none.
     """
 
-    kind: Literal["numeric", "categorical", "times", "text", "empty"]
+    kind: Literal["numeric", "integer", "boolean", "categorical", "times", "text", "empty"]
     rows: int
     missing: int
     marks: tuple[str, ...]
@@ -60,7 +61,7 @@ class Described:
     def words(self) -> str:
         """What was seen, in one line."""
         missing = f", {self.missing:,} missing" if self.missing else ""
-        if self.kind == "numeric":
+        if self.kind in ("numeric", "integer"):
             return f"seen: {self.low:g} to {self.high:g}, {self.distinct:,} different{missing}"
         return f"seen: {self.distinct:,} different values{missing}"
 
@@ -90,16 +91,19 @@ def describe(name: str, cells: Sequence[str]) -> Described:
         long = whole and max(abs(found[0]), abs(found[-1])) >= _EXACT
         named = _ID.search(name) is not None
         own = long or (whole and len(found) == present > 20 and (named or in_order))
+        shared = named and whole and not own and 20 < len(found) < present
         return made(
-            "numeric",
+            "integer" if own or shared else "numeric",
             low=found[0],
             high=found[-1],
             distinct=len(found),
             names_rows=own,
-            groups_rows=named and whole and not own and 20 < len(found) < present,
+            groups_rows=shared,
             suspect=_sentinel(found),
         )
     distinct = len(values)
+    if len(lower := {text.lower() for text in values}) == 2 and lower <= _TRUTHS:
+        return made("boolean", distinct=distinct)
     if all(_is_time(text) for text in values):
         return made("times", distinct=distinct)
     if distinct > LISTED or (name and distinct == present > 20):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,20 +18,14 @@ from model_release.documents.suggest import did_you_mean
 from model_release.errors import DataInvalid, UsageError
 from model_release.modelling.dataset.form import Form
 from model_release.workflows.drafting.columns import Described, describe
+from model_release.workflows.drafting.goal import goal_of
 from model_release.workflows.drafting.table import Table, with_point
-
-PLAIN: Final = ("utf-8", "utf-8-sig")
-"""Encodings that ingest reads."""
 
 USUAL_MARKS: Final = ("", "?")
 """Marks that a spec takes for missing unless it says otherwise."""
 
-_POSITIVE = ("1", "1.0", "yes", "y", "true", "t", "positive", "pos", "bad", "fraud", "default")
-_PLAIN_LABELS = frozenset({*_POSITIVE, "0", "0.0", "no", "n", "false", "f", "negative", "neg"})
-_LABELS = 20
-"""A target with more different values than this is a number or a text, and no class."""
-
 _SEEN_LINES = 3
+_FOR_MODELS = ("numeric", "integer", "boolean", "categorical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,6 @@ class Draft:
         name: of the model.
         text: of the spec's file.
         source: the folder of the partitions, beside the spec.
-        as_it_is: whether the spec describes the file as it is; else the rows have to be written as plain CSV.
         kept: the columns that the spec has, the target last, in the file's order otherwise.
         guesses: what was guessed, in sentences.
     """
@@ -51,7 +43,6 @@ class Draft:
     name: str
     text: str
     source: str
-    as_it_is: bool
     kept: list[str]
     guesses: list[str]
 
@@ -66,99 +57,45 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
 
     Raises:
         UsageError: the table has no such column, no such name is possible, or the target is none that can be predicted.
-        DataInvalid: the target is missing in some rows, or no column is left to predict it from.
+        DataInvalid: most rows lack the target, a class has too few rows, or no column is left to predict it from.
     """
     if target not in table.columns:
         known = ", ".join(table.columns)
         raise UsageError(
             f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=f"columns: {known}"
         )
-    point = table.form.decimal == ","
+    slug, form = _slug(name), table.form
+    point = form.decimal == ","
     cells = {each: [with_point(cell) for cell in column] if point else column for each, column in table.columns.items()}
     described = {each: describe(each, column) for each, column in cells.items()}
     guesses = [*table.notes]
-    labels = _labels(target, cells[target], described[target])
-    positive = _positive(labels)
+    goal = goal_of(target, cells[target], described[target])
+    guesses += goal.guesses
     kept = {each: what for each, what in described.items() if each != target and _has_place(each, what, guesses)}
     if not any(_is_input(what) for what in kept.values()):
         raise DataInvalid("no column is left that the target could be predicted from", hint="; ".join(guesses))
-    share = labels[positive] / table.rows
-    words = _words(target, list(labels), positive)
-    guesses.append(
-        f"the positive class is {words[positive]!r}: {labels[positive]:,} of {table.rows:,} rows, {share:.1%}"
-    )
     guesses.append("each later partition adds rows; if each one is the whole table, write partitions: snapshots")
-    marks = sorted({mark for what in kept.values() for mark in what.marks} - {*USUAL_MARKS})
+    marks = sorted({mark for what in [*kept.values(), described[target]] for mark in what.marks} - {*USUAL_MARKS})
     for mark in marks:
-        where = [each for each, what in kept.items() if mark in what.marks]
+        where = [each for each in [*kept, target] if mark in described[each].marks]
         guesses.append(f"{mark!r} means that a value is missing ({_listed(where)})")
-    slug = _slug(name)
-    source = f"data/{slug}"
-    as_it_is = table.form == Form(encoding=table.form.encoding) and table.form.encoding in PLAIN
-    as_it_is = as_it_is and len(kept) + 1 == len(table.columns)
-    if not as_it_is:
-        guesses.append("the partition has the rows as plain CSV, since a spec cannot describe the file as it is")
-    folds = min(5, min(labels.values()) // 2)
+    if not form.is_describable:
+        guesses.append("no spec can describe a title, or rows without a header: the partition has them as plain CSV")
     text = _render(
         name=slug,
         title=slug.replace("-", " ").capitalize(),
         owner=_owner(),
         rows=table.rows,
-        source=source,
+        source=f"data/{slug}",
+        form=form if form.is_describable else Form(),
+        others="ignore" if len(kept) + 1 < len(table.columns) else "refuse",
         marks=[*USUAL_MARKS, *marks],
         columns=[(_indented({each: _column(what)}, 4), what.words) for each, what in kept.items()],
-        target=_indented({"column": target, "classes": words, "positive": positive}, 4),
-        counts="; ".join(f"{words[label]}: {count:,} rows" for label, count in labels.items()),
-        folds=folds,
+        goal=goal,
+        target=_indented(goal.target, 4),
         repeats=10 if table.rows <= 1_000 else 3 if table.rows <= 10_000 else 1,
-        split="stratified" if min(labels.values()) < 50 else "content_hash",
     )
-    return Draft(slug, text, source, as_it_is, [*kept, target], guesses)
-
-
-def _labels(target: str, cells: list[str], what: Described) -> dict[str, int]:
-    """Return the rows of each class."""
-    counts = Counter(cells)
-    missing = [place for place, cell in enumerate(cells, start=1) if cell in what.marks]
-    if missing:
-        raise DataInvalid(
-            f"the target {target!r} is missing in {len(missing):,} of {len(cells):,} rows, first in row {missing[0]}",
-            hint="remove the rows without it: no model learns from them",
-        )
-    if len(counts) < 2:
-        raise UsageError(f"the target {target!r} has one value alone: {next(iter(counts), 'none')!r}")
-    if len(counts) > _LABELS:
-        kind = "a number" if what.kind == "numeric" else "a text"
-        raise UsageError(
-            f"the target {target!r} is {kind} with {len(counts):,} different values; only two classes can be predicted",
-            hint="name a column of two values; or add one to the file, such as whether the number is above a threshold",
-        )
-    if len(counts) > 2:
-        raise UsageError(
-            f"the target {target!r} has {len(counts)} values ({_listed(sorted(counts))}); only two classes can be "
-            "predicted",
-            hint="name a column of two values, or join classes in the file",
-        )
-    label, least = min(counts.items(), key=lambda pair: pair[1])
-    if least < 10:
-        raise DataInvalid(
-            f"{least} rows are {label!r} in the target {target!r}: too few to train, to validate and to hold some out",
-            hint="ten rows of each class are the least",
-        )
-    return dict(sorted(counts.items()))
-
-
-def _positive(labels: Mapping[str, int]) -> str:
-    """The label that usually means yes, else the rarer one."""
-    usual = [label for label in labels if label.lower() in _POSITIVE]
-    return usual[0] if len(usual) == 1 else min(labels, key=lambda label: labels[label])
-
-
-def _words(target: str, labels: list[str], positive: str) -> dict[str, str]:
-    """Each class in words: a label that says something stands for itself, `1` and `yes` get the target's name."""
-    if not {label.lower() for label in labels} <= _PLAIN_LABELS:
-        return {label: label for label in labels}
-    return {label: target if label == positive else f"not {target}" for label in labels}
+    return Draft(slug, text, f"data/{slug}", [*kept, target], guesses)
 
 
 def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
@@ -175,7 +112,7 @@ def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
     elif what.kind == "text":
         why = "names each row" if what.names_rows else f"is text with {what.distinct:,} different values"
         guesses.append(f"column {shown} {why}: left out")
-    if not name or what.kind not in ("numeric", "categorical"):
+    if not name or what.kind not in _FOR_MODELS:
         return False
     if what.groups_rows:
         guesses.append(
@@ -191,7 +128,7 @@ def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
 
 
 def _is_input(what: Described) -> bool:
-    return what.kind in ("numeric", "categorical") and not what.names_rows and not what.groups_rows
+    return what.kind in _FOR_MODELS and not what.names_rows and not what.groups_rows
 
 
 def _column(what: Described) -> dict[str, Any]:
@@ -199,7 +136,7 @@ def _column(what: Described) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": what.kind}
     if what.kind == "categorical":
         made["values"] = list(what.values)
-    elif what.low >= 0:
+    elif what.kind in ("numeric", "integer") and what.low >= 0:
         made["min"] = 0
     if what.missing:
         made["nullable"] = True

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from model_release.errors import UsageError
+from model_release.modelling.dataset.form import Form
 from model_release.spec.load import load_spec, parse_spec
 from model_release.workflows.drafting.draft import Draft
 from model_release.workflows.drafting.table import Table, write_csv
@@ -40,12 +41,13 @@ def write(made: Draft, table: Table, file: Path, *, day: date, folder: Path) -> 
     parse_spec(made.text.encode(), spec)
     if spec.exists():
         raise _taken(spec)
-    partition = folder / made.source / f"dt={day.isoformat()}" / f"{made.name}.csv"
+    form = table.form if table.form.is_describable else Form()
+    partition = folder / made.source / f"dt={day.isoformat()}" / f"{made.name}{form.ending}"
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         plain = Path(scratch) / "plain.csv"
-        if not made.as_it_is:
+        if not table.form.is_describable:
             write_csv(table, made.kept, plain)
-        content = (file if made.as_it_is else plain).read_bytes()
+        content = (file if table.form.is_describable else plain).read_bytes()
     _create(partition, content)
     _create(spec, made.text.encode())
     load_spec(spec)

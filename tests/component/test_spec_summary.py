@@ -296,3 +296,16 @@ def test_what_nobody_asks_for_goes_and_what_is_asked_for_stays(specs: Path, cach
     new.write_text(SHIPPED.replace("name: heart-disease ", "name: new ", 1))
     assert len([*summaries(Path())]) == 2
     assert len([*cache.iterdir()]) == 2 and len(kept & {*cache.iterdir()}) == 1
+
+
+HEAVY = ("sklearn", "pandas", "numpy", "scipy", "pyarrow", "mlflow")
+
+
+def test_reading_a_spec_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from model_release.spec.load import load_spec;"
+        f"load_spec(Path({str(MODELS / 'heart_disease.yaml')!r}));"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

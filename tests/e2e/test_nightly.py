@@ -41,7 +41,7 @@ CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_l
 RELEASED = {name: ["success"] for name in CHAIN}
 PUBLISHED = RELEASED | {"announce": ["skipped"]}
 IDLE = {name: ["success" if name in ("reconcile", "ingest", "report") else "skipped"] for name in CHAIN}
-SCHEMAS = Path(__file__).resolve().parents[2] / "include" / "model_release" / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "include" / "model_release" / "documents" / "schemas"
 CLEVELAND = MODELS / "data/heart-disease/dt=1988-07-01/processed.cleveland.csv"
 
 MONTH = [date(2026, 10, 1) + timedelta(days=each) for each in range(30)]

@@ -10,8 +10,10 @@ distance is that of the true Brier scores, over a population of its own.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,14 +146,20 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, default=8000)
     arguments.add_argument("--nights", type=int, default=100)
+    arguments.add_argument("--repeats", type=int, default=2, help="of five-fold cross-validation")
+    arguments.add_argument("--json", type=Path, help="keep the figures in this file")
     told = arguments.parse_args()
     table = Table(title=f"{told.nights} nights of {told.rows:,} rows, each challenger {STEP} worse than what is live")
     for title in ("compared with", "promoted", "live model worse by", "margins"):
         table.add_column(title, justify="left" if title == "compared with" else "right")
+    kept = {}
     for words, anchored in (("the live version alone", False), ("the anchor as well", True)):
-        found = nights(told.rows, told.nights, anchored=anchored)
+        found = nights(told.rows, told.nights, anchored=anchored, repeats=told.repeats)
+        kept[words] = asdict(found)
         table.add_row(words, str(found.promoted), f"{found.worse:.4f}", f"{found.worse / MARGIN:.1f}")
     Console().print(table)
+    if told.json:
+        told.json.write_text(json.dumps(kept))
 
 
 if __name__ == "__main__":

@@ -68,3 +68,11 @@ def test_the_service_is_measured_beside_mlflow_and_swapped_under_load(tmp_path: 
     assert all(each["requests"] > 0 for each in measured["requests"].values())
     swapped = measured["swap"]
     assert (swapped["failed"], swapped["mixed"], swapped["versions"]) == (0, 0, ["v1.0.0", "v1.1.0"])
+
+
+def test_losing_less_than_the_margin_night_after_night_adds_up_only_without_the_anchor(tmp_path: Path) -> None:
+    options = ["--rows", "8000", "--nights", "8", "--repeats", "1"]
+    _, kept = run("creep", *options, kept=tmp_path / "creep.json", seconds=300)
+
+    assert kept["the live version alone"]["worse"] > 0.005
+    assert 0 < kept["the anchor as well"]["worse"] <= 0.005

@@ -1,7 +1,7 @@
 """The programs of `tests/programs.txt`, and the refusal to start any other.
 
 A test that works only where somebody has installed something by hand fails on every machine alike: the PATH of a run
-holds the listed programs alone, and one that is started by another path is missing as well, unless Python's environment, npm's
+holds the listed programs alone, and a program of another path is missing as well, unless Python's environment, npm's
 folder, the checkout or the test's own folder has it.
 """
 

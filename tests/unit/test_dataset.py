@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -320,11 +321,14 @@ def test_broken_row_is_reported(farm: Farm, case: str) -> None:
     assert list(reported(farm)) == [(SECOND, 4, column, rule, value)]
 
 
+NO_HEADER = f"is no header line; expected {HEADER.strip()}"
+MEANT = "if the file is meant so, write under dataset"
+
 BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
-    "no header": (ROWS, [(1, None, f"is no header line; expected {HEADER.strip()}", None)]),
+    "no header": (ROWS, [(1, None, f"{NO_HEADER}; deliver the file with a header line", None)]),
     "semicolons": (
         HEADER.replace(",", ";"),
-        [(1, None, f"is no header line; expected {HEADER.strip()}", None)],
+        [(1, None, f"{NO_HEADER}; if the file is meant so, write under dataset delimiter: ';'", None)],
     ),
     "misspelt column": (
         HEADER.replace("weight", "wieght") + GOOD,
@@ -346,9 +350,24 @@ BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
     ),
     "not UTF-8": (
         (HEADER + GOOD).encode() + b"1,2,r\xe9d,1,north,0\n",
-        [(3, None, "is not UTF-8 text", None)],
+        [(3, None, "is not UTF-8 text; if the file is meant so, write under dataset encoding: cp1252", None)],
     ),
-    "open quote": (HEADER + '1,2,"red,1,north,0\n', [(2, None, "is not CSV: unexpected end of data", None)]),
+    "UTF-16 with tabs": (
+        (HEADER + GOOD).replace(",", "\t").encode("utf-16"),
+        [(1, None, f"is not UTF-8 text; {MEANT} encoding: utf-16 and delimiter: '\\t'", None)],
+    ),
+    "packed, and its name does not say so": (
+        gzip.compress((HEADER + GOOD).encode(), mtime=0),
+        [(1, None, f"is not UTF-8 text; {MEANT} compression: gzip", None)],
+    ),
+    "a title": (
+        "Beetles of October\n" + HEADER + GOOD * 3,
+        [(1, None, f"{NO_HEADER}; remove its title line", None)],
+    ),
+    "open quote": (
+        HEADER + GOOD + '1,2,"red,1,north,0\n' + GOOD * 5,
+        [(3, None, "a quote is opened here and not closed: close or remove it", None)],
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """Which form a delimited file has: compression, encoding, delimiter, decimal sign, title lines, header.
 
-For `init`, which reads a file that no spec describes yet, and for findings about a file that is not of the spec's form.
+For `init`, which reads a file that no spec describes yet, and for ingest's findings about a file of another form.
 Only the standard library is used; a file is read up to its first lines, or as a whole if an open quote is looked for.
 """
 
@@ -12,11 +12,14 @@ import gzip
 import io
 import lzma
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from model_release.spec.dataset import Dataset
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -95,6 +98,41 @@ def recognise(path: Path) -> Form:
         titles=titles,
         header=bool(rows) and not any(_NUMBER.fullmatch(cell.strip()) for cell in rows[0]),
     )
+
+
+def remedy(path: Path, dataset: Dataset, compression: str | None) -> str | None:
+    """Return what makes a file of another form readable, in words; None if its form seems to be the spec's.
+
+    Args:
+        path: the file on this disk.
+        dataset: says which form was expected.
+        compression: how the file was thought to be compressed.
+    """
+    try:
+        found = recognise(path)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error):  # damaged, which is a finding of its own
+        return None
+    if found.compression == "zip":
+        return "it is a ZIP archive or an Excel workbook: deliver the table as CSV"
+    if found.compression == "parquet":
+        return "it is Parquet: write under dataset format: parquet"
+    keys = []
+    if found.compression != compression:
+        keys.append(f"compression: {found.compression or 'none'}")
+    if found.encoding.removesuffix("-sig") != dataset.encoding.removesuffix("-sig"):
+        keys.append(f"encoding: {found.encoding}")
+    if found.delimiter != dataset.delimiter:
+        keys.append(f"delimiter: {found.delimiter!r}")
+    if found.decimal != dataset.decimal and found.decimal == ",":
+        keys.append("decimal: ','")
+    words = [f"if the file is meant so, write under dataset {' and '.join(keys)}"] if keys else []
+    if found.titles:
+        words.append(
+            f"remove the {found.titles} lines above the header" if found.titles > 1 else "remove its title line"
+        )
+    if not found.header:
+        words.append("deliver the file with a header line")
+    return "; ".join(words) or None
 
 
 def open_bytes(path: Path, compression: str | None) -> IO[bytes]:

@@ -12,7 +12,7 @@ import io
 import lzma
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ import pyarrow.parquet as parquet
 
 from model_release.documents.suggest import did_you_mean
 from model_release.modelling.dataset.findings import Finding
+from model_release.modelling.dataset.form import Form, open_quote, remedy
 from model_release.spec.dataset import Dataset
 
 _CHUNK = 50_000
@@ -85,7 +86,7 @@ def _read_csv(path: Path, dataset: Dataset, names: list[str], file: str, compres
                 while chunk := list(islice(rows, _CHUNK)):
                     chunks.append(_frame([line for line, _ in chunk], [row for _, row in chunk], header, names))
     except csv.Error as error:
-        form.append(Finding(file, None, f"is not CSV: {error}", reader.line_num if reader else None))
+        form.append(_not_csv(path, dataset, file, compression, error, reader.line_num if reader else None))
     except UnicodeError:
         line = _undecodable_line(path, dataset.encoding, compression)
         form.append(Finding(file, None, f"is not {dataset.encoding.upper()} text", line))
@@ -93,7 +94,18 @@ def _read_csv(path: Path, dataset: Dataset, names: list[str], file: str, compres
         if compression is None:
             raise
         form.append(Finding(file, None, f"is not {compression}: {error}"))
+    if form and form[0].column is None and (words := remedy(path, dataset, compression)) is not None:
+        form = [replace(form[0], rule=f"{form[0].rule}; {words}")]
     return Texts(pd.concat(chunks), ragged, form)
+
+
+def _not_csv(
+    path: Path, dataset: Dataset, file: str, compression: str | None, error: csv.Error, line: int | None
+) -> Finding:
+    opened = open_quote(path, Form(compression, dataset.encoding, dataset.delimiter))
+    if opened is not None:
+        return Finding(file, None, "a quote is opened here and not closed: close or remove it", opened)
+    return Finding(file, None, f"is not CSV: {error}", line)
 
 
 def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> Texts:

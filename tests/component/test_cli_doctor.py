@@ -13,9 +13,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model_release import cli
-from model_release.errors import EXIT_DOCTOR
+from model_release.cli import destinations
+from model_release.errors import EXIT_DOCTOR, CredentialsRefused
+from model_release.stores import open_store
 from model_release.stores.local import LocalStore
 from support.damaged_stores import LIVE, MODEL, POINTER, V110, V160, build
+from support.interposed_store import Interposed, Request
 from support.quick_specs import quick_spec
 from support.release_builder import Chain, assert_settled
 
@@ -122,7 +125,7 @@ def test_what_cannot_be_mended_is_said(stores: tuple[LocalStore, LocalStore]) ->
     (follower.root / "latest" / MODEL / "left").write_bytes(b"x")
     result = doctor(stores, "--repair")
     assert result.exit_code == EXIT_DOCTOR
-    assert "could not be mended" in result.stderr
+    assert "could not be mended" in " ".join(result.stdout.split())
 
 
 def test_a_spec_names_every_destination(stores: tuple[LocalStore, LocalStore], tmp_path: Path) -> None:
@@ -133,6 +136,37 @@ def test_a_spec_names_every_destination(stores: tuple[LocalStore, LocalStore], t
     document = read(call("doctor", str(spec), "--json", "-q"))
     assert document["destinations"] == [home.uri, follower.uri]
     assert [each["where"] for each in document["found"]] == [f"{follower.uri}/{LIVE}/{MODEL}"]
+
+
+class Readonly:
+    """Answers every question, and refuses to write."""
+
+    def __call__(self, request: Request) -> object:
+        if request.verb in ("create", "replace", "upload", "copy", "delete"):
+            raise CredentialsRefused("this identity may not write here", where=request.key)
+        return request.perform()
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"], ["--json", "-q"]])
+@pytest.mark.parametrize("lost", ["latest/best_model.pkl", "latest.json"])
+def test_a_repair_that_could_not_write_never_says_that_nothing_is_wrong(
+    stores: tuple[LocalStore, LocalStore], monkeypatch: pytest.MonkeyPatch, quiet: list[str], lost: str
+) -> None:
+    home, follower = stores
+    follower.delete(lost)
+
+    def opened(uri: str, *settings: Any) -> Any:
+        store = open_store(uri, *settings)
+        return Interposed(store, Readonly()) if store.uri == follower.uri else store
+
+    monkeypatch.setattr(destinations, "open_store", opened)
+    told = doctor(stores, "--repair", *quiet)
+    assert told.exit_code == EXIT_DOCTOR
+    assert "this identity may not write here" in " ".join(told.stdout.split())
+    assert "nothing is wrong" not in told.stdout
+    assert "everything is right" not in told.stdout
+    if "--json" in quiet:
+        assert read(told)["healthy"] is False
 
 
 def test_an_empty_place_has_no_model_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -23,10 +23,10 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from contract.test_store import TestStore as Suite
+from contract.cloud_suite import CloudSuite, spoil
 from emulators.azurite import ACCOUNT, KEY, azurite, connection_string
 from emulators.process import HOST, Server, free_ports
-from emulators.proxy import Proxy, proxied
+from emulators.proxy import Proxy
 from model_release.errors import (
     Contended,
     Corrupt,
@@ -42,7 +42,6 @@ from model_release.spec.transfer import TransferSettings
 from model_release.stores.azure.fast import _signing
 from model_release.stores.azure.store import PART, SHA256_OF_PARTS, AzureStore, open_default
 from model_release.stores.base import NO_STORE, Lost, Won
-from model_release.stores.create_once import create_once
 from support.foreign_names import FOREIGN_NAMES, check_foreign_names
 
 QUICK = TransferSettings(connect_timeout=0.5, read_timeout=0.5, deadline=3.0, attempts=3)
@@ -82,12 +81,6 @@ def any_store(server: Server, container: str) -> AzureStore:
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    with proxied(server.url) as running:
-        yield running
-
-
-@pytest.fixture
 def store(proxy: Proxy, container: str) -> AzureStore:
     """A store whose answers a test may spoil."""
     return AzureStore(container_of(proxy.url, container), PREFIX, settings=QUICK)
@@ -123,29 +116,23 @@ def answering(status: int, code: str = "InternalError", date: datetime | None = 
     return head.encode()
 
 
-def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
-    """Answer the next requests of one verb so; return the growing list of all request lines."""
-    seen: list[str] = []
-    left = list(answers)
-
-    def change(request: bytes, answer: bytes) -> bytes | None:
-        if not answer.startswith(b"HTTP/1.1 "):
-            return answer
-        seen.append(request.split(b"\r\n", 1)[0].decode())
-        return left.pop(0) if left and request.startswith(verb.encode()) else answer
-
-    proxy.spoil = change
-    return seen
-
-
 @pytest.fixture
 def ignored() -> set[str]:
     """Azurite looks at every condition."""
     return set()
 
 
-class TestAzure(Suite):
+class TestAzure(CloudSuite):
     """The suite; the race for one blob is shorter, because Azurite is slow at it."""
+
+    creates = "PUT"
+    throttled: ClassVar = [(503, "ServerBusy"), (429, "TooManyRequests")]
+    told = "fewer requests.*{status} {code}"
+    answering = staticmethod(answering)
+
+    @staticmethod
+    def outage(status: int) -> bytes:
+        return answering(status, "InternalError" if status == 500 else "Unavailable")
 
     def test_racing_swaps_lose_no_change(self, any_store: AzureStore) -> None:  # type: ignore[override]
         any_store.create("counter", b"0")
@@ -162,68 +149,6 @@ class TestAzure(Suite):
         stored = any_store.get("counter")
         assert stored is not None
         assert stored.body == b"80"
-
-
-@pytest.mark.parametrize("answer", [None, answering(500), answering(503, "Unavailable")])
-def test_a_lost_answer_is_neither_won_nor_lost(store: AzureStore, proxy: Proxy, answer: bytes | None) -> None:
-    requests = spoil(proxy, "PUT", answer)
-    with pytest.raises(OutcomeUnknown, match="may have happened"):
-        store.create("key", b"mine")
-    assert len(requests) == 1, "what may have happened is not repeated in silence"
-    assert isinstance(store.create("key", b"mine"), Lost), "it had happened"
-    spoil(proxy, "PUT", answer)
-    assert create_once(store, "other", b"mine") == b"mine"
-
-
-@pytest.mark.parametrize(("status", "code"), [(503, "ServerBusy"), (429, "TooManyRequests")])
-def test_throttling_is_waited_for(store: AzureStore, proxy: Proxy, status: int, code: str) -> None:
-    store.create("key", b"x")
-    spoil(proxy, "GET", answering(status, code))
-    assert store.get("key") is not None
-    spoil(proxy, "GET", *[answering(status, code)] * 3)
-    with pytest.raises(StoreUnavailable, match=f"fewer requests.*{status} {code}"):
-        store.get("key")
-
-
-def test_reads_and_uploads_are_repeated(store: AzureStore, proxy: Proxy, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    calls: dict[str, Callable[[], object]] = {
-        "PUT": lambda: store.upload("key", tmp_path / "file"),
-        "GET": lambda: store.get("key"),
-        "DELETE": lambda: store.delete("key"),
-    }
-    for verb, call in calls.items():
-        requests = spoil(proxy, verb, answering(500), None)
-        call()
-        assert len([each for each in requests if each.startswith(verb)]) == 3
-
-
-def test_requests(store: AzureStore, proxy: Proxy, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    won = store.create("first", b"x")
-    assert isinstance(won, Won)
-    calls: dict[str, Callable[[], object]] = {
-        "get": lambda: store.get("first"),
-        "create": lambda: store.create("key", b"x"),
-        "replace": lambda: store.replace("first", b"y", won.token),
-        "upload": lambda: store.upload("file", tmp_path / "file"),
-        "download": lambda: store.download("file", tmp_path / "target"),
-        "copy": lambda: store.copy("file", "latest/file"),
-        "delete": lambda: store.delete("file"),
-        "now": lambda: store.now(),
-    }
-    for name, call in calls.items():
-        requests = spoil(proxy, "-")
-        call()
-        assert len(requests) == 1, (name, requests)
-
-
-def test_parts(any_store: AzureStore, big: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    any_store.upload("big", big)
-    any_store.copy("big", "copy")
-    any_store.download("copy", target)
-    assert target.read_bytes() == big.read_bytes()
 
 
 def test_memory_does_not_grow_with_the_file(any_store: AzureStore, tmp_path: Path) -> None:

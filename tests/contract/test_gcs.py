@@ -18,7 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError
 from google.cloud import storage
 
-from contract.test_store import TestStore as Suite
+from contract.cloud_suite import CloudSuite, spoil
 from emulators.fake_gcs import fake_gcs
 from emulators.process import HOST, Server, free_ports
 from emulators.proxy import Proxy, proxied
@@ -35,8 +35,7 @@ from model_release.errors import (
     UsageError,
 )
 from model_release.spec.transfer import TransferSettings
-from model_release.stores.base import NO_STORE, Lost, Won
-from model_release.stores.create_once import create_once
+from model_release.stores.base import NO_STORE, Won
 from model_release.stores.gcs.errors import fault_of, unauthenticated
 from model_release.stores.gcs.resumable import send
 from model_release.stores.gcs.store import PART, GcsStore, open_default
@@ -67,12 +66,6 @@ def bucket(server: Server) -> str:
 @pytest.fixture
 def any_store(server: Server, bucket: str) -> GcsStore:
     return GcsStore(client_of(server.url), bucket, PREFIX)
-
-
-@pytest.fixture
-def proxy(server: Server) -> Iterator[Proxy]:
-    with proxied(server.url) as running:
-        yield running
 
 
 @pytest.fixture
@@ -109,91 +102,20 @@ def answering(status: int, reason: str = "backendError") -> bytes:
     return head.encode() + body
 
 
-def spoil(proxy: Proxy, verb: str, *answers: bytes | None) -> list[str]:
-    """Answer the next requests of one verb so; return the growing list of all request lines."""
-    seen: list[str] = []
-    left = list(answers)
-
-    def change(request: bytes, answer: bytes) -> bytes | None:
-        if not answer.startswith(b"HTTP/1.1 "):
-            return answer
-        seen.append(request.split(b"\r\n", 1)[0].decode())
-        return left.pop(0) if left and request.startswith(verb.encode()) else answer
-
-    proxy.spoil = change
-    return seen
-
-
 @pytest.fixture
 def ignored() -> set[str]:
     """fake-gcs-server looks at conditions of uploads in one request alone."""
     return {"copy", "large upload"}
 
 
-class TestGcs(Suite):
+class TestGcs(CloudSuite):
     """The suite."""
 
-
-@pytest.mark.parametrize("answer", [None, answering(500), answering(503)])
-def test_a_lost_answer_is_neither_won_nor_lost(store: GcsStore, proxy: Proxy, answer: bytes | None) -> None:
-    requests = spoil(proxy, "POST", answer)
-    with pytest.raises(OutcomeUnknown, match="may have happened"):
-        store.create("key", b"mine")
-    assert len([each for each in requests if "POST" in each]) == 1, "what may have happened is not repeated in silence"
-    assert isinstance(store.create("key", b"mine"), Lost), "it had happened"
-    spoil(proxy, "POST", answer)
-    assert create_once(store, "other", b"mine") == b"mine"
-
-
-@pytest.mark.parametrize(("status", "reason"), [(429, "rateLimitExceeded"), (403, "userRateLimitExceeded")])
-def test_throttling_is_waited_for(store: GcsStore, proxy: Proxy, status: int, reason: str) -> None:
-    store.create("key", b"x")
-    spoil(proxy, "GET", answering(status, reason))
-    assert store.get("key") is not None
-    spoil(proxy, "GET", *[answering(status, reason)] * 3)
-    with pytest.raises(StoreUnavailable, match=f"fewer requests.*{status}"):
-        store.get("key")
-
-
-def test_reads_and_uploads_are_repeated(store: GcsStore, proxy: Proxy, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    calls: dict[str, Callable[[], object]] = {
-        "POST": lambda: store.upload("key", tmp_path / "file"),
-        "GET": lambda: store.get("key"),
-        "DELETE": lambda: store.delete("key"),
-    }
-    for verb, call in calls.items():
-        requests = spoil(proxy, verb, answering(503), None)
-        call()
-        assert len([each for each in requests if each.startswith(verb)]) == 3
-
-
-def test_requests(store: GcsStore, proxy: Proxy, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    won = store.create("first", b"x")
-    assert isinstance(won, Won)
-    calls: dict[str, Callable[[], object]] = {
-        "get": lambda: store.get("first"),
-        "create": lambda: store.create("key", b"x"),
-        "replace": lambda: store.replace("first", b"y", won.token),
-        "upload": lambda: store.upload("file", tmp_path / "file"),
-        "download": lambda: store.download("file", tmp_path / "target"),
-        "copy": lambda: store.copy("file", "latest/file"),
-        "delete": lambda: store.delete("file"),
-        "now": lambda: store.now(),
-    }
-    for name, call in calls.items():
-        requests = spoil(proxy, "-")
-        call()
-        assert len(requests) == 1, (name, requests)
-
-
-def test_parts(any_store: GcsStore, big: Path, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    any_store.upload("big", big)
-    any_store.copy("big", "copy")
-    any_store.download("copy", target)
-    assert target.read_bytes() == big.read_bytes()
+    creates = "POST"
+    throttled: ClassVar = [(429, "rateLimitExceeded"), (403, "userRateLimitExceeded")]
+    told = "fewer requests.*{status}"
+    answering = staticmethod(answering)
+    outage = staticmethod(answering)
 
 
 def test_memory_does_not_grow_with_the_file(any_store: GcsStore, tmp_path: Path) -> None:

@@ -56,6 +56,21 @@ def test_integers_that_a_float_cannot_hold_stay_exact_where_no_model_sees_them(f
     assert findings(farm, "1.5", "2") == [(2, "weight", "is not a whole number", "1.5")]
 
 
+@pytest.mark.parametrize(
+    "cell", ["1e99999999999999999999", "1e-9999999999999999999", "9" * 5000, "1e-400", "\u0663", "+"]
+)
+def test_what_only_looks_like_an_integer_is_a_finding(farm: Farm, cell: str) -> None:
+    with_weight(farm, "{kind: integer, input: false}")
+
+    assert findings(farm, "1", cell) == [(3, "weight", "is not a whole number", cell)]
+
+
+def test_an_integer_may_have_forty_digits(farm: Farm) -> None:
+    with_weight(farm, "{kind: integer, input: false}")
+
+    assert weights(farm, "1" * 42, "1" * 41 + "2") == ["1" * 42, "1" * 41 + "2"]
+
+
 def test_an_integer_that_the_model_sees_must_be_one_that_a_float_tells_apart(farm: Farm) -> None:
     with_weight(farm, "{kind: integer, max: 10000000000000000}")
 

@@ -41,8 +41,6 @@ def doctor(
     if not done.left and not done.failures:
         live_pointer(destinations.home)  # a folder without a model is not healthy
     output.data(_document(destinations, done), [*_page(done, read_data=read_data)])
-    for error in done.failures:
-        output.say(f"could not be mended: {error}", style=out.BAD)
     if done.left or done.failures:
         raise typer.Exit(EXIT_DOCTOR)
 
@@ -51,7 +49,7 @@ def _document(destinations: Destinations, done: Checkup) -> dict[str, object]:
     return {
         "uri": destinations.home.uri,
         "destinations": [store.uri for store in destinations.releases.stores],
-        "healthy": not done.left,
+        "healthy": not done.left and not done.failures,
         "looked": done.looked,
         "found": [_told(each) for each in done.left],
         "mended": [_told(each) for each in done.mended],
@@ -85,6 +83,11 @@ def _page(done: Checkup, *, read_data: bool) -> Iterator[RenderableType]:
             yield _table(group, mended=findings is not done.left)
             for each in group:
                 yield from _choices(each)
+    for error in done.failures:
+        yield Text(out.safe(f"could not be mended: {error}"), style=out.BAD)
+    if done.failures and not done.left:
+        yield Text("no difference is left, and a destination could not be brought up to date", style=out.BAD)
+        return
     if not done.left:
         looked = "every byte was read" if read_data else "files were compared by size; --read-data reads them"
         yield Text(f"{'everything is right now' if done.mended else 'nothing is wrong'} ({looked})", style=out.GOOD)

@@ -2,8 +2,9 @@
 
 A pickle runs what it says, in Python or in the kernel's own terms, so no check inside its process holds it. Namespaces
 do: without a network it reaches no listener, and without the processes of others it reads nobody's environment. Not
-every machine allows them; a container without a profile of its own may not. Files that this user may read stay within
-reach everywhere.
+every machine allows them; a container without a profile of its own may not. Where processes have
+no list of their own, what the model starts in a session of its own outlives it. Files that this user may read stay
+within reach everywhere.
 """
 
 from __future__ import annotations

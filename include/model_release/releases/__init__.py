@@ -1,7 +1,8 @@
-"""Publishing and promoting releases: the fourteen rules. The only writer of the pointer.
+"""Publishing and promoting releases by the fourteen rules. The only writer of the pointer.
 
-`once` and `swap` hold the two ways to write; `catalog` reads; `numbers` gives a release its version; `publish` puts it
-in place; `promote` makes it live; `decisions` remembers verdicts; `reconcile` heals; `acts` are a person's; `prune` and
-`sweep` make room; `recover` is for when the pointer is lost. `doctor` looks for damage, room by room (`examine_*`), by
-what the `evidence` on each destination's `listing` proves; `restore` puts right bytes back.
+`store` is a model's releases at home and at the followers; `catalog` reads one folder. `claims` gives a release its
+version, `publish` puts it in place, `promote` makes it live, and `pointer_cas` is the one way to move the pointer.
+`decisions` keeps verdicts; `reconcile` heals, and `fill` gives a new follower what was published before. `acts` are a
+person's, by `eligibility`; `prune` and `sweep` make room; `recover` is for a pointer that is lost. `manual` releases
+files that were made elsewhere. `doctor` looks for damage.
 """

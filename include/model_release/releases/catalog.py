@@ -222,6 +222,19 @@ def fetch(store: Store, key: str, entry: FileEntry, target: Path | None) -> None
             path.replace(target)
 
 
+def fault_of(store: Store, key: str, entry: FileEntry) -> NotFound | Corrupt | None:
+    """Read every byte of an object, and return how it differs from its entry; None if it is right.
+
+    Raises:
+        ModelReleaseError: the object could not be read.
+    """
+    try:
+        fetch(store, key, entry, None)
+    except (NotFound, Corrupt) as error:
+        return error
+    return None
+
+
 def check_file(path: Path, entry: FileEntry, *, where: str) -> None:
     """Check a file on disk against its entry.
 

@@ -14,7 +14,7 @@ from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
 from model_release.errors import Contended, Corrupt, NotFound, Refused
 from model_release.releases.catalog import (
-    fetch,
+    fault_of,
     history,
     live_manifest,
     live_pointer,
@@ -143,9 +143,6 @@ def _check_copies(store: Store, pointer: Pointer) -> Iterator[Checked]:
 
 def _check(store: Store, entries: list[FileEntry], key_of: Callable[[str], str]) -> Iterator[Checked]:
     for entry in entries:
-        key, fault = key_of(entry.path), None
-        try:
-            fetch(store, key, entry, None)
-        except (NotFound, Corrupt) as error:
-            fault = error.what
-        yield Checked(key, entry.size, fault)
+        key = key_of(entry.path)
+        fault = fault_of(store, key, entry)
+        yield Checked(key, entry.size, fault.what if fault else None)

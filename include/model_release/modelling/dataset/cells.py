@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from model_release.spec.dataset import EXACT, Column, Dataset, Target
 
@@ -140,9 +140,13 @@ def _range(low: float | None, high: float | None, read: Number) -> tuple[Callabl
 
 def _whole(text: str) -> int | None:
     """Return the whole number that a text spells exactly, `3.0` and `1e3` included, else None."""
-    if _NUMBER.fullmatch(text) is None or abs(value := Decimal(text)) > 1e40 or value != int(value):
+    if number(text) is None:
         return None
-    return int(Decimal(text))
+    try:
+        value = Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
+    return int(value) if value == value.to_integral_value() else None
 
 
 def _is_exact(text: str) -> bool:

@@ -17,7 +17,7 @@ from model_release.documents.manifest import AbandonedManifest, FileEntry, Manif
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, NotFound, UnknownFormat
-from model_release.releases.catalog import Live, fetch
+from model_release.releases.catalog import Live, fault_of
 from model_release.releases.prune import IN_FLIGHT
 from model_release.stores.base import Entry, Store, Stored
 
@@ -173,13 +173,10 @@ class Listing:
 
         def read() -> str | None:
             self._tell(self.where(key))
-            try:
-                fetch(self.store, key, entry, None)
-            except Corrupt as error:
-                return f"it {error.what}"
-            except NotFound:  # removed since the folder was listed
+            fault = fault_of(self.store, key, entry)
+            if isinstance(fault, NotFound):  # removed since the folder was listed
                 return "it is missing"
-            return None
+            return f"it {fault.what}" if fault else None
 
         if (key, entry) not in self._faults:
             self._faults[key, entry] = self._ask(key, read)

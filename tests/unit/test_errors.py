@@ -19,6 +19,7 @@ ModelReleaseError 1
     BaselineMoved 75
   Stop 1
     NotFound 1
+      NoModel 1
     UsageError 2
       SpecError 2
       UnsafeKey 2

@@ -19,7 +19,7 @@ FEW = {"folds": 3, "repeats": 1}
 
 
 def call(*arguments: str) -> Result:
-    return CliRunner(env={"COLUMNS": "120"}).invoke(cli.app, ["try", *arguments])
+    return CliRunner(env={"COLUMNS": "240"}).invoke(cli.app, ["try", *arguments])
 
 
 def read(*arguments: str, status: int = errors.EXIT_DONE) -> Any:
@@ -44,7 +44,7 @@ def test_a_try_releases_to_a_folder_that_every_command_reads(first: tuple[Path, 
     folder, result = first
     assert result.exit_code == errors.EXIT_DONE, result.stderr
     assert "released v1.0.0" in result.stdout
-    assert str(folder / "heart-disease-models" / "v1.0.0" / "model_card.html") in result.stdout.replace("\n", "")
+    assert str(folder / "heart-disease-models" / "v1.0.0" / "model_card.html") in result.stdout
     status = CliRunner().invoke(cli.app, ["status", (folder / "heart-disease-models").as_uri(), "--json", "-q"])
     assert json.loads(status.stdout)["version"] == "v1.0.0"
 

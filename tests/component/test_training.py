@@ -181,7 +181,7 @@ def test_a_form_that_cannot_be_made_is_left_out_with_a_reason(tmp_path: Path) ->
     trained = train(reference_model.candidate("HistGradientBoostingClassifier", max_iter=5), tmp_path)
 
     if ONNX_FILE in {entry.path for entry in trained.files}:
-        assert trained.onnx.startswith("the same class on all 303 rows and 8 made-up ones")
+        assert trained.onnx.startswith("the same class on all 303 rows and 16 made-up ones")
     else:
         assert trained.onnx.startswith("left out: ")
         assert not (tmp_path / ONNX_FILE).exists()
@@ -200,6 +200,19 @@ def test_a_form_that_disagrees_is_left_out_with_the_difference(tmp_path: Path, m
 
     assert trained.onnx.startswith("left out: 0 rows get another class, largest difference in probability 2.0e-05")
     assert not (tmp_path / ONNX_FILE).exists()
+
+
+def test_a_form_that_errs_on_unseen_categories_alone_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def off(graph: bytes, matrix: Any, output: Any) -> tuple[Any, Any]:
+        label, probability = predict(graph, matrix, output)
+        return label, probability + 0.25 * (matrix[:, 2] > 4)  # chest pain is 1, 2, 3 or 4
+
+    predict = onnx_export.predict
+    monkeypatch.setattr(onnx_export, "predict", off)
+
+    assert train(LOGISTIC, tmp_path).onnx.startswith("left out: 0 rows get another class, largest difference")
 
 
 def test_a_version_s_folder_is_a_model_for_mlflow_whatever_the_order_of_the_columns(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """The programs of `tests/programs.txt`, and the refusal to start any other.
 
 A test that works only where somebody has installed something by hand fails on every machine alike: the PATH of a run
-holds the listed programs alone, and starting a program by another path is refused, unless Python's environment, npm's
+holds the listed programs alone, and a program of another path is missing as well, unless Python's environment, npm's
 folder, the checkout or the test's own folder has it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -41,10 +42,10 @@ def link(folder: Path) -> Path:
 
 
 def refuse_others() -> None:
-    """From now on, raise where this process starts a program that is not listed.
+    """From now on, answer a call of this process that starts an unlisted program as if the program were missing.
 
     Raises:
-        AssertionError: by the call that starts it; names the list.
+        FileNotFoundError: by that call; names the list.
     """
     sys.addaudithook(_check)
 
@@ -52,7 +53,8 @@ def refuse_others() -> None:
 def _check(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "subprocess.Popen":
         program = os.fsdecode(arguments[0])
-        assert _is_known(program), f"{program} is started by a test and not listed in tests/programs.txt"
+        if not _is_known(program):
+            raise FileNotFoundError(errno.ENOENT, "a test starts what is not listed in tests/programs.txt", program)
 
 
 def _is_known(program: str) -> bool:

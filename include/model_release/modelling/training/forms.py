@@ -53,8 +53,9 @@ def onnx_form(
 ) -> tuple[bytes | None, str]:
     """Return the ONNX form if it gives what the pickled form gives, and a word about it.
 
-    It must agree on every row of the data, on the made-up ones, and on rows that lack the one or the other value that
-    the schema lets them lack: in the class, unless two classes are equally probable, and in every number.
+    It must agree on every row of the data, on the made-up ones, which lack the one or the other value that the schema
+    lets them lack, and on the same with categories that training has not seen: in the class, unless two classes are
+    equally probable, and in every number.
 
     Args:
         task: what is answered.
@@ -68,7 +69,8 @@ def onnx_form(
     texts = [name for name in names if inputs[name].dtype == object]
     if texts:
         return None, f"left out: its one input is a table of numbers, and {', '.join(texts)} holds text"
-    rows = pd.concat([inputs, golden.table(made_up)], ignore_index=True)
+    some = golden.table(made_up)
+    rows = pd.concat([inputs, some, _with_unseen(preprocessor, inputs, some)], ignore_index=True)
     expected = predictions_of(task, preprocessor, estimator, rows)
     wanted = task.golden({}, expected, target)
     try:
@@ -86,6 +88,12 @@ def onnx_form(
         return None, f"left out: {classes_words}{found}, allowed {wanted.tolerance:.0e}"
     same = "the same class" if len(classes) else "the same number"
     return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
+
+
+def _with_unseen(preprocessor: ColumnTransformer, inputs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with each category replaced by one that training has not seen; nothing if there are no categories."""
+    names = [name for kind, _, each in preprocessor.transformers_ if kind == "categorical" for name in each]
+    return rows.assign(**{name: inputs[name].max() + 1 for name in names}) if names else rows.head(0)
 
 
 def _labels(task: Task, preprocessor: ColumnTransformer, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,6 @@ from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from onnx import TensorProto, helper
 from prometheus_client import CollectorRegistry
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -366,6 +366,26 @@ def test_what_goes_wrong_while_following_is_told_until_it_is_over(tmp_path: Path
     assert told() == ("v1.1.0", False, "none")
     counted = [metrics.failed_polls, metrics.failed_swaps, metrics.swaps]
     assert [next(iter(each.collect())).samples[0].value for each in counted] == [2, 1, 1]
+
+
+class Sleeps:
+    """Pickled, it takes a minute to load."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (60,)
+
+
+def test_a_model_that_does_not_load_in_time_blocks_no_poll_and_no_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "SECONDS", 3.0)
+    folder, manifest = version_folder(tmp_path, 1.0)
+    bodies = {"best_model.pkl": pickle.dumps(Sleeps()), "preprocessor.pkl": pickle.dumps(None)}
+    for name, body in bodies.items():
+        (folder / name).write_bytes(body)
+    files = [FileEntry(path=name, size=len(body), sha256=sha256_of(body)) for name, body in bodies.items()]
+    with pytest.raises(Corrupt, match="cannot serve: not loaded within 3 s"):
+        open_release(folder, manifest.model_copy(update={"files": files}), None, allow_pickle=True)
 
 
 def test_a_release_that_grows_too_old_is_served_on_as_trouble(tmp_path: Path) -> None:

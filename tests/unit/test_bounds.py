@@ -390,7 +390,7 @@ MERGED = "a0: &a0 {k: 1}\n" + "".join(
         (LEVELS, "with its aliases written out"),
         (MERGED, "with its aliases written out"),
         ("a: &a [*a]", "with its aliases written out"),
-        ("a: " + "[" * 60, f"line 1: nested deeper than {MAX_DEPTH} levels"),
+        (f"a: {'[' * (MAX_DEPTH + 1)}{']' * (MAX_DEPTH + 1)}", f"line 1: nested deeper than {MAX_DEPTH} levels"),
         ("\n".join(" " * each + "a:" for each in range(60)), f"line {MAX_DEPTH + 1}: nested deeper"),
     ],
 )

@@ -83,11 +83,10 @@ REFUSED = {
     "{column: pest, classes: {1: a, 2: b}, positive: 3}": "positive: no class is labelled '3'",
     "{column: pest, classes: {1: a, 2: b}, positive: 1, max: 4}": "neither min nor max nor negative applies",
     "{column: pest, classes: {1: a, 2: b, 3: c}, positive: 1}": "positive is for two classes",
-    "{column: pest, classes: {1: a, 2: b, 3: c}}": "only two classes can be predicted",
     "{column: pest, classes: {1: a, 2: b}, positive: 1, positive_above: 0}": "exclude each other",
     "{column: pest, positive_above: 0, positive: a}": "positive_above needs positive and negative",
     "{column: pest, positive: a, negative: b}": "positive_above, which is missing",
-    "{column: pest}": "only two classes can be predicted",
+    "{column: pest}": "a classification needs classes, or positive_above",
     "{column: pest, classes: {2026-01-01: a, 2: b}, positive: 2}": "is not YAML",
 }
 

@@ -10,7 +10,7 @@ from model_release.documents import layout
 from model_release.documents.version import Version
 from model_release.errors import SpecError
 from model_release.releases.catalog import live_pointer, published, read_pointer, versions
-from model_release.releases.decisions import Answer
+from model_release.releases.decisions import ApprovalAnswer
 from model_release.spec.load import load_spec
 from model_release.workflows.messages import ApprovalResponse, ConsentOutcome, ReleaseOutcome
 from model_release.workflows.retrain import RetrainRun
@@ -110,7 +110,7 @@ def test_the_first_answer_of_a_run_stands(night: Nights) -> None:
     (entry,) = [each for each in first.home.list("decisions/") if f"/{layout.ANSWERS}/" in each.key]
     stored = first.home.get(entry.key)
     assert stored is not None
-    answer = Answer.read(stored.body, where=entry.key)
+    answer = ApprovalAnswer.read(stored.body, where=entry.key)
     assert (answer.by, answer.approved, answer.since) == ("bo", False, None)
 
 

@@ -23,7 +23,7 @@ from model_release.client.watching import pause
 from model_release.documents.pointer import Change, Kind, Pointer, recovered
 from model_release.errors import Corrupt, NotFound, Refused, Stop, StoreUnavailable, UsageError
 from model_release.releases import acts
-from model_release.releases.catalog import candidate_of, live_manifest, read_pointer
+from model_release.releases.catalog import live_manifest, promotion_target_of, read_pointer
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
 from support.release_builder import Chain, act, make
@@ -229,7 +229,7 @@ class TestMemory:
         )
         new = recovered(
             live.pointer,
-            candidate_of(live_manifest(store, live.pointer)),
+            promotion_target_of(live_manifest(store, live.pointer)),
             epoch=9,
             lineage="other",
             ancestors=[live.pointer.lineage],

@@ -24,7 +24,7 @@ from model_release.errors import Corrupt, Refused, SpecError, UnsafeKey, UsageEr
 from model_release.releases import acts
 from model_release.releases.catalog import read_pointer
 from model_release.releases.claims import Became, Noted
-from model_release.releases.decisions import Answer, DecisionRecord
+from model_release.releases.decisions import ApprovalAnswer, DecisionRecord
 from model_release.releases.doctor.examine import examine
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.doctor.history import SETTLING
@@ -106,7 +106,7 @@ def test_an_object_that_is_read_whole_is_read_up_to_the_bound_of_its_key(key: st
         (Manifest, limits.MANIFEST),
         (Claim, limits.CLAIM),
         (DecisionRecord, limits.VERDICT),
-        (Answer, limits.ANSWER),
+        (ApprovalAnswer, limits.ANSWER),
         (Became, limits.ANSWER),
         (Noted, limits.ANSWER),
         (Golden, limits.GOLDEN),

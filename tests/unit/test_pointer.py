@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from model_release.documents import limits
 from model_release.documents.pointer import (
-    Candidate,
     Change,
     Hold,
     Kind,
     Pointer,
+    PromotionTarget,
     Quarantine,
     first,
     promoted,
@@ -36,7 +36,7 @@ CHANGE = Change(
     operation="op",
 )
 candidates = st.builds(
-    Candidate,
+    PromotionTarget,
     version=version,
     metadata_sha256=st.just("0" * 64),
     schema_revision=st.integers(1, 5),
@@ -44,8 +44,10 @@ candidates = st.builds(
 )
 
 
-def candidate(name: str = "v1.1.0", revision: int = 1, as_of: date | None = date(2024, 5, 1)) -> Candidate:
-    return Candidate(version=Version.parse(name), metadata_sha256="0" * 64, schema_revision=revision, data_as_of=as_of)
+def candidate(name: str = "v1.1.0", revision: int = 1, as_of: date | None = date(2024, 5, 1)) -> PromotionTarget:
+    return PromotionTarget(
+        version=Version.parse(name), metadata_sha256="0" * 64, schema_revision=revision, data_as_of=as_of
+    )
 
 
 def begin(**more: object) -> Pointer:
@@ -68,7 +70,7 @@ def test_the_change_is_written_with_from_and_to() -> None:
 
 @LAWS
 @given(candidates, candidates)
-def test_a_promotion_moves_forward_or_is_refused(live: Candidate, newer: Candidate) -> None:
+def test_a_promotion_moves_forward_or_is_refused(live: PromotionTarget, newer: PromotionTarget) -> None:
     pointer = first(live, lineage="l", home="h", change=CHANGE, write_id="w")
     assert (pointer.epoch, pointer.since, pointer.previous) == (1, 1, None)
     if why_not(pointer, newer) is not None:
@@ -125,7 +127,7 @@ HOLD = Hold(by="ada", reason="audit", at=NOW, operation="op")
         ({"retired": [Version(1, 1, 0)], "holds": [HOLD]}, candidate(), "v1.1.0 is retired"),
     ],
 )
-def test_why_not(more: dict[str, object], newer: Candidate, said: str | None) -> None:
+def test_why_not(more: dict[str, object], newer: PromotionTarget, said: str | None) -> None:
     found = why_not(begin(**more), newer)
     assert (found is None) == (said is None)
     assert said is None or said in str(found)

@@ -16,7 +16,7 @@ from model_release.documents.version import FIRST, Version
 from model_release.errors import Corrupt, NotFound, Refused, StoreUnavailable
 from model_release.releases import prune as pruning
 from model_release.releases.acts import hold, lift, promote, quarantine, rollback, unhold
-from model_release.releases.catalog import candidate_of, live_pointer, published, read_version
+from model_release.releases.catalog import live_pointer, promotion_target_of, published, read_version
 from model_release.releases.claims import abandon
 from model_release.releases.prune import Plan, plan, prune, retire
 from model_release.releases.reconcile import reconcile
@@ -464,7 +464,7 @@ def test_a_night_does_not_make_a_retired_version_live(days: Days) -> None:
     newest = days.publish(50)
     retire(ReleaseStore(days.home), [newest.version], act("prune"))
     assert "is retired" in str(days.chain.promote(newest, since=1).refusal)
-    assert candidate_of(newest).order > live_pointer(days.home).order
+    assert promotion_target_of(newest).order > live_pointer(days.home).order
 
 
 # ── killed anywhere ──────────────────────────────────────────────────────────────────────────────────────────────────

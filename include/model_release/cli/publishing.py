@@ -19,7 +19,7 @@ from model_release.documents import layout
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import Bump
 from model_release.errors import EXIT_REFUSED, UsageError
-from model_release.releases.catalog import candidate_of
+from model_release.releases.catalog import promotion_target_of
 from model_release.releases.manual import collect, describe
 from model_release.releases.manual import publish as delivery
 from model_release.releases.publish import Watch
@@ -171,7 +171,7 @@ def _tell(
 
 def _remedy(done: delivery.Delivered) -> str:
     """Return what to tell next time, where the order of releases lacks a date to go by."""
-    pointer, candidate = done.pointer, candidate_of(done.manifest)
+    pointer, candidate = done.pointer, promotion_target_of(done.manifest)
     undated = pointer is not None and candidate.data_as_of is None and pointer.data_as_of is not None
     if pointer is None or not undated or candidate.schema_revision != pointer.schema_revision:
         return ""

@@ -106,7 +106,7 @@ class Pointer(Document):
         return release_order(self.schema_revision, self.data_as_of, self.version)
 
 
-class Candidate(Value):
+class PromotionTarget(Value):
     """The facts of a published version that decide about its promotion."""
 
     version: VersionText
@@ -125,16 +125,16 @@ def release_order(revision: int, as_of: date | None, version: Version) -> tuple[
     return (revision, as_of or date.min, version)
 
 
-def first(candidate: Candidate, *, lineage: str, home: str, change: Change, write_id: str) -> Pointer:
+def first(target: PromotionTarget, *, lineage: str, home: str, change: Change, write_id: str) -> Pointer:
     """Return the pointer that begins a history."""
     return Pointer(
         lineage=lineage,
         home=home,
         epoch=1,
-        version=candidate.version,
-        metadata_sha256=candidate.metadata_sha256,
-        schema_revision=candidate.schema_revision,
-        data_as_of=candidate.data_as_of,
+        version=target.version,
+        metadata_sha256=target.metadata_sha256,
+        schema_revision=target.schema_revision,
+        data_as_of=target.data_as_of,
         since=1,
         previous=None,
         change=change,
@@ -142,28 +142,28 @@ def first(candidate: Candidate, *, lineage: str, home: str, change: Change, writ
     )
 
 
-def why_not(pointer: Pointer, candidate: Candidate, *, today: date | None = None) -> str | None:
-    """Return why the candidate may not become live now, in words; None if it may.
+def why_not(pointer: Pointer, target: PromotionTarget, *, today: date | None = None) -> str | None:
+    """Return why the target may not become live now, in words; None if it may.
 
     The checks, in the order in which a person wants to hear of them: quarantine (rule 8), retirement (rule 12), hold
     (rule 8), order (rule 5).
 
     Args:
         pointer: the one that decides.
-        candidate: a published version.
+        target: a published version.
         today: by the store's clock, for an act of a person: a live version whose data is later has a wrong date, and
             then its place in the order holds nothing back.
     """
-    barred = why_barred(pointer, candidate.version)
+    barred = why_barred(pointer, target.version)
     if barred is not None:
         return barred
     if pointer.holds:
         hold = pointer.holds[0]
         return f"latest is held at {pointer.version} by {hold.by} since {hold.at:%Y-%m-%d %H:%M} UTC: {hold.reason}"
-    if candidate.order <= pointer.order and not (today and dated_ahead(pointer, today)):
+    if target.order <= pointer.order and not (today and dated_ahead(pointer, today)):
         return (
-            f"latest only moves forward: {candidate.version} (schema {candidate.schema_revision}, "
-            f"data as of {candidate.data_as_of}) comes before the live {pointer.version} "
+            f"latest only moves forward: {target.version} (schema {target.schema_revision}, "
+            f"data as of {target.data_as_of}) comes before the live {pointer.version} "
             f"(schema {pointer.schema_revision}, data as of {pointer.data_as_of})"
         )
     return None
@@ -185,13 +185,13 @@ def why_barred(pointer: Pointer, version: Version) -> str | None:
     return None
 
 
-def promoted(pointer: Pointer, candidate: Candidate, *, change: Change, write_id: str) -> Pointer:
-    """Return the pointer after the candidate became live. Ask `why_not` first."""
-    return _next(pointer, change, write_id, **_live(pointer, candidate))
+def promoted(pointer: Pointer, target: PromotionTarget, *, change: Change, write_id: str) -> Pointer:
+    """Return the pointer after the target became live. Ask `why_not` first."""
+    return _next(pointer, change, write_id, **_live(pointer, target))
 
 
-def rolled_back(pointer: Pointer, candidate: Candidate, *, change: Change, write_id: str) -> Pointer:
-    """Return the pointer after a rollback: held at the candidate, with the version that is left in quarantine (rule 8).
+def rolled_back(pointer: Pointer, target: PromotionTarget, *, change: Change, write_id: str) -> Pointer:
+    """Return the pointer after a rollback: held at the target, with the version that is left in quarantine (rule 8).
 
     Ask `why_barred` first.
     """
@@ -200,7 +200,7 @@ def rolled_back(pointer: Pointer, candidate: Candidate, *, change: Change, write
         pointer,
         change,
         write_id,
-        **_live(pointer, candidate),
+        **_live(pointer, target),
         holds=[*pointer.holds, _hold(change)],
         quarantined={**pointer.quarantined, str(pointer.version): left},
     )
@@ -242,7 +242,7 @@ def rehomed(pointer: Pointer, home: str, *, change: Change, write_id: str) -> Po
 
 def recovered(
     last: Pointer | None,
-    candidate: Candidate,
+    target: PromotionTarget,
     *,
     epoch: int,
     lineage: str,
@@ -255,7 +255,7 @@ def recovered(
 
     Args:
         last: the newest pointer that can still be read anywhere; its holds, quarantine and retirements are kept.
-        candidate: the version that becomes live.
+        target: the version that becomes live.
         epoch: above every epoch that was ever seen.
         lineage: new.
         ancestors: every lineage that was ever seen here; followers and clients go along because of it.
@@ -264,16 +264,16 @@ def recovered(
         write_id: unique.
     """
     previous = last.version if last else None
-    if last is not None and previous == candidate.version:
+    if last is not None and previous == target.version:
         previous = last.previous
     return Pointer(
         lineage=lineage,
         home=home,
         epoch=epoch,
-        version=candidate.version,
-        metadata_sha256=candidate.metadata_sha256,
-        schema_revision=candidate.schema_revision,
-        data_as_of=candidate.data_as_of,
+        version=target.version,
+        metadata_sha256=target.metadata_sha256,
+        schema_revision=target.schema_revision,
+        data_as_of=target.data_as_of,
         since=epoch,
         previous=previous,
         holds=last.holds if last else [],
@@ -289,12 +289,12 @@ def _hold(change: Change) -> Hold:
     return Hold(by=change.by, reason=change.reason, at=change.at, operation=change.operation)
 
 
-def _live(pointer: Pointer, candidate: Candidate) -> dict[str, object]:
+def _live(pointer: Pointer, target: PromotionTarget) -> dict[str, object]:
     return {
-        "version": candidate.version,
-        "metadata_sha256": candidate.metadata_sha256,
-        "schema_revision": candidate.schema_revision,
-        "data_as_of": candidate.data_as_of,
+        "version": target.version,
+        "metadata_sha256": target.metadata_sha256,
+        "schema_revision": target.schema_revision,
+        "data_as_of": target.data_as_of,
         "since": pointer.epoch + 1,
         "previous": pointer.version,
     }

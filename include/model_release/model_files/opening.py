@@ -30,7 +30,7 @@ ONNX_FILE = "model.onnx"
 Form = Literal["onnx", "pickle"]
 
 
-class Answers(NamedTuple):
+class ModelOutputs(NamedTuple):
     """The answers of a model, by row.
 
     Attributes:
@@ -66,14 +66,14 @@ class Model(Protocol):
     form: Form
     columns: tuple[str, ...]
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         """Return the answers to rows by column, in any order of the columns.
 
         Raises:
             UsageError: a column is missing, or is not one of the model's.
         """
 
-    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         """Return the answers to `float64[rows, columns]`, NaN for a missing value; for models without text columns."""
 
 
@@ -182,23 +182,23 @@ class _OnnxModel:
         self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
         self._readings = _readings(manifest)
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         import numpy as np
 
         rows = _measured(_ordered(rows, self.columns), self._readings)
         return self.predict_matrix(np.array([*rows.values()], dtype=np.float64).T)
 
-    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         import numpy as np
 
         first, *more = self._session.run(self._told, {self._given: matrix})
         match self._output.form:
             case "value":
-                return Answers(None, None, first)
+                return ModelOutputs(None, None, first)
             case "classes":
-                return Answers(first, np.stack(more, axis=1))
+                return ModelOutputs(first, np.stack(more, axis=1))
             case "probability":
-                return Answers(first, more[0] if more else None)
+                return ModelOutputs(first, more[0] if more else None)
 
 
 class _PickledModel:
@@ -214,21 +214,21 @@ class _PickledModel:
             if name is not None
         ]
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> Answers:
+    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         return self._answers(table(_measured(_ordered(rows, self.columns), self._readings)))
 
-    def predict_matrix(self, matrix: NDArray[np.float64]) -> Answers:
+    def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         import pandas as pd
 
         return self._answers(pd.DataFrame(matrix, columns=list(self.columns)))
 
-    def _answers(self, features: Any) -> Answers:
+    def _answers(self, features: Any) -> ModelOutputs:
         for step in self._steps:
             features = step.transform(features)
         found = self._model.predict(features)
         if self._output.form == "value":
-            return Answers(None, None, found)
+            return ModelOutputs(None, None, found)
         told = self._model.predict_proba(features) if hasattr(self._model, "predict_proba") else None
         if self._output.form == "classes":
-            return Answers([self._output.classes[int(code)] for code in found], told)
-        return Answers(found, None if told is None else told[:, 1])
+            return ModelOutputs([self._output.classes[int(code)] for code in found], told)
+        return ModelOutputs(found, None if told is None else told[:, 1])

@@ -16,10 +16,10 @@ from model_release.documents import layout
 from model_release.documents.base import sha256_of
 from model_release.documents.manifest import GateVerdict
 from model_release.documents.pointer import (
-    Candidate,
     Change,
     Kind,
     Pointer,
+    PromotionTarget,
     first,
     held,
     lifted,
@@ -32,7 +32,7 @@ from model_release.documents.pointer import (
 )
 from model_release.documents.version import Version
 from model_release.errors import Refused, Retry
-from model_release.releases.catalog import candidate_of, no_model
+from model_release.releases.catalog import no_model, promotion_target_of
 from model_release.releases.eligibility import Try, may_be_live, whole
 from model_release.releases.pointer_cas import move
 from model_release.releases.promote import check_beginning, check_home, from_the_future
@@ -122,7 +122,7 @@ def rollback(releases: ReleaseStore, act: Act, *, to: Version | None = None, ope
         _refuse_live(current, target)
         manifest = may_be_live(releases, current, target, opens)
         change = attempt.change(current, to=target)
-        return rolled_back(current, candidate_of(manifest), change=change, write_id=new_write_id())
+        return rolled_back(current, promotion_target_of(manifest), change=change, write_id=new_write_id())
 
     return performed(releases, act, Kind.ROLLBACK, to, propose)
 
@@ -146,7 +146,7 @@ def promote(
         NotFound, Corrupt: the version is not there whole.
     """
 
-    def may_be(current: Pointer | None, now: datetime) -> Candidate:
+    def may_be(current: Pointer | None, now: datetime) -> PromotionTarget:
         if current is None:
             manifest, since = whole(releases, version, opens), None
         else:
@@ -159,24 +159,24 @@ def promote(
                 where=f"{releases.uri}/{layout.manifest(version)}",
                 hint="run the retraining DAG, which judges it again, or overrule the gate by saying so",
             )
-        candidate = candidate_of(manifest)
-        refusal = from_the_future(releases, candidate) or (
-            why_not(current, candidate, today=now.astimezone(UTC).date()) if current else None
+        target = promotion_target_of(manifest)
+        refusal = from_the_future(releases, target) or (
+            why_not(current, target, today=now.astimezone(UTC).date()) if current else None
         )
         if refusal is not None:
             raise Refused(refusal, where=f"{releases.uri}/{layout.POINTER}")
-        return candidate
+        return target
 
     def begin(attempt: Attempt) -> Pointer:
         check_beginning(releases)
-        candidate = may_be(None, attempt.now)
+        target = may_be(None, attempt.now)
         change = attempt.change(None, to=version)
-        return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
+        return first(target, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=new_write_id())
 
     def propose(current: Pointer, attempt: Attempt) -> Pointer:
-        candidate = may_be(current, attempt.now)
+        target = may_be(current, attempt.now)
         change = attempt.change(current, to=version)
-        return promoted(current, candidate, change=change, write_id=new_write_id())
+        return promoted(current, target, change=change, write_id=new_write_id())
 
     return performed(releases, act, Kind.PROMOTE, version, propose, begin=begin)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from model_release.documents import layout
 from model_release.documents.base import sha256_of
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, read_manifest
-from model_release.documents.pointer import Candidate, Pointer
+from model_release.documents.pointer import Pointer, PromotionTarget
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, NoModel, NotFound
 from model_release.stores.base import Readable, Store
@@ -134,9 +134,9 @@ def read_claim(store: Readable, version: Version) -> Claim | None:
     return None if stored is None else Claim.read(stored.body, where=f"{store.uri}/{layout.claim(version)}")
 
 
-def candidate_of(manifest: Manifest) -> Candidate:
+def promotion_target_of(manifest: Manifest) -> PromotionTarget:
     """Return what a promotion needs to know of a version."""
-    return Candidate(
+    return PromotionTarget(
         version=manifest.version,
         metadata_sha256=manifest.sha256(),
         schema_revision=manifest.schema_revision,

@@ -13,7 +13,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer, why_not
 from model_release.documents.verdict import Decision
 from model_release.errors import NotFound
-from model_release.releases.catalog import candidate_of
+from model_release.releases.catalog import promotion_target_of
 from model_release.releases.claims import became
 from model_release.releases.store import ReleaseStore
 from model_release.stores.create_once import create_once
@@ -48,7 +48,7 @@ class DecisionRecord(Document):
         return layout.decision(self.fingerprint, self.since, self.staging)
 
 
-class Answer(Document):
+class ApprovalAnswer(Document):
     """`decisions/<fingerprint>/answers/<baseline>-<run>.json`: what a person said to an accepted verdict.
 
     Attributes:
@@ -82,17 +82,19 @@ class Answer(Document):
         return f"{'approved' if self.approved else 'rejected'} by {self.by}, {self.at:%Y-%m-%d %H:%M} UTC{comment}"
 
 
-def answered(releases: ReleaseStore, answer: Answer) -> Answer:
+def answered(releases: ReleaseStore, answer: ApprovalAnswer) -> ApprovalAnswer:
     """Keep an answer; the first one of a run stands."""
-    return Answer.read(create_once(releases.home, answer.key, answer.to_bytes()), where=f"{releases.uri}/{answer.key}")
+    return ApprovalAnswer.read(
+        create_once(releases.home, answer.key, answer.to_bytes()), where=f"{releases.uri}/{answer.key}"
+    )
 
 
-def turned_down(releases: ReleaseStore, fingerprint: str, since: int | None) -> Answer | None:
+def turned_down(releases: ReleaseStore, fingerprint: str, since: int | None) -> ApprovalAnswer | None:
     """Return a person's rejection of a fingerprint against a baseline, whichever run they were asked by."""
     for entry in releases.home.list(layout.answers_of(fingerprint, since)):
         stored = releases.home.get(entry.key)
         if stored is not None:
-            answer = Answer.read(stored.body, where=f"{releases.uri}/{entry.key}")
+            answer = ApprovalAnswer.read(stored.body, where=f"{releases.uri}/{entry.key}")
             if not answer.approved and answer.by is not None:
                 return answer
     return None
@@ -154,7 +156,7 @@ def nothing_new(
             return f"the same data, code, packages and parameters made {version}, live since epoch {pointer.since}"
         if not may_promote:
             return f"the same data, code, packages and parameters made {version}, which is published"
-        refusal = why_not(pointer, candidate_of(manifest)) if pointer else None
+        refusal = why_not(pointer, promotion_target_of(manifest)) if pointer else None
         if refusal is not None:
             return f"the same data, code, packages and parameters made {version}, which is not live: {refusal}"
     if verdict is not None and not verdict.decision.accepted and not overrule:

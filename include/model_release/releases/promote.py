@@ -9,13 +9,13 @@ from datetime import UTC, timedelta
 
 from model_release.documents import layout
 from model_release.documents.manifest import FileEntry, Manifest
-from model_release.documents.pointer import Candidate, Change, Kind, Pointer, first, promoted, why_not
+from model_release.documents.pointer import Change, Kind, Pointer, PromotionTarget, first, promoted, why_not
 from model_release.errors import BaselineMoved, Contended, Corrupt, Refused, UnknownFormat
 from model_release.releases.catalog import (
     Live,
-    candidate_of,
     live_manifest,
     matches,
+    promotion_target_of,
     published,
     read_pointer,
     trace_of_a_pointer,
@@ -71,8 +71,8 @@ def promote(
         NotFound, Corrupt: this manifest is not the one that was published under its number.
         Refused: this writer is not at home here, or the folder is damaged.
     """
-    candidate = candidate_of(manifest)
-    releases.manifest(candidate.version, sha256=candidate.metadata_sha256)
+    target = promotion_target_of(manifest)
+    releases.manifest(target.version, sha256=target.metadata_sha256)
     refusal: str | None = None
 
     def decide(current: Pointer | None) -> Pointer | None:
@@ -80,37 +80,37 @@ def promote(
         change = Change(
             kind=Kind.PROMOTE if current else Kind.FIRST,
             from_version=current.version if current else None,
-            to_version=candidate.version,
+            to_version=target.version,
             by=by,
             reason=reason,
             at=releases.now(),
             operation=operation,
         )
         write_id = uuid.uuid4().hex
-        if current is not None and is_live(current, candidate):
+        if current is not None and is_live(current, target):
             refusal = None
             return None
-        refusal = from_the_future(releases, candidate)
+        refusal = from_the_future(releases, target)
         if refusal is not None:
             return None
         if current is None:
             check_beginning(releases, spared)
             _check_baseline(judged_since, None)
-            return first(candidate, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=write_id)
+            return first(target, lineage=uuid.uuid4().hex, home=releases.uri, change=change, write_id=write_id)
         check_home(releases, current)
-        refusal = why_not(current, candidate)
+        refusal = why_not(current, target)
         if refusal is not None:
             return None
         _check_baseline(judged_since, current)
-        return promoted(current, candidate, change=change, write_id=write_id)
+        return promoted(current, target, change=change, write_id=write_id)
 
     pointer = move(releases, decide)
     return Promotion(pointer, refusal)
 
 
-def is_live(pointer: Pointer, candidate: Candidate) -> bool:
+def is_live(pointer: Pointer, target: PromotionTarget) -> bool:
     """Whether the pointer names exactly this version."""
-    return (pointer.version, pointer.metadata_sha256) == (candidate.version, candidate.metadata_sha256)
+    return (pointer.version, pointer.metadata_sha256) == (target.version, target.metadata_sha256)
 
 
 def check_home(releases: ReleaseStore, pointer: Pointer) -> None:
@@ -269,14 +269,14 @@ def refresh_latest(store: Store) -> list[str]:
     raise Contended(f"the pointer moved {ATTEMPTS} times under the copies", where=f"{store.uri}/{layout.LATEST}/")
 
 
-def from_the_future(releases: ReleaseStore, candidate: Candidate) -> str | None:
-    """Return why a candidate's data cannot be as new as it says, in words; None if it can (rule 5).
+def from_the_future(releases: ReleaseStore, target: PromotionTarget) -> str | None:
+    """Return why a version's data cannot be as new as it says, in words; None if it can (rule 5).
 
     The day of a run is that of its schedule's time zone, where it may have begun already.
     """
     today = (releases.now().astimezone(UTC) + _EASTERNMOST).date()
-    if candidate.data_as_of is not None and candidate.data_as_of > today:
-        return f"its data is as of {candidate.data_as_of}, and the store's clock says {today}"
+    if target.data_as_of is not None and target.data_as_of > today:
+        return f"its data is as of {target.data_as_of}, and the store's clock says {today}"
     return None
 
 

@@ -15,7 +15,14 @@ from model_release.documents.pointer import Change, Kind, Pointer, recovered, re
 from model_release.documents.version import Version
 from model_release.errors import Contended, Corrupt, Refused
 from model_release.releases.acts import Act, Acted, Attempt, new_write_id, operation_of, performed
-from model_release.releases.catalog import Live, candidate_of, newest_logged, no_model, read_pointer, read_version
+from model_release.releases.catalog import (
+    Live,
+    newest_logged,
+    no_model,
+    promotion_target_of,
+    read_pointer,
+    read_version,
+)
 from model_release.releases.eligibility import Try, refuse_barred, whole
 from model_release.releases.pointer_cas import heal_log, swap
 from model_release.releases.promote import as_pointer, check_history, follow
@@ -92,7 +99,7 @@ def recover(releases: ReleaseStore, version: Version, act: Act, *, opens: Try | 
     )
     proposed = recovered(
         traces.last,
-        candidate_of(manifest),
+        promotion_target_of(manifest),
         epoch=traces.epoch + 1,
         lineage=uuid.uuid4().hex,
         ancestors=traces.lineages,

@@ -34,14 +34,14 @@ class Request(NamedTuple):
     path: Mapping[str, str]
 
 
-class Answer(NamedTuple):
+class Encoded(NamedTuple):
     """The JSON of a response, and its number of rows."""
 
     body: bytes
     rows: int
 
 
-Adapter = Callable[[Served, Request], Answer]
+Adapter = Callable[[Served, Request], Encoded]
 """One protocol: the request's rows out of it, through `Served.answer`, and JSON back.
 
 Raises:

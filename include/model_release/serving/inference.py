@@ -13,7 +13,7 @@ import msgspec
 
 from model_release import __version__
 from model_release.documents.manifest import InputColumn
-from model_release.serving.endpoint import Answer, Request
+from model_release.serving.endpoint import Encoded, Request
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, decode
 from model_release.serving.served import Served
@@ -83,7 +83,7 @@ def check_path(served: Served, path: Mapping[str, str]) -> None:
         raise Problem(404, f"no such version is served; {served.version} is")
 
 
-def infer(served: Served, request: Request) -> Answer:
+def infer(served: Served, request: Request) -> Encoded:
     """Answer tensors with tensors."""
     check_path(served, request.path)
     try:
@@ -103,7 +103,7 @@ def infer(served: Served, request: Request) -> Answer:
     ]
     named = {} if asked.id is None else {"id": asked.id}
     said = {"model_name": served.name, "model_version": served.version, **named, "outputs": outputs}
-    return Answer(msgspec.json.encode(said), len(rows))
+    return Encoded(msgspec.json.encode(said), len(rows))
 
 
 def _outputs(served: Served) -> dict[str, str]:

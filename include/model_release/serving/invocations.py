@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from model_release.serving.endpoint import Answer, Request
+from model_release.serving.endpoint import Encoded, Request
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, check_names, decode
 from model_release.serving.served import Served
@@ -23,7 +23,7 @@ _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
 """The spellings of a missing value that pandas writes."""
 
 
-def invocations(served: Served, request: Request) -> Answer:
+def invocations(served: Served, request: Request) -> Encoded:
     """Answer rows with the columns of the model's output, as MLflow's scoring server does."""
     kind, _, parameters = request.content_type.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
@@ -38,7 +38,7 @@ def invocations(served: Served, request: Request) -> Answer:
             raise Problem(415, f"this content type is not read here; use one of {_TYPES}")
     answers = served.table(served.schema.take(rows))
     predictions = [dict(zip(answers, row, strict=True)) for row in zip(*answers.values(), strict=True)]
-    return Answer(msgspec.json.encode({"predictions": predictions}), len(predictions))
+    return Encoded(msgspec.json.encode({"predictions": predictions}), len(predictions))
 
 
 def _json_rows(body: bytes, schema: InputSchema) -> list[Any]:

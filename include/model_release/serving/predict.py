@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from model_release.serving.endpoint import Answer, Request
+from model_release.serving.endpoint import Encoded, Request
 from model_release.serving.served import Classified, Estimated, Prediction, Served
 
 
@@ -18,7 +18,7 @@ class Predictions(msgspec.Struct, frozen=True):
     predictions: Sequence[Prediction | Classified | Estimated]
 
 
-def predict(served: Served, request: Request) -> Answer:
+def predict(served: Served, request: Request) -> Encoded:
     """Answer rows with what the model of this task says of each."""
     found = served.predict(served.schema.read(request.body))
-    return Answer(msgspec.json.encode(Predictions(served.name, served.version, found)), len(found))
+    return Encoded(msgspec.json.encode(Predictions(served.name, served.version, found)), len(found))

@@ -19,7 +19,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.errors import Corrupt, Refused
 from model_release.model_files import sandbox
-from model_release.model_files.opening import Answers, Form, Model, check_answers, forms, open_model
+from model_release.model_files.opening import Form, Model, ModelOutputs, check_answers, forms, open_model
 from model_release.serving.schema import InputSchema, Row
 
 
@@ -95,13 +95,13 @@ class Served:
         """Its number, such as v1.4.0."""
         return str(self.manifest.version)
 
-    def answer(self, rows: Sequence[Row]) -> Answers:
+    def answer(self, rows: Sequence[Row]) -> ModelOutputs:
         """Return the answers to rows that the schema has checked: plain lists, by row."""
         if self.schema.has_text:
             answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
         else:
             answers = self.model.predict_matrix(np.array(rows, dtype=np.float64))  # None becomes NaN
-        return Answers(*(None if told is None else _plain(told) for told in answers))
+        return ModelOutputs(*(None if told is None else _plain(told) for told in answers))
 
     def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | Classified | Estimated]:
         """Return the predictions for rows that the schema let through."""

@@ -10,14 +10,16 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.modelling.gate import corrected_interval
 from model_release.modelling.trained import CARD_FILE
-from model_release.releases.decisions import Answer, DecisionRecord, answered, decided
+from model_release.releases.decisions import ApprovalAnswer, DecisionRecord, answered, decided
 from model_release.releases.publish import recall
 from model_release.releases.store import ReleaseStore
 from model_release.workflows.messages import ApprovalResponse, Proposal
 from model_release.workflows.run import Run
 
 
-def answer(releases: ReleaseStore, run: Run, proposal: Proposal, response: ApprovalResponse) -> tuple[Answer, Manifest]:
+def answer(
+    releases: ReleaseStore, run: Run, proposal: Proposal, response: ApprovalResponse
+) -> tuple[ApprovalAnswer, Manifest]:
     """Keep a person's answer to a proposal; the first one of a run stands.
 
     Returns:
@@ -29,7 +31,7 @@ def answer(releases: ReleaseStore, run: Run, proposal: Proposal, response: Appro
     where = f"{releases.uri}/{layout.STAGING}/{run.staging}"
     draft = Manifest.read(recall(releases, run.staging, proposal.draft), where=where)
     record = decided(releases, proposal.decision)
-    given = Answer(
+    given = ApprovalAnswer(
         fingerprint=record.fingerprint,
         since=record.since,
         run=run.run_id,

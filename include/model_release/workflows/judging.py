@@ -35,7 +35,7 @@ from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.releases.catalog import candidate_of
+from model_release.releases.catalog import promotion_target_of
 from model_release.releases.claims import became
 from model_release.releases.decisions import DecisionRecord, judged, record
 from model_release.releases.promote import Promotion, is_live, promote
@@ -89,7 +89,7 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
     earlier = artifacts.releases.decided(version) if version else None
     if isinstance(earlier, Manifest):
         _check_reproduced(earlier, artifacts)
-        if run.promote == "never" or (pointer is not None and is_live(pointer, candidate_of(earlier))):
+        if run.promote == "never" or (pointer is not None and is_live(pointer, promotion_target_of(earlier))):
             return Judged(_reproduced(earlier))
     first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
     decided = _reach_verdict(artifacts, run, fingerprint, pointer, first)

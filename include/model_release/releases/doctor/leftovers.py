@@ -12,7 +12,7 @@ from model_release.documents.pointer import why_barred
 from model_release.documents.version import Version
 from model_release.errors import Corrupt, ModelReleaseError, Refused
 from model_release.releases.claims import Became
-from model_release.releases.decisions import Answer, DecisionRecord
+from model_release.releases.decisions import ApprovalAnswer, DecisionRecord
 from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding, Part
 from model_release.releases.doctor.history import RECONCILES
@@ -138,7 +138,7 @@ def _verdict(home: Listing, key: str) -> Iterator[Finding]:
     remedy = "remove it; the next run of this fingerprint is judged again"
     try:
         answer = key.split("/")[2] == layout.ANSWERS
-        record = home.read(Answer, key) if answer else home.read(DecisionRecord, key)
+        record = home.read(ApprovalAnswer, key) if answer else home.read(DecisionRecord, key)
     except Corrupt as error:
         yield Finding(Damage.VERDICT_UNREADABLE, home.uri, home.where(key), error.what, error.hint or remedy)
         return

@@ -14,7 +14,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST, Bump
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
-from model_release.releases.catalog import candidate_of, read_version
+from model_release.releases.catalog import promotion_target_of, read_version
 from model_release.releases.claims import became, take_number
 from model_release.releases.eligibility import Try
 from model_release.releases.manual.collect import Collected
@@ -161,7 +161,7 @@ def _deliver(
     if becomes_live and intent.opens is not None:
         _check_opens(collected, draft, intent.opens)
     if not before:
-        tomorrow = from_the_future(releases, candidate_of(draft))
+        tomorrow = from_the_future(releases, promotion_target_of(draft))
         if tomorrow is not None:
             raise Refused(tomorrow, hint="tell the date up to which its data had arrived")
         stage(releases, run, collected.folder, draft.files, watch=watch)

@@ -23,7 +23,7 @@ from google.auth.transport.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """The answer to a read: headers, with names in any case, and the whole body."""
 
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class FastReads:
         self._timeouts = urllib3.Timeout(*timeouts)
         self._workers = workers
 
-    def get(self, url: str, headers: Mapping[str, str], limit: int) -> Answer | None:
+    def get(self, url: str, headers: Mapping[str, str], limit: int) -> Response | None:
         """Read what `url` names, up to one byte more than `limit`; None if the session is to be asked instead.
 
         Raises:
@@ -72,7 +72,7 @@ class FastReads:
             if len(body) > limit:
                 answer.close()  # the rest stays unread, and its connection is of no more use
             answer.release_conn()
-            return Answer(answer.headers, body)
+            return Response(answer.headers, body)
         if answer.status == http.HTTPStatus.UNAUTHORIZED:
             answer.drain_conn()
             return None

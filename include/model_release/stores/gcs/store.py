@@ -35,7 +35,7 @@ from model_release.stores.base import OCTETS, Entry, Lost, Outcome, Stored, Won
 from model_release.stores.faults import Asked, clock, corrupt, may_repeat
 from model_release.stores.gcs import resumable
 from model_release.stores.gcs.errors import FAILURES, fault_of, status_of, translate, unauthenticated
-from model_release.stores.gcs.fast import Answer, FastReads
+from model_release.stores.gcs.fast import FastReads, Response
 from model_release.stores.parts import hashed, new_file, side_by_side
 from model_release.stores.uris import parse_here
 
@@ -280,7 +280,7 @@ class GcsStore:
 
     def _read(
         self, key: str, tries: _Tries, *, start: int | None = None, generation: str | None = None, limit: int = PART
-    ) -> Answer:
+    ) -> Response:
         """Read the object, or one part of one generation of it.
 
         Raises:
@@ -292,17 +292,17 @@ class GcsStore:
             url += f"&generation={generation}"
         headers = {} if start is None else {"Range": f"bytes={start}-{start + PART - 1}"}
 
-        def ask() -> Answer:
+        def ask() -> Response:
             answer = self._fast.get(url, headers, limit)
             if answer is None:
                 with self._session.get(url, headers=headers, timeout=self._timeout, stream=True) as told:
                     if told.status_code >= 400:
                         raise api.from_http_response(told)  # type: ignore[no-untyped-call]
-                    answer = Answer(told.headers, told.raw.read(limit + 1, decode_content=True))
+                    answer = Response(told.headers, told.raw.read(limit + 1, decode_content=True))
             limits.check_size(len(answer.body), limit, f"{self.uri}/{key}")
             return answer
 
-        answer: Answer = self._retry(tries)(ask)()
+        answer: Response = self._retry(tries)(ask)()
         return answer
 
     def _read_more(self, key: str, generation: str, start: int, file: int) -> None:
@@ -401,7 +401,7 @@ def open_default(uri: str, settings: TransferSettings | None = None) -> GcsStore
     return GcsStore(client, parts.container, parts.prefix, settings=settings)
 
 
-def _promised_crc32c(answer: Answer) -> str | None:
+def _promised_crc32c(answer: Response) -> str | None:
     """The CRC32C of the whole object, as the store has it, of a range too."""
     for part in answer.headers.get("X-Goog-Hash", "").split(","):
         kind, _, digest = part.strip().partition("=")

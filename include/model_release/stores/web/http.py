@@ -41,7 +41,7 @@ _MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """The answer to a GET.
 
     Attributes:
@@ -94,7 +94,7 @@ class Fetcher:
         weakref.finalize(self, self._client.close)
         logging.getLogger("httpx").addFilter(_without_query)
 
-    def get(self, key: str, path: Path, *, etag: str = "", limit: int | None = None) -> Answer:
+    def get(self, key: str, path: Path, *, etag: str = "", limit: int | None = None) -> Response:
         """Write an object to `path`.
 
         Args:
@@ -122,7 +122,7 @@ class Fetcher:
         except (_Unwell, httpx.RequestError) as error:  # their texts may hold URLs, and URLs secrets: none is kept
             raise self._translate(error, where, time.monotonic() - began) from None
 
-    def _get(self, key: str, path: Path, etag: str, limit: int | None, where: str) -> Answer:
+    def _get(self, key: str, path: Path, etag: str, limit: int | None, where: str) -> Response:
         headers = {"If-None-Match": etag} if etag else {}
         with self._client.stream("GET", f"{self.uri}/{quote(key)}{self._query}", headers=headers) as response:
             if response.status_code == _NOT_MODIFIED and etag:
@@ -204,8 +204,8 @@ def _refusal(status: int, host: str, where: str) -> ModelReleaseError:
     return Refused(f"{host} answers {status}", where=where, hint="open the address by hand")
 
 
-def _answer(response: httpx.Response, sha256: str | None, etag: str) -> Answer:
-    return Answer(sha256, etag, _time(response, "Date"), _time(response, "Last-Modified"))
+def _answer(response: httpx.Response, sha256: str | None, etag: str) -> Response:
+    return Response(sha256, etag, _time(response, "Date"), _time(response, "Last-Modified"))
 
 
 def _time(response: httpx.Response, name: str) -> datetime | None:

@@ -25,7 +25,7 @@ from model_release.errors import Corrupt, NotFound, Refused, UnsafeKey, UsageErr
 from model_release.spec.transfer import TransferSettings
 from model_release.stores.base import OCTETS, Entry, Outcome, Stored
 from model_release.stores.web.cache import WebCache
-from model_release.stores.web.http import Answer, Fetcher
+from model_release.stores.web.http import Fetcher, Response
 
 SUMS = "SHA256SUMS"
 
@@ -186,7 +186,7 @@ class WebStore:
         self._keep(where, answer, path)
         return None
 
-    def _keep(self, where: str, answer: Answer, path: Path) -> None:
+    def _keep(self, where: str, answer: Response, path: Path) -> None:
         if answer.sha256 is not None:
             self._cache.keep(where, sha256=answer.sha256, etag=answer.etag, source=path)
 

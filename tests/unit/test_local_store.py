@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,12 @@ def test_a_folder_in_the_place_of_an_object_is_refused_with_its_path(tmp_path: P
     place = store.root / "a" / "b"
     place.mkdir(parents=True)
     said = rf"\n  → a person at this machine moves {place} away"
-    for call in (
+    calls: list[Callable[[], None]] = [
         lambda: store.upload("a/b", tmp_path / "file"),
         lambda: store.download("a/b", tmp_path / "new"),
         lambda: store.delete("a/b"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(Refused) as error:
             call()
         assert re.search(said, str(error.value))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from typer.testing import CliRunner, Result
 
 from model_release import cli
 from model_release.cli import destinations
+from model_release.documents.manifest import DatasetFacts
 from model_release.errors import EXIT_DOCTOR, CredentialsRefused
 from model_release.stores import open_store
 from model_release.stores.local import LocalStore
 from support.damaged_stores import LIVE, MODEL, POINTER, V110, V160, build
 from support.interposed_store import Interposed, Request
 from support.quick_specs import quick_spec
-from support.release_builder import Chain, assert_settled
+from support.release_builder import Chain, Made, assert_settled, make
 
 NAME = "heart-disease-models"
 
@@ -128,6 +131,85 @@ def test_what_cannot_be_mended_is_said(stores: tuple[LocalStore, LocalStore]) ->
     assert "could not be mended" in " ".join(result.stdout.split())
 
 
+def folder(path: Path, _elsewhere: Path) -> None:
+    path.mkdir()
+
+
+def full_folder(path: Path, _elsewhere: Path) -> None:
+    path.mkdir()
+    (path / "left").write_bytes(b"x")
+
+
+def link_out_of_the_store(path: Path, elsewhere: Path) -> None:
+    path.symlink_to(elsewhere)
+
+
+def link_to_a_folder_of_the_store(path: Path, _elsewhere: Path) -> None:
+    path.symlink_to(path.parent.parent / "log")
+
+
+@pytest.mark.parametrize("obstruct", [folder, full_folder, link_out_of_the_store, link_to_a_folder_of_the_store])
+@pytest.mark.parametrize("lost", [f"{LIVE}/{MODEL}", f"{V110}/metadata.json", "log/000000000003.json", POINTER])
+def test_what_stands_in_the_place_of_an_object_is_told_with_its_path_until_a_person_has_moved_it_away(
+    stores: tuple[LocalStore, LocalStore], tmp_path: Path, obstruct: Callable[[Path, Path], None], lost: str
+) -> None:
+    path = stores[1].root / lost
+    path.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    obstruct(path, tmp_path / "elsewhere")
+    for options in ((), ("--repair",), ("--repair",)):
+        done = doctor(stores, *options, "--json", "-q")
+        assert done.exit_code == EXIT_DOCTOR
+        document = read(done)
+        assert document["healthy"] is False
+        found = [each for each in document["found"] if each["where"].endswith(lost)]
+        assert found
+        for each in found:
+            assert each["repairable"] is False
+            assert "a person at this machine" in each["remedy"]
+            assert str(path) in each["remedy"]
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+    assert doctor(stores, "--repair", "--read-data").exit_code == 0
+
+
+def test_a_file_in_the_place_of_a_version_s_folder_is_told_with_its_path(stores: tuple[LocalStore, LocalStore]) -> None:
+    path = stores[1].root / str(V110)
+    shutil.rmtree(path)
+    path.write_bytes(b"")
+    for options in ((), ("--repair",)):
+        document = read(doctor(stores, *options, "--json", "-q"))
+        found = [each for each in document["found"] if not each["note"]]
+        assert found
+        assert all(f"a person at this machine moves {path} away" in each["remedy"] for each in found)
+    path.unlink()
+    assert doctor(stores, "--repair", "--read-data").exit_code == 0
+
+
+def test_a_note_leaves_a_model_healthy(stores: tuple[LocalStore, LocalStore]) -> None:
+    (stores[0].root / "README.md").write_bytes(b"by hand")
+    done = doctor(stores)
+    assert done.exit_code == 0
+    for words in ("Noted at", "README.md", "foreign name", "it does not matter", "nothing is wrong"):
+        assert words in " ".join(done.stdout.split())
+    document = read(doctor(stores, "--json", "-q"))
+    assert document["healthy"] is True
+    assert [(each["kind"], each["note"]) for each in document["found"]] == [("foreign name", True)]
+
+
+def test_a_snapshot_beside_the_model_s_folder_is_looked_for(tmp_path: Path) -> None:
+    home = LocalStore(tmp_path / "home" / NAME)
+    made = make(tmp_path / "made", "a")
+    uri = f"{home.root.parent.as_uri()}/datasets/heart-disease/processed/abc/data.parquet"
+    draft = made.draft.model_copy(update={"dataset": DatasetFacts(uri=uri, fingerprint="abc")})
+    Chain(home).release(Made(made.folder, draft, made.run))
+    done = call("doctor", home.uri, "--json", "-q")
+    assert done.exit_code == 0
+    assert [(each["kind"], each["where"]) for each in read(done)["found"]] == [("snapshot missing", uri)]
+
+
 def test_a_spec_names_every_destination(stores: tuple[LocalStore, LocalStore], tmp_path: Path) -> None:
     home, follower = stores
     destinations = [{"name": store.root.parent.name, "uri": store.root.parent.as_uri()} for store in stores]
@@ -167,6 +249,10 @@ def test_a_repair_that_could_not_write_never_says_that_nothing_is_wrong(
     assert "everything is right" not in told.stdout
     if "--json" in quiet:
         assert read(told)["healthy"] is False
+        for each in read(told)["found"]:
+            assert each["repairable"] is False
+            assert "`--repair` could not mend it: " in each["remedy"]
+            assert "this identity may not write here" in each["remedy"]
 
 
 def test_an_empty_place_has_no_model_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:

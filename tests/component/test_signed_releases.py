@@ -200,6 +200,47 @@ def test_a_signature_by_somebody_else_is_not_replaced(stores: tuple[MemoryStore,
     place(ReleaseStore(home), claim, home, key=KEY)
 
 
+def unsigned(*stores: MemoryStore) -> list[str]:
+    done = checkup(Destinations(stores[0], [Follower(each) for each in stores[1:]]), repair=True)
+    return [each.where for each in done.wrong if each.kind is Damage.SIGNATURE_MISSING]
+
+
+def history(stores: tuple[MemoryStore, MemoryStore], tmp_path: Path, keys: list[SigningKey | None]) -> None:
+    """Release a version with each key; None signs nothing."""
+    for number, key in enumerate(keys):
+        since = number or None
+        Chain(stores[0], stores[1:], key).release(make(tmp_path, f"night {number}", since=since), since=since)
+
+
+@pytest.mark.parametrize("lost", ["v1.1.0", "v1.2.0"])
+def test_a_signature_that_is_removed_everywhere_from_a_signed_history_is_missed(
+    stores: tuple[MemoryStore, MemoryStore], tmp_path: Path, lost: str
+) -> None:
+    history(stores, tmp_path, [KEY, KEY, KEY])
+    assert unsigned(*stores) == []
+    for store in stores:
+        store.delete(f"{lost}/model.sig")
+    assert unsigned(*stores) == [f"{stores[0].uri}/{lost}/model.sig"]
+
+
+def test_versions_from_before_signing_began_need_no_signature(
+    stores: tuple[MemoryStore, MemoryStore], tmp_path: Path
+) -> None:
+    history(stores, tmp_path, [None, None, KEY])
+    assert unsigned(*stores) == []
+
+
+@pytest.mark.parametrize("signing_of_spec", [None, {"connection": "release_key"}])
+def test_the_recorded_spec_says_whether_a_version_is_signed(
+    stores: tuple[MemoryStore, MemoryStore], tmp_path: Path, signing_of_spec: dict[str, Any] | None
+) -> None:
+    history(stores, tmp_path, [KEY])
+    made = make(tmp_path, "by spec", since=1)
+    draft = made.draft.model_copy(update={"spec": {"signing": signing_of_spec}})
+    Chain(stores[0], stores[1:]).release(Made(made.folder, draft, made.run), since=1)
+    assert unsigned(*stores) == ([f"{stores[0].uri}/v1.1.0/model.sig"] if signing_of_spec else [])
+
+
 def test_housekeeping_knows_the_signature(stores: tuple[MemoryStore, MemoryStore], tmp_path: Path) -> None:
     home, follower = stores
     chain = Chain(home, [follower], KEY)

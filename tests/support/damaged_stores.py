@@ -10,7 +10,7 @@ from pathlib import Path
 from model_release.documents import layout
 from model_release.documents.evaluation import Evaluation, Scores
 from model_release.documents.manifest import Abandoned, AbandonedManifest, Claim, Manifest
-from model_release.documents.pointer import Pointer, Quarantine
+from model_release.documents.pointer import Hold, Pointer, Quarantine
 from model_release.documents.verdict import Decision
 from model_release.documents.version import FIRST, Version
 from model_release.releases import acts
@@ -622,10 +622,8 @@ def version_that_home_knows_nothing_of(scene: Scene) -> Expected:
 
 @damage()
 def retired_files_left(scene: Scene) -> Expected:
-    change = Pointer.read(scene.body(layout.log_entry(7)), where="").change
-    entry = Pointer.read(scene.body(layout.log_entry(7)), where="")
-    older = entry.model_copy(update={"change": change.model_copy(update={"at": change.at - AGED})}).to_bytes()
-    scene.put(layout.log_entry(7), older, *scene.stores)
+    for epoch in range(1, EPOCH):
+        redate(scene, epoch, -AGED)
     scene.put(f"{FIRST}/{MODEL}", b"left")
     return told(Damage.RETIRED_FILES, scene.home, f"{FIRST}/")
 
@@ -760,6 +758,94 @@ def one_fingerprint_released_twice(scene: Scene) -> Expected:
     scene.put(layout.claim(version), claim.to_bytes(), *scene.stores)
     scene.put(layout.manifest(version), manifest.to_bytes(), *scene.stores)
     return told(Damage.RELEASED_TWICE, scene.home, layout.version_of(manifest.fingerprint))
+
+
+# ── what no manifest names, and what each object by itself does not show ────────────────────────────────────────────
+
+
+@damage()
+def file_of_no_manifest(scene: Scene) -> Expected:
+    scene.put(f"{LIVE}/notes.txt", b"for whom?")
+    return told(Damage.FILE_EXTRA, scene.home, f"{LIVE}/notes.txt")
+
+
+@damage()
+def second_model_below_a_version_at_a_follower(scene: Scene) -> list[Expected]:
+    for path in ("old/best_model.pkl", "best_model.pkl.bak"):
+        scene.put(f"{V110}/{path}", b"another model", scene.follower)
+    return [
+        told(Damage.FILE_EXTRA, scene.follower, f"{V110}/{path}")
+        for path in ("old/best_model.pkl", "best_model.pkl.bak")
+    ]
+
+
+@damage()
+def file_of_no_manifest_in_a_quarantined_version(scene: Scene) -> Expected:
+    scene.put(f"{V120}/METADATA.json", b"{}")
+    return told(Damage.FILE_EXTRA, scene.home, f"{V120}/METADATA.json")
+
+
+@damage()
+def foreign_names_beside_versions(scene: Scene) -> list[Expected]:
+    for key in ("v1.3.0.bak/best_model.pkl", "v1.3.0.bak/metadata.json", "README.md", "V1.3.0/best_model.pkl"):
+        scene.put(key, b"by hand")
+    return [told(Damage.FOREIGN, scene.home, key) for key in ("v1.3.0.bak/", "README.md", "V1.3.0/best_model.pkl")]
+
+
+@damage()
+def foreign_names_in_the_log_and_among_verdicts(scene: Scene) -> list[Expected]:
+    for key in ("log/8.json", "decisions/notes.txt"):
+        scene.put(key, b"by hand", scene.follower, scene.home)
+    return [told(Damage.FOREIGN, store, key) for store in scene.stores for key in ("log/8.json", "decisions/notes.txt")]
+
+
+@damage()
+def object_with_the_name_of_a_folder(scene: Scene) -> list[Expected]:
+    for key in (f"{V140}", "log", "v1.3.0/"):
+        scene.put(key, b"")
+    return [told(Damage.FOREIGN, scene.home, key) for key in (f"{V140}", "log")]
+
+
+@damage()
+def hold_of_long_ago(scene: Scene) -> Expected:
+    scene.rewrite(holds=[Hold(by="ada", reason="holidays", at=OLD, operation="hold"), *scene.pointer().holds])
+    return told(Damage.LONG_HOLD, scene.home, POINTER)
+
+
+@damage()
+def log_whose_times_go_back(scene: Scene) -> list[Expected]:
+    for epoch in (3, 4):
+        redate(scene, epoch, -AGED)
+    return [told(Damage.TIME_DIFFERS, scene.home, layout.log_entry(epoch)) for epoch in (3, 4)]
+
+
+@damage()
+def log_from_the_future(scene: Scene) -> Expected:
+    redate(scene, 5, timedelta(days=400))
+    return told(Damage.TIME_DIFFERS, scene.home, layout.log_entry(5))
+
+
+@damage()
+def pointer_from_the_future(scene: Scene) -> Expected:
+    change = scene.pointer().change
+    scene.rewrite(change=change.model_copy(update={"at": change.at + AGED}))
+    return told(Damage.TIME_DIFFERS, scene.home, layout.log_entry(EPOCH))
+
+
+@damage()
+def version_of_another_model(scene: Scene) -> Expected:
+    manifest = scene.manifest(V140).model_copy(update={"model_name": "wine-quality"})
+    claim = Claim.read(scene.body(layout.claim(V140)), where="").model_copy(update={"metadata": manifest})
+    scene.put(layout.claim(V140), claim.to_bytes(), *scene.stores)
+    scene.put(layout.manifest(V140), manifest.to_bytes(), *scene.stores)
+    return told(Damage.ANOTHER_MODEL, scene.home, layout.manifest(V140))
+
+
+def redate(scene: Scene, epoch: int, by: timedelta) -> None:
+    """Change the time of an entry of the log everywhere, as only a hand can, or a clock that was set."""
+    entry = Pointer.read(scene.body(layout.log_entry(epoch)), where="")
+    change = entry.change.model_copy(update={"at": entry.change.at + by})
+    scene.put(layout.log_entry(epoch), entry.model_copy(update={"change": change}).to_bytes(), *scene.stores)
 
 
 def given_up(version: Version) -> bytes:

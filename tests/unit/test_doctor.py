@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from model_release.releases.doctor.examine import examine
+from model_release.releases.doctor.findings import Damage
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.workflows.checkup import Checkup, checkup
-from support.damaged_stores import CASES, Case, Scene
+from support.damaged_stores import CASES, LIVE, Case, Scene
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -91,6 +92,25 @@ def test_what_has_one_right_answer_is_mended_and_the_rest_is_left(scene: Scene, 
 
 def _without(bodies: dict[str, bytes], apart: tuple[str, ...]) -> dict[str, bytes]:
     return {key: body for key, body in bodies.items() if not key.startswith(apart)}
+
+
+def test_what_needs_no_act_is_told_and_is_not_wrong(scene: Scene) -> None:
+    for name in ("foreign_names_beside_versions", "log_whose_times_go_back"):
+        CASES[name](scene)
+    done = look(scene, repair=True)
+    assert len(done.left) == 5
+    assert done.wrong == []
+    CASES["file_of_no_manifest"](scene)
+    CASES["hold_of_long_ago"](scene)
+    assert {each.kind for each in look(scene).wrong} == {Damage.FILE_EXTRA, Damage.LONG_HOLD}
+
+
+def test_a_note_bars_no_version_from_a_recovery(scene: Scene) -> None:
+    CASES["foreign_names_beside_versions"](scene)
+    CASES["file_of_no_manifest"](scene)
+    CASES["pointer_missing"](scene)
+    (lost,) = (each for each in look(scene).left if each.kind is Damage.POINTER_MISSING)
+    assert f" {LIVE} " in lost.choices[0]
 
 
 def test_there_are_many_kinds() -> None:

@@ -104,8 +104,10 @@ def test_a_version_that_the_registry_has_lost_is_told_again(
 ) -> None:
     registry.champion = "another run"
     monkeypatch.setattr(Registry, "follow_pointer", lambda *_arguments, **_options: [])
+    assert told(checkup(destinations)) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
     done = checkup(destinations, repair=True)
-    assert told(done) == [(Damage.ALIAS_DIFFERS, ALIAS, True)]
+    assert told(done) == [(Damage.ALIAS_DIFFERS, ALIAS, False)]
+    assert "`--repair` was tried, and it is as it was" in done.left[0].remedy
     assert done.mended == []
 
 

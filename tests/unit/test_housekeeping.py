@@ -145,6 +145,15 @@ def test_a_dry_run_is_not_told_of_what_a_round_would_remove(stores: Stores) -> N
     assert stores.keeping(dry_run=True).doctor().mended == 0
 
 
+def test_a_note_is_logged_and_fails_no_round(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    stores.clock(hours=0)
+    stores.keeping().sweep()
+    stores.home.create("README.md", b"by hand")
+    caplog.set_level("INFO")
+    assert stores.keeping().doctor().summary == "nothing is wrong, 0 mended"
+    assert f"noted: {stores.home.uri}/README.md: no rule knows such a name" in caplog.text
+
+
 def test_damage_fails_the_round_and_says_what_mends_it(stores: Stores) -> None:
     stores.clock(hours=0)
     stores.keeping().sweep()

@@ -138,3 +138,45 @@ def test_log_entries_sort_by_epoch(epoch: int) -> None:
 )
 def test_join(uri: str, expected: str) -> None:
     assert layout.join(uri, "a", "b") == expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        layout.POINTER,
+        layout.NEAR_THE_LAST,
+        layout.claim(V120),
+        layout.artifact(V120, "plots/roc.svg"),
+        layout.latest_copy("best_model.pkl"),
+        layout.log_entry(12),
+        layout.staged("run", "ab"),
+        layout.decision("ab", 12, "run"),
+        layout.answer("ab", None, "run"),
+        layout.version_of("ab"),
+        "v1.2.0/",
+        "log/",
+    ],
+)
+def test_a_key_that_the_layout_makes_is_not_foreign(key: str) -> None:
+    assert not layout.is_foreign(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "README.md",
+        "v1.2.0",
+        "log",
+        "V1.2.0/metadata.json",
+        "v1.2.0.bak/metadata.json",
+        "v1.2/metadata.json",
+        "Latest/best_model.pkl",
+        "log/12.json",
+        "log/000000000012.json.bak",
+        "log/old/000000000012.json",
+        "log/\u0661.json",
+        "decisions/ab",
+    ],
+)
+def test_a_key_that_no_object_of_a_model_has_is_foreign(key: str) -> None:
+    assert layout.is_foreign(key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,40 @@ def test_disk_errors_are_mapped(
         with pytest.raises(error, match=said):
             call()
     assert store.get("key") is None
+
+
+def test_a_folder_in_the_place_of_an_object_is_refused_with_its_path(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    (tmp_path / "file").write_bytes(b"x")
+    place = store.root / "a" / "b"
+    place.mkdir(parents=True)
+    said = rf"\n  → a person at this machine moves {place} away"
+    calls: list[Callable[[], None]] = [
+        lambda: store.upload("a/b", tmp_path / "file"),
+        lambda: store.download("a/b", tmp_path / "new"),
+        lambda: store.delete("a/b"),
+    ]
+    for call in calls:
+        with pytest.raises(Refused) as error:
+            call()
+        assert re.search(said, str(error.value))
+    assert place.is_dir()
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_file_or_a_dangling_link_in_the_place_of_a_folder_is_refused_with_its_path(
+    tmp_path: Path, dangling: bool
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    place = store.root / "a"
+    store.root.mkdir()
+    if dangling:
+        place.symlink_to(store.root / "nowhere")
+    else:
+        place.write_bytes(b"x")
+    with pytest.raises(Refused) as error:
+        store.create("a/b/c", b"x")
+    assert f"a person at this machine moves {place} away" in str(error.value)
 
 
 def test_a_disk_without_hard_links_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from model_release.documents import layout
 from model_release.errors import UsageError
 from model_release.releases.store import Follower
 from model_release.signing import SigningKey, key_of_environment, needed_key
@@ -48,7 +49,15 @@ class Model:
             if self.also:
                 raise UsageError("a spec names all of its destinations", where=self.model, hint="leave --also out")
             return Destinations.of(load_spec(Path(self.model)), open_without_airflow)
-        return Destinations(open_store(self.model), [Follower(open_store(uri)) for uri in self.also or []])
+        followers = [Follower(open_store(uri)) for uri in self.also or []]
+        return Destinations(open_store(self.model), followers, data=lambda: open_store(_dataset_uri(self.model)))
+
+
+def _dataset_uri(model_uri: str) -> str:
+    """Return the dataset's folder that lies beside a model's folder: `<root>/datasets/<name>`."""
+    folder, mark, query = model_uri.partition("?")
+    root, _, name = folder.rstrip("/").rpartition("/")
+    return layout.join(root + mark + query, "datasets", name.removesuffix("-models"))
 
 
 def signing_key(destinations: Destinations) -> SigningKey | None:

@@ -33,6 +33,7 @@ MAX_KEY_LENGTH = 900
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+@-]*", re.ASCII)
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(10))}
 _DOCUMENTS = {CLAIM, MANIFEST, SIGNATURE}
+_FOLDERS = {LATEST, LOG, STAGING, DECISIONS}
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 
@@ -186,3 +187,18 @@ def answers_of(fingerprint: str, since: int | None) -> str:
 def version_of(fingerprint: str) -> str:
     """`decisions/<fingerprint>/version.json`: the one version that this fingerprint became."""
     return check_key(f"{DECISIONS}/{fingerprint}/{BECAME}")
+
+
+def is_foreign(key: str) -> bool:
+    """Whether no object of a model can have this key. A folder's own marker, which ends in `/`, is not foreign."""
+    if key.endswith("/") or key in (POINTER, NEAR_THE_LAST):
+        return False
+    folder, below, name = key.partition("/")
+    if not below:
+        return True
+    if folder == LOG:
+        number = name.removesuffix(".json")
+        return not (number.isdecimal() and number.isascii() and log_entry(int(number)) == key)
+    if folder == DECISIONS:
+        return "/" not in name
+    return folder not in _FOLDERS and not Version.is_version(folder)

@@ -36,7 +36,11 @@ def create_once(store: Store, key: str, body: bytes, *, content_type: str = JSON
         return body
     there = store.get(key)
     if there is None:
-        raise StoreUnavailable("the store says that the object exists and does not have it", where=f"{store.uri}/{key}")
+        raise StoreUnavailable(
+            "the store says that the object exists and does not have it",
+            where=f"{store.uri}/{key}",
+            hint="if it stays so, a person at the store removes what has its name and is no object",
+        )
     return there.body
 
 

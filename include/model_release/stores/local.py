@@ -215,8 +215,18 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         path = self.root / (check_name(key) if self._names_of_others else check_key(key))
         if self._has_link(key) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
-            raise UnsafeKey(f"{key!r} leads out of the store through a link", where=self.uri)
+            raise UnsafeKey(
+                f"{key!r} leads out of the store through a link",
+                where=self.uri,
+                hint=f"a person at this machine removes the link, which is {path} or a folder above it",
+            )
         return path
+
+    def _in_the_way(self, key: str) -> Path:
+        """Return what has an object's name and is no file, or the name of a folder above it and is no folder."""
+        path = self.root / key
+        above = (each for each in reversed(path.parents) if each.is_relative_to(self.root))
+        return next((each for each in above if os.path.lexists(each) and not each.is_dir()), path)
 
     def _has_link(self, key: str) -> bool:
         """Whether a part of the path from the root to a key is a link. Without one, the path stays below the root."""
@@ -281,6 +291,12 @@ class LocalStore:
                 f"this process may not use {error.filename}",
                 where=where,
                 hint="check the folder's owner and mode",
+            ) from error
+        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            raise Refused(
+                "something that is no object stands in the object's place",
+                where=where,
+                hint=f"a person at this machine moves {self._in_the_way(key)} away",
             ) from error
         except OSError as error:
             hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None

@@ -7,7 +7,7 @@ from the pointer, `sweep` removes what dead runs have left. Nothing is elected: 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from model_release.documents import layout
@@ -47,6 +47,11 @@ class Checkup:
         """The differences that are gone."""
         return [each for each in self.found if each not in self.left]
 
+    @property
+    def wrong(self) -> list[Finding]:
+        """The differences that are there still and need an act; the others are only told."""
+        return [each for each in self.left if not each.note]
+
 
 def checkup(
     destinations: Destinations,
@@ -75,52 +80,78 @@ def checkup(
     def look() -> list[Finding]:
         grace = timedelta(hours=destinations.retention.grace_hours)
         looked.clear()
-        found = examine(destinations.releases, read_data=read_data, grace=grace, tell=tell, looked=looked.append)
+        found = examine(
+            destinations.releases,
+            read_data=read_data,
+            grace=grace,
+            data=destinations.data,
+            tell=tell,
+            looked=looked.append,
+        )
         return [*found, *_aliases(destinations, found)]
 
     left = look()
     found, failures = dict.fromkeys(left), list[ModelReleaseError]()
+    helpless: dict[Finding, ModelReleaseError | None] = {}
     for _ in range(ROUNDS if repair else 0):
         tried = {each for each in left if each.repairable}
-        failures = _mend(destinations, left, by)
+        failed = _mend(destinations, left, by)
+        failures = [error for error, _ in failed]
+        helpless |= dict.fromkeys(tried) | {each: error for error, about in failed for each in about}
         if not tried:
             break
         left = look()
         found |= dict.fromkeys(left)
         if not {each for each in left if each.repairable} - tried:
             break
+    left = [_unhelped(each, helpless[each]) if each in helpless and each.repairable else each for each in left]
     return Checkup([*found], left, failures, looked)
 
 
-def _mend(destinations: Destinations, found: Collection[Finding], by: str) -> list[ModelReleaseError]:
-    """Mend once what can be mended now, each thing by itself; return what failed."""
-    failures: list[ModelReleaseError] = []
+def _unhelped(finding: Finding, error: ModelReleaseError | None) -> Finding:
+    """Return a finding that a repair has not mended, with the reason and who could, in place of the promise."""
+    who = f"a person who may write at {finding.destination} looks at {finding.where}, and runs `--repair` again"
+    if error is None:
+        remedy = f"`--repair` was tried, and it is as it was: {who}"
+    else:
+        elsewhere = f"{error.where}: " if error.where and error.where != finding.where else ""
+        remedy = f"`--repair` could not mend it: {elsewhere}{error.what}; {error.hint or who}"
+    return replace(finding, cure=None, parts=(), remedy=remedy)
 
-    def attempt(call: Callable[[], object]) -> None:
+
+def _mend(
+    destinations: Destinations, found: Collection[Finding], by: str
+) -> list[tuple[ModelReleaseError, list[Finding]]]:
+    """Mend once what can be mended now, each thing by itself; return what failed, and the findings it was to mend."""
+    failures: list[tuple[ModelReleaseError, list[Finding]]] = []
+
+    def attempt(call: Callable[[], object], about: list[Finding]) -> None:
         try:
             call()
         except ModelReleaseError as error:
-            failures.append(error)
+            failures.append((error, about))
+
+    def cured_by(cure: Cure) -> list[Finding]:
+        return [each for each in found if each.cure is cure]
 
     stores = {each.uri: each for each in destinations.releases.stores}
-    restoring = [each for each in found if each.cure is Cure.RESTORE]
     # files first: a version that has its manifest should be there whole
-    for finding in sorted(restoring, key=lambda each: each.where.endswith(layout.MANIFEST)):
+    for finding in sorted(cured_by(Cure.RESTORE), key=lambda each: each.where.endswith(layout.MANIFEST)):
 
         def put_back(finding: Finding = finding) -> None:
             for part in finding.parts:
                 restore(stores[finding.destination], part)
 
-        attempt(put_back)
+        attempt(put_back, [finding])
     if disputed(found, destinations.home.uri):
         return failures
     away = aside(found)
     followers = [each for each in destinations.releases.followers if each.store.uri not in away]
     tracking = None if MLFLOW in away else destinations.tracking
     trusted = Destinations(destinations.home, followers, tracking=tracking)
-    attempt(trusted.reconcile)
-    if any(each.cure is Cure.SWEEP for each in found):
-        attempt(lambda: sweep(trusted.releases, by=by, remove=True))
+    attempt(trusted.reconcile, cured_by(Cure.RECONCILE))
+    if cured_by(Cure.SWEEP):
+        attempt(lambda: sweep(trusted.releases, by=by, remove=True), cured_by(Cure.SWEEP))
     return failures
 
 

@@ -57,6 +57,7 @@ class Destinations:
         tracking: where MLflow keeps the model's registry; None if nothing is tracked.
         retention: what pruning keeps.
         signing: whose key signs the releases; None if the spec names none.
+        data: opens the dataset's folder at home; None if nobody knows it.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class Destinations:
         tracking: Tracking | None = None,
         retention: Retention = KEEP,
         signing: Signing | None = None,
+        data: Callable[[], Store] | None = None,
     ) -> None:
         self.releases = ReleaseStore(home, followers)
         self.tracking = tracking
         self.retention = retention
         self.signing = signing
+        self.data = data
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Destinations:
@@ -87,7 +90,14 @@ class Destinations:
                 return Unopened(without_connection(uri), error)
 
         followers = [Follower(at(each), required=each.required) for each in spec.destinations[1:]]
-        return cls(at(spec.home), followers, tracking=spec.tracking, retention=spec.retention, signing=spec.signing)
+        return cls(
+            at(spec.home),
+            followers,
+            tracking=spec.tracking,
+            retention=spec.retention,
+            signing=spec.signing,
+            data=lambda: opener(spec.dataset_uri(), spec.home.transfer),
+        )
 
     @property
     def home(self) -> Store:

@@ -211,7 +211,10 @@ class Housekeeping:
         done = checkup(self.destinations, read_data=self.read_data, repair=self.repair, by=self.by)
         for finding in done.mended:
             log.info("mended: %s: %s", finding.where, finding.what)
-        left = [each for each in done.left if not (self.dry_run and each.kind in GOES)]
+        for finding in done.left:
+            if finding.note:
+                log.info("noted: %s: %s: %s", finding.where, finding.what, finding.remedy)
+        left = [each for each in done.wrong if not (self.dry_run and each.kind in GOES)]
         if not left and self.destinations.releases.pointer() is None:
             return DoctorOutcome(summary="nothing was ever released here, so there is nothing to look at", mended=0)
         if not left:

@@ -15,14 +15,22 @@ from model_release.documents import layout
 from model_release.documents.pointer import why_barred
 from model_release.documents.version import Version
 from model_release.errors import Contended, ModelReleaseError
+from model_release.releases.doctor.consistency import (
+    examine_hold,
+    examine_models,
+    examine_signing,
+    examine_times,
+)
 from model_release.releases.doctor.evidence import Evidence
 from model_release.releases.doctor.findings import Cure, Damage, Finding
 from model_release.releases.doctor.history import examine_follower, examine_log, examine_pointer, settling
 from model_release.releases.doctor.leftovers import examine_copies, examine_litter, examine_verdicts
 from model_release.releases.doctor.listing import Listing
+from model_release.releases.doctor.unnamed import examine_extra, examine_foreign, examine_snapshots
 from model_release.releases.doctor.versions import examine_retired, examine_versions
 from model_release.releases.store import ReleaseStore
 from model_release.spec.retention import Retention
+from model_release.stores.base import Store
 
 ATTEMPTS = 5
 GRACE = timedelta(hours=Retention().grace_hours)
@@ -63,6 +71,7 @@ def examine(
     *,
     read_data: bool = False,
     grace: timedelta = GRACE,
+    data: Callable[[], Store] | None = None,
     tell: Callable[[str], None] = lambda _words: None,
     looked: Callable[[str], None] = lambda _words: None,
 ) -> list[Finding]:
@@ -72,6 +81,7 @@ def examine(
         releases: of the model.
         read_data: read and hash every file; otherwise their sizes are compared.
         grace: how long the files of a retired version stay.
+        data: opens the dataset's folder at home; None if nobody knows it.
         tell: called with a word about each object that is read whole.
         looked: called, at the end, with a sentence about each destination that was looked at.
 
@@ -83,12 +93,15 @@ def examine(
         first = Listing(
             releases.home, read_data=read_data, tell=tell
         )  # after the others, so that none of them can be newer
-        found = _found(first, others, grace)
+        words: list[str] = []
+        found = _found(first, others, grace, data, words.append)
         if found is not None:
             for listing in (first, *others):
                 looked(listing.in_words())
             if first.answers and settling(first.stored, first.now):
                 looked(f"{first.uri}: latest.json moved minutes ago: followers and copies were left alone")
+            for each in words:
+                looked(each)
             order = [first.uri, *(listing.uri for listing in others)]
             return sorted(found, key=lambda each: (order.index(each.destination), each.where, each.kind))
     raise Contended(
@@ -110,7 +123,13 @@ def aside(found: Collection[Finding]) -> set[str]:
     return {each.destination for each in found if each.kind in _ASIDE}
 
 
-def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[Finding] | None:
+def _found(
+    home: Listing,
+    others: Sequence[Listing],
+    grace: timedelta,
+    data: Callable[[], Store] | None,
+    looked: Callable[[str], None],
+) -> list[Finding] | None:
     """Examine room by room, and leave out what depends on a pointer in dispute; None where the pointer moved."""
     found: list[Finding] = []
     evidence = None
@@ -122,7 +141,15 @@ def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[F
             found += examine_follower(evidence, listing)
         followers = [listing for listing in answering if listing.uri not in aside(found)]
         for listing in (home, *followers):
-            found += examine_versions(evidence, listing)
+            found += [
+                *examine_versions(evidence, listing),
+                *examine_extra(evidence, listing),
+                *examine_foreign(listing),
+            ]
+        found += [*examine_hold(evidence), *examine_times(evidence), *examine_models(evidence)]
+        found += examine_signing(evidence)
+        if data is not None:
+            found += examine_snapshots(evidence, data, looked)
         if not disputed(found, home.uri):
             found += examine_verdicts(evidence)
             for listing in (home, *followers):
@@ -136,7 +163,21 @@ def _found(home: Listing, others: Sequence[Listing], grace: timedelta) -> list[F
     found = [*dict.fromkeys(found)]
     if evidence is not None:
         found = [_with_choices(evidence, found, each) for each in found]
-    return [_curable(found, home.uri, each) for each in found]
+    found = [_curable(found, home.uri, each) for each in found]
+    return [_unobstructed([home, *others], each) for each in found]
+
+
+def _unobstructed(listings: Sequence[Listing], finding: Finding) -> Finding:
+    """Return a finding of a missing object without its cure if something else stands in the object's place."""
+    listing = next((each for each in listings if each.uri == finding.destination), None)
+    key = finding.where.removeprefix(f"{finding.destination}/")
+    if listing is None or finding.cure not in (Cure.RESTORE, Cure.RECONCILE) or key.endswith("/"):
+        return finding
+    error = None if key in listing.entries else listing.obstacle(key)
+    if error is None:
+        return finding
+    remedy = f"`--repair` cannot write it: {error.what}; {error.hint}; then `--repair` puts it right"
+    return replace(finding, cure=None, parts=(), remedy=remedy)
 
 
 def _unread(listing: Listing, key: str, error: ModelReleaseError) -> Finding:
@@ -195,7 +236,7 @@ def _candidates(evidence: Evidence, listing: Listing, found: Collection[Finding]
     last = evidence.last
     log = [*evidence.log.values(), *([last] if last else [])]
     live = {each.version: each.epoch for each in sorted(log, key=lambda each: each.epoch)}
-    wrong = {each.version for each in found if each.destination == listing.uri}
+    wrong = {each.version for each in found if each.destination == listing.uri and not each.note}
     good = [
         version
         for version in evidence.manifests.keys() - wrong

@@ -48,6 +48,12 @@ class Damage(StrEnum):
     RECORD_WRONG = "version record wrong"
     RELEASED_TWICE = "released twice"
     ALIAS_DIFFERS = "alias differs"
+    FILE_EXTRA = "file of no manifest"
+    FOREIGN = "foreign name"
+    SNAPSHOT_MISSING = "snapshot missing"
+    LONG_HOLD = "long hold"
+    TIME_DIFFERS = "time out of order"
+    ANOTHER_MODEL = "another model"
 
 
 class Cure(StrEnum):
@@ -88,6 +94,7 @@ class Finding:
         choices: what a person may do.
         version: the release that it is about.
         parts: what `restore` puts right.
+        note: whether it is only told: nothing needs to be done, and the model is healthy all the same.
     """
 
     kind: Damage
@@ -99,6 +106,7 @@ class Finding:
     choices: tuple[str, ...] = field(default=(), compare=False)
     version: Version | None = field(default=None, compare=False)
     parts: tuple[Part, ...] = field(default=(), compare=False, repr=False)
+    note: bool = field(default=False, compare=False)
 
     @property
     def repairable(self) -> bool:

@@ -64,6 +64,8 @@ def examine_verdicts(evidence: Evidence) -> Iterator[Finding]:
             remedy = "`--repair` writes it, so that the same inputs do not become a second version"
             yield Finding(Damage.RECORD_MISSING, home.uri, home.where(key), what, remedy, Cure.RESTORE, parts=(part,))
     for key in home.below(layout.DECISIONS):
+        if layout.is_foreign(key):
+            continue
         fingerprint = key.split("/")[1]
         with suppress(Unread):
             if key == layout.version_of(fingerprint):

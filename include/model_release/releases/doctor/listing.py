@@ -5,10 +5,12 @@ A document of a newer format counts as unread: nothing is wrong with it, and not
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from model_release.documents import layout
@@ -16,7 +18,7 @@ from model_release.documents.base import Document
 from model_release.documents.manifest import AbandonedManifest, FileEntry, Manifest, read_manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import Version
-from model_release.errors import Corrupt, ModelReleaseError, NotFound, UnknownFormat
+from model_release.errors import Corrupt, ModelReleaseError, NotFound, Refused, UnknownFormat, UnsafeKey
 from model_release.releases.catalog import Live, fault_of
 from model_release.releases.prune import IN_FLIGHT
 from model_release.stores.base import Entry, Store, Stored
@@ -154,6 +156,20 @@ class Listing:
         """
         key = layout.manifest(version)
         return self._parsed(key, self.get(key), read_manifest)
+
+    def obstacle(self, key: str) -> ModelReleaseError | None:
+        """Return what keeps a missing object from being written, such as a folder of its name; None if nothing does.
+
+        One request. Only a folder store has such obstacles; an object store answers that there is no such object.
+        """
+        with tempfile.TemporaryDirectory(prefix="model-release-") as folder:
+            try:
+                self.store.download(key, Path(folder) / "file")
+            except (Refused, UnsafeKey) as error:
+                return error
+            except ModelReleaseError:
+                return None
+        return None
 
     def fault(self, key: str, entry: FileEntry) -> str | None:
         """Return what is wrong with a file, in words; None when it is right, as far as was looked.

@@ -175,6 +175,22 @@ def test_what_stands_in_the_place_of_an_object_is_told_with_its_path_until_a_per
     assert doctor(stores, "--repair", "--read-data").exit_code == 0
 
 
+@pytest.mark.parametrize("lost", [f"{LIVE}/{MODEL}", f"{V110}/metadata.json", "log/000000000003.json", POINTER])
+def test_a_pipe_in_the_place_of_an_object_keeps_nobody_waiting(
+    stores: tuple[LocalStore, LocalStore], lost: str
+) -> None:
+    path = stores[1].root / lost
+    path.unlink()
+    os.mkfifo(path)
+    (found,) = read(doctor(stores, "--json", "-q"))["found"]
+    assert (found["where"], found["repairable"]) == (f"{stores[1].uri}/{lost}", False)
+    assert f"a person at this machine moves {path} away" in found["remedy"]
+    done = doctor(stores, "--repair")
+    assert done.exit_code == (0 if lost == POINTER else EXIT_DOCTOR), done.stdout
+    path.unlink()
+    assert doctor(stores, "--repair", "--read-data").exit_code == 0
+
+
 def test_a_file_in_the_place_of_a_version_s_folder_is_told_with_its_path(stores: tuple[LocalStore, LocalStore]) -> None:
     path = stores[1].root / str(V110)
     shutil.rmtree(path)

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class LocalStore:
         path = self._path(key)
         with self._errors(key):
             try:
-                with path.open("rb") as file:
+                with open(path, "rb", opener=_at_once) as file:  # noqa: PTH123 - a path has no opener
                     body = limits.read_open(file, limits.largest(key), f"{self.uri}/{key}")
                     written = os.fstat(file.fileno()).st_mtime
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -110,7 +111,8 @@ class LocalStore:
         path = self._path(key)
         with self._errors(key), self._locked(), self._new_file(BytesIO(body)) as new:
             try:
-                current = _token(limits.read_bounded(path, limits.largest(key)))
+                with open(path, "rb", opener=_at_once) as file:  # noqa: PTH123 - a path has no opener
+                    current = _token(limits.read_open(file, limits.largest(key), f"{self.uri}/{key}"))
             except FileNotFoundError:
                 return Lost()
             if current != token:
@@ -169,7 +171,8 @@ class LocalStore:
                 contextlib.suppress(FileNotFoundError),
             ):  # deleted since the folder was read
                 found = (self.root / key).stat()
-                yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+                if stat.S_ISREG(found.st_mode):  # a pipe or a device is no object
+                    yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _keys(self, start: Path, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder in any order. A file whose name is no valid key is not the store's."""
@@ -292,7 +295,7 @@ class LocalStore:
                 where=where,
                 hint="check the folder's owner and mode",
             ) from error
-        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        except (IsADirectoryError, NotADirectoryError, FileExistsError, shutil.SpecialFileError) as error:
             raise Refused(
                 "something that is no object stands in the object's place",
                 where=where,
@@ -321,6 +324,11 @@ def filesystem_of(path: Path) -> str:
 
 def _token(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a writer, should it be a pipe: then it is read as an empty one."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _leads_back(folder: str, name: str) -> bool:

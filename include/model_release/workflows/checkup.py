@@ -98,7 +98,7 @@ def checkup(
         failed = _mend(destinations, left, by)
         failures = [error for error, _ in failed]
         helpless |= dict.fromkeys(tried) | {each: error for error, about in failed for each in about}
-        if not tried:
+        if not left:
             break
         left = look()
         found |= dict.fromkeys(left)

@@ -151,7 +151,9 @@ def test_upload_models_publishes(tmp_path: Path) -> None:
     for name in ("best_model.pkl", "preprocessor.pkl"):
         (models / name).write_text(name)
     (tmp_path / "bucket of mine").mkdir()
-    done = upload("models/", "bucket of mine", "churn", "--reason", "made by hand", "--by", "ann", cwd=tmp_path)
+    done = upload(
+        "models/", "bucket of mine", "churn", "--reason", "made by hand", "--by", "ann", "--unopened", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     pointer = live_pointer(Model((tmp_path / "bucket of mine/churn-models").as_uri()).destinations().home)
     assert (str(pointer.version), pointer.change.by, pointer.change.reason) == ("v1.0.0", "ann", "made by hand")

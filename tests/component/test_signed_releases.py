@@ -305,7 +305,7 @@ def test_a_night_signs(
     done = one.update_latest(again)
     assert str(done.live) == "v1.0.0"
     assert faults(one.home, trust) == {}
-    said = caplog.text + json.dumps([verdict, orders, uploaded, again, done])
+    said = caplog.text + json.dumps([each.to_json() for each in (verdict, *orders, *uploaded, *again, done)])
     assert KEY.trust.decode() in said
     stored = b"".join(each.read_bytes() for each in (tmp_path / "store").rglob("*") if each.is_file())
     for secret in (*PEM.splitlines()[1:-1], *KEY.private.splitlines()[1:-1]):

@@ -38,6 +38,7 @@ class Image:
         files: where what lies in the checkout lies in the image, by path.
         folder: that commands start in, and may write to.
         user: name of the user that the compose file has a number for.
+        owns: folders that belong to the service's user, and so do new volumes that are mounted there.
     """
 
     entrypoint: Sequence[str] = ()
@@ -45,6 +46,7 @@ class Image:
     files: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
     user: str = ""
+    owns: Sequence[str] = ()
 
 
 class Container:
@@ -209,6 +211,10 @@ class Container:
             if each.named and not folder.exists():
                 folder.mkdir()
                 folder.chmod(0o777)
+                if each.target in self.image.owns:
+                    user, _, group = self.service.user.partition(":")
+                    os.chown(folder, int(user), int(group))
+                    folder.chmod(0o750)
             lines += self._bind(folder, each.target, read_only=each.read_only)
         if self.service.read_only:
             lines += ["mount -o remount,ro,bind root"]

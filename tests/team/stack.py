@@ -33,7 +33,7 @@ def images() -> dict[str, Image]:
             folder="/opt/airflow",
             user="airflow",
         ),
-        "model-release-service": Image(entrypoint=("model-release",), environment=package),
+        "model-release-service": Image(entrypoint=("model-release",), environment=package, owns=("/models",)),
         "postgres": Image(
             entrypoint=(str(CHECKOUT / "tests/team/postgres_image.sh"),),
             environment={"PATH": f"{postgres}:{_PATH}", "PGDATA": "/var/lib/postgresql/data"},

@@ -82,7 +82,9 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
     env = {name: value for name, value in os.environ.items() if name != run_guard.VARIABLE}
     env |= {"TMPDIR": str(temporary), "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"}
     options = ["-p", "support.run_plugin", "-p", "no:cacheprovider", "-n", str(len(files)), "--dist=loadfile"]
-    command = [sys.executable, "-m", "pytest", *options, f"--rootdir={tests}", "-c", os.devnull, str(tests)]
+    # As a terminal starts it: a shell lets what it starts in the background ignore Ctrl-C, and so do all below that.
+    python = ["env", "--default-signal=INT", sys.executable]
+    command = [*python, "-m", "pytest", *options, f"--rootdir={tests}", "-c", os.devnull, str(tests)]
     log = tmp_path / "log"
     with log.open("wb") as out:
         controller = subprocess.Popen(

@@ -136,10 +136,11 @@ def play(scene: Scene, addresses: Sequence[Address], folder: Path, moment: Momen
         calls += 1
         if calls == moment.call and not moment.after:
             os.kill(os.getpid(), moment.signal)
-        answer = request.perform()
-        if calls == moment.call and moment.after:
-            os.kill(os.getpid(), moment.signal)
-        return answer
+        try:
+            return request.perform()
+        finally:  # a request that the store refuses was performed as well
+            if calls == moment.call and moment.after:
+                os.kill(os.getpid(), moment.signal)
 
     home, *others = [Interposed(each.open(), between) for each in addresses]
     scene.act(home, others, folder)

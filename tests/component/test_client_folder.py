@@ -129,6 +129,41 @@ def test_a_release_that_is_too_old_is_refused_and_what_is_current_stays(store: L
     assert (to / "current").exists()
 
 
+@pytest.mark.parametrize(
+    ("most", "floor", "reported"),
+    [(timedelta(days=7), None, "was trained"), (None, 2, "epoch 2 or a later one is asked for")],
+)
+def test_a_watch_takes_no_release_that_is_too_old_or_below_the_floor(
+    store: LocalStore,
+    tmp_path: Path,
+    most: timedelta | None,
+    floor: int | None,
+    reported: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watcher = client.Watcher(store.uri, tmp_path / "to", max_age=most, min_epoch=floor)
+    poll = watcher._puller.poll
+    monkeypatch.setattr(watcher._puller, "poll", lambda: (watcher.stop(), poll())[1])
+    assert [*watcher.follow(0.01)] == []
+    assert reported in caplog.text
+    assert not (tmp_path / "to" / "current").exists()
+
+
+def test_a_copy_that_becomes_too_old_while_it_is_watched_is_reported_once(
+    store: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = client.Watcher(store.uri, tmp_path / "to", max_age=timedelta(days=36_500))
+    copies = watcher.follow(0.01)
+    assert next(copies).changed
+    monkeypatch.setattr(watcher._puller, "_max_age", timedelta(days=7))  # time goes by
+    polls = iter(range(5))
+    monkeypatch.setattr(watcher._puller, "poll", lambda: watcher.stop() if next(polls, None) is None else None)
+    assert [*copies] == []
+    assert caplog.text.count("was trained") == 1
+    assert (tmp_path / "to" / "current").exists()
+
+
 def test_the_copy_that_is_fallen_back_to_has_an_age_too(tmp_path: Path, store: LocalStore) -> None:
     to = tmp_path / "to"
     client.pull(store.uri, to=to)

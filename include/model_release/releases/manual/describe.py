@@ -1,4 +1,4 @@
-"""What people say of files that they made, and the manifest that follows from it. What nobody told stays null.
+"""What people say of files that they made, and the manifest that follows from it. A fact that is not given stays null.
 
 Facts come from a hand-made `metadata.json`, which may hold anything else as well, and from options, which win.
 """
@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.base import Day, canonical_json, sha256_of
 from model_release.documents.manifest import DatasetFacts, Manifest, RunFacts
 from model_release.documents.suggest import did_you_mean
@@ -161,7 +161,12 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
 
 
 def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
-    """Read a hand-made `metadata.json`; None where there is none."""
+    """Read a hand-made `metadata.json`; None if there is none.
+
+    Raises:
+        UsageError: it is no JSON object, or holds what no manifest may hold.
+        Corrupt: it is larger than a manifest may be.
+    """
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number in JSON")
@@ -169,7 +174,7 @@ def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(path.read_bytes(), parse_constant=refuse)
+        document = json.loads(limits.read_bounded(path, limits.MANIFEST), parse_constant=refuse)
         canonical_json(document)
     except (ValueError, RecursionError) as error:
         hint = "mend it, or take it out of the folder and tell the facts with options"

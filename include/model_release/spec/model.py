@@ -21,6 +21,7 @@ from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.allowed_stores import check_allowed
 from model_release.spec.dataset import Dataset
 from model_release.spec.estimators import EstimatorName
 from model_release.spec.gate import Choice, Fraction, GatePolicy
@@ -348,23 +349,26 @@ class Spec(Strict):
 
     def model_uri(self, destination: Destination) -> str:
         """Return where the releases lie at a destination: `<root>/<name>-models`."""
-        return join(
-            expand(destination.uri, where=f"{self.path}: destination {destination.name}"),
-            f"{self.name}-models",
-        )
+        return join(self._root(destination), f"{self.name}-models")
 
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
+        return join(self._root(self.home), "datasets", self.name)
 
     def mlruns_uri(self) -> str:
         """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
+        return join(self._root(self.home), "mlruns")
 
     def source_uri(self) -> str:
         """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
-        return source if "://" in source else (self.path.parent / source).resolve().as_uri()
+        uri = source if "://" in source else (self.path.parent / source).resolve().as_uri()
+        return check_allowed(uri, key="dataset.source", where=self.path)
+
+    def _root(self, destination: Destination) -> str:
+        """Return a destination's URI, which the deployment must allow."""
+        uri = expand(destination.uri, where=f"{self.path}: destination {destination.name}")
+        return check_allowed(uri, key=f"destinations: {destination.name}", where=self.path)
 
 
 def _kind(task: str, dataset: Dataset) -> TaskKind:

@@ -124,7 +124,7 @@ def test_a_failed_night_has_a_result_that_says_what_failed_and_what_to_do(specs:
     assert failure["hint"]
     said = note(done) or ""
     assert said.startswith("**Report: failed**\n\ningest failed: ")
-    assert f"Next: {' '.join(failure['hint'].split())}" in said
+    assert f"- ingest: {' '.join(failure['hint'].split())}" in said
 
 
 @pytest.mark.usefixtures("airflow_database")

@@ -92,7 +92,7 @@ def _reported() -> list[RetrainOutcome]:
     from model_release.workflows.messages import Failure, parse
 
     context = get_current_context()
-    run, ti = context["dag_run"], context["ti"]
+    run, ti = context["dag_run"], cast("Any", context["ti"])  # Airflow's protocol lacks a method that tasks have
     found = [value for key, tasks in REPORTED.items() for value in ti.xcom_pull(task_ids=tasks, key=key)]
     outcomes = [cast("RetrainOutcome", parse(value)) for value in found if value is not None]
     for each in ti.get_task_breadcrumbs(run.dag_id, run.run_id):
@@ -114,8 +114,8 @@ def _reported() -> list[RetrainOutcome]:
     return outcomes
 
 
-def _task_url(run: Any, task_id: str, map_index: int) -> str | None:
+def _task_url(run: Any, task_id: str, map_index: int | None) -> str | None:
     """Return the address of a task's page; None if Airflow's own address is not configured."""
     page = run_url(run)
-    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+    mapped = f"/mapped/{map_index}" if map_index is not None and map_index >= 0 else ""
     return f"{page}/tasks/{task_id}{mapped}" if page else None

@@ -65,8 +65,7 @@ class RunResult(Message):
         """Yield the result in words: the summary, then a fact a line."""
         yield self.summary
         for each in self.failures:
-            yield f"{each.task} failed: {each.what}"
-            yield f"next: {each.hint}" + (f" ({each.log})" if each.log else "")
+            yield f"{each.task}: {each.hint}" + (f" ({each.log})" if each.log else "")
         yield from (f"reason: {each}" for each in self.reasons)
         if self.live is not None:
             yield f"live: {self.live}" + (f", since {in_words(self.since, self.epoch)}" if self.epoch else "")
@@ -75,7 +74,7 @@ class RunResult(Message):
 
     def note(self) -> str:
         """Return the result as a run's note, in Markdown, not longer than Airflow keeps."""
-        bullets = [f"failed: {each.task}: {each.what}. Next: {each.hint}" for each in self.failures]
+        bullets = [f"{each.task}: {each.hint}" for each in self.failures]
         bullets += [f"lags behind: {each}" for each in self.lagging]
         bullets += [f"held {each}" for each in self.held]
         bullets += self.reasons if self.ending == "rejected" else []

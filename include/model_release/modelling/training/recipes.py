@@ -6,6 +6,8 @@ import sys
 import warnings
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -13,7 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from model_release.errors import SpecError
-from model_release.modelling.tasks.base import Task
+from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training.estimators import estimator_of
 from model_release.spec.dataset import Dataset
 from model_release.spec.model import Candidate
@@ -37,10 +39,25 @@ def check_recipe(task: Task, candidate: Candidate, *, name: str | None = None) -
     try:
         with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore")  # a fit that warns is still a recipe that fits
-            task.predict(estimator.fit(rows, target), rows[:1])
+            answers = task.predict(estimator.fit(rows, target), rows)
+            borders = task.classes and not _same_border(task, estimator, rows, answers, target)
     except Exception as error:  # of whatever kind: the estimator may be anybody's
         said = " ".join(str(error).split())[:300]
         raise SpecError(f"{candidate.estimator} does not accept its parameters: {said}", where=where) from error
+    if borders:
+        raise SpecError(
+            f"{candidate.estimator} calls classes by a border of its own, which figures and other forms do not know",
+            where=where,
+            hint="gate.threshold sets or tunes the border of every candidate",
+        )
+
+
+def _same_border(task: Task, estimator: Any, rows: NDArray[np.float64], answers: Predictions, target: Target) -> bool:
+    """Whether an estimator calls each row that is no close call as its probabilities do."""
+    wanted = task.golden({}, answers, target)
+    clear = np.array([wanted.is_clear(each) for each in wanted.numbers], dtype=bool)
+    called = np.asarray(task.released(estimator).predict(rows), dtype=np.int64)
+    return bool((called == task.called(answers))[clear].all())
 
 
 def build(

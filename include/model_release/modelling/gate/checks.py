@@ -156,9 +156,8 @@ def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:
         case None:
             why = "as the spec says"
         case MistakeCosts(false_positive=positive, false_negative=negative):
-            why = (
-                f"tuned on rows left out of training for costs of {positive:g} a false positive and {negative:g} a miss"
-            )
+            costs = f"{positive:g} for a false positive and {negative:g} for a false negative"
+            why = f"tuned on rows left out of training for costs of {costs}"
         case figure:
             why = f"tuned on rows left out of training for {figure}"
     words = f"a row is called {output.classes[1]} above a probability of {output.threshold:.4g}, {why}"

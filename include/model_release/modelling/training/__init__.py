@@ -2,4 +2,4 @@
 
 from model_release.modelling.training.fitting import as_frame, cross_validate, decided, fit, pickled, train
 
-__all__ = ["as_frame", "cross_validate", "fit", "pickled", "train"]
+__all__ = ["as_frame", "cross_validate", "decided", "fit", "pickled", "train"]

@@ -97,7 +97,7 @@ def _with_unseen(preprocessor: ColumnTransformer, inputs: pd.DataFrame, rows: pd
 
 
 def _labels(task: Task, preprocessor: ColumnTransformer, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:
-    """Return what the pickled estimator itself calls each row, in the ONNX form's words; None if it predicts numbers."""
+    """Return what the pickled estimator calls each row, in the ONNX form's words; None if it predicts numbers."""
     output = task.output()
     if output.form == "value":
         return None

@@ -53,6 +53,7 @@ _CODE = (
     "spec/misread",
     "spec/model",
     "spec/retention",
+    "spec/source",
     "spec/tasks",
     "spec/tracking_uri",
     "spec/transfer",

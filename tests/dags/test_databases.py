@@ -21,9 +21,8 @@ def test_a_query_is_asked_through_the_hook_with_the_extras_of_its_connection(
 
     query = Query(sql="farm", query="SELECT CAST(:day AS date) AS day, current_setting('application_name') AS name")
     with postgres() as running:
-        monkeypatch.setenv(
-            "AIRFLOW_CONN_FARM", f"{running.url('postgres', driver='postgres')}?application_name=beetles"
-        )
+        address = running.url("postgres", driver="postgres")
+        monkeypatch.setenv("AIRFLOW_CONN_FARM", f"{address}?application_name=beetles")
         fetch(database_of_connection("farm"), query, date(2026, 10, 1), tmp_path / "rows.parquet", where="rows")
         assert parquet.read_table(tmp_path / "rows.parquet").to_pylist() == [
             {"day": date(2026, 10, 1), "name": "beetles"}

@@ -120,7 +120,8 @@ def fetch(engine: Engine, query: Query, day: date, path: Path, *, where: str) ->
                 names = list(result.keys())
                 if twice := sorted({name for name in names if names.count(name) > 1}):
                     raise SpecError(f"the query returns {twice[0]!r} twice: name one of them AS something", where=where)
-                parts, rows, schema = [], 0, arrow.schema([(name, arrow.null()) for name in names])
+                parts: list[Path] = []
+                rows, schema = 0, arrow.schema([(name, arrow.null()) for name in names])
                 for batch in result.partitions(_BATCH):
                     rows += len(batch)
                     if rows > query.max_rows:
@@ -135,9 +136,8 @@ def fetch(engine: Engine, query: Query, day: date, path: Path, *, where: str) ->
                     feather.write_feather(table, parts[-1])
                 transaction.rollback()
             with parquet.ParquetWriter(path, schema) as writer:
-                for part in parts or [None]:
-                    table = schema.empty_table() if part is None else feather.read_table(part).cast(schema)
-                    writer.write_table(table)
+                for part in parts:
+                    writer.write_table(feather.read_table(part).cast(schema))
     except DBAPIError as error:
         raise _explained(error, engine, where) from None  # its text may hold what the message leaves out
 

@@ -94,7 +94,7 @@ def database_of_connection(name: str) -> Engine:
         hint = "create it under Admin → Connections, or name another one in the spec"
         raise NotFound(f"Airflow has no connection {name!r}", where="dataset.source.sql", hint=hint) from error
     if not isinstance(hook, DbApiHook):
-        raise UsageError(f"is of type {hook.conn_type!r}, which is no database", where=f"connection {name}")  # type: ignore[attr-defined]
+        raise UsageError(f"is of type {hook.conn_type!r}, which is no database", where=f"connection {name}")
     connect = {"creator": hook.get_conn, "poolclass": NullPool}  # the address alone lacks the connection's extras
     return hook.get_sqlalchemy_engine(connect)
 

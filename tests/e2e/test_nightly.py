@@ -472,7 +472,7 @@ def data_of(team: Team, runs: list[dict[str, Any]]) -> dict[date, tuple[str, int
         manifest = became[outcome["fingerprint"]]
         assert manifest["dataset"]["fingerprint"] == outcome["snapshot"]
         assert outcome["as_of"] == each["data_interval_end"][:10]
-        found[date.fromisoformat(outcome["as_of"])] = (manifest["version"], manifest["dataset"]["rows"])
+        found[date.fromisoformat(outcome["as_of"])] = (f"v{manifest['version']}", manifest["dataset"]["rows"])
     return found
 
 

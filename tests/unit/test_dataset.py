@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -19,6 +21,7 @@ from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
 from model_release.modelling import dataset
 from model_release.modelling.dataset import Positions, Rows, Snapshot
+from model_release.modelling.dataset.form import CONVERT
 from model_release.spec.load import load_spec
 from model_release.spec.model import Split
 from model_release.stores.local import LocalStore
@@ -324,8 +327,20 @@ def test_broken_row_is_reported(farm: Farm, case: str) -> None:
 NO_HEADER = f"is no header line; expected {HEADER.strip()}"
 MEANT = "if the file is meant so, write under dataset"
 
+
+def _workbook() -> bytes:
+    with io.BytesIO() as opened:
+        with zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+                archive.writestr(zipfile.ZipInfo(name), "\xe9".encode("latin-1") * 9)
+        return opened.getvalue()
+
+
 BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
-    "no header": (ROWS, [(1, None, f"{NO_HEADER}; deliver the file with a header line", None)]),
+    "no header": (
+        ROWS,
+        [(1, None, f"{NO_HEADER}; {MEANT} header: [the names of the 6 columns, in the file's order]", None)],
+    ),
     "semicolons": (
         HEADER.replace(",", ";"),
         [(1, None, f"{NO_HEADER}; if the file is meant so, write under dataset delimiter: ';'", None)],
@@ -362,11 +377,20 @@ BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
     ),
     "a title": (
         "Beetles of October\n" + HEADER + GOOD * 3,
-        [(1, None, f"{NO_HEADER}; remove its title line", None)],
+        [(1, None, f"{NO_HEADER}; {MEANT} skip_lines: 1", None)],
     ),
+    "JSON lines": (
+        '{"length": 1, "weight": 2}\n{"length": 3, "weight": 4}\n',
+        [(1, None, f"{NO_HEADER}; {CONVERT['json']}", None)],
+    ),
+    "an Excel workbook": (_workbook(), [(1, None, f"is not UTF-8 text; {CONVERT['excel']}", None)]),
     "open quote": (
         HEADER + GOOD + '1,2,"red,1,north,0\n' + GOOD * 5,
         [(3, None, "a quote is opened here and not closed: close or remove it", None)],
+    ),
+    "a quote of line 11 that another one closes far below": (
+        HEADER + GOOD * 9 + '1,2,"red,1,north,0\n' + GOOD * 5 + '1,2,red",1,north,0\n',
+        [(11, None, "a quote is opened here and not closed: close or remove it", None)],
     ),
 }
 

@@ -113,7 +113,7 @@ def test_a_file_of_a_kind_that_is_not_read_is_recognised_and_init_says_what_to_d
     if kind != "delimited":
         with pytest.raises(UsageError) as caught:
             read_table(path)
-        assert caught.value.what == CONVERT[kind]  # type: ignore[index]
+        assert caught.value.what == CONVERT[kind]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def _once(frame: pd.DataFrame, column: str | None) -> _Hashes:
     """Return the hashes, in order, of the cells (of None: of the rows) that stand once; none if most stand twice."""
     cells = frame if column is None else frame[[column]].dropna()
     values, counts = np.unique(pd.util.hash_pandas_object(cells, index=False).to_numpy(), return_counts=True)
-    once = values[counts == 1]
+    once: _Hashes = values[counts == 1]
     return once if len(once) >= max(_FEWEST, _MOSTLY * len(frame)) else once[:0]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from model_release.documents.base import Document, Value
-from model_release.documents.evaluation import Costs, Interval, Scores
+from model_release.documents.evaluation import Costs, Design, Interval, Scores
 from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
 from model_release.spec.model import Candidate
 
@@ -43,6 +43,7 @@ class Trained(Document):
 
     Attributes:
         recipe: estimator, parameters and seed, as the spec has them.
+        design: how rows were split and measured: the same for every candidate of a run.
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
@@ -54,6 +55,7 @@ class Trained(Document):
     name: str
     recipe: Candidate
     scores: Scores
+    design: Design
     files: list[FileEntry]
     predictions: FileEntry | None
     onnx: str

@@ -39,7 +39,7 @@ from pandas.api.types import is_numeric_dtype
 from model_release.documents.base import canonical_json, sha256_of
 from model_release.documents.manifest import TrackedRun
 from model_release.modelling import provenance
-from model_release.modelling.gate import corrected_interval
+from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.spec.model import Tracking
 from model_release.tracking.connection import connected, experiment_id
@@ -121,7 +121,6 @@ def log_candidate(
     facts: Mapping[str, str],
     tags: Mapping[str, str],
     trained: Trained,
-    folds: int,
     folder: Path,
     frame: pd.DataFrame,
     snapshot: Snapshot,
@@ -136,7 +135,6 @@ def log_candidate(
         facts: the identity of the night; with the candidate's name, that of the run.
         tags: further facts of the run.
         trained: the result of training.
-        folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
         snapshot: the snapshot's record.
@@ -176,7 +174,7 @@ def log_candidate(
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
         model = _log_model(client, run, pipeline, frame, parameters)
-        metrics = _metrics(trained, folds, model, seen.dataset)
+        metrics = _metrics(trained, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
         _keep(client, run_id, {**files, "environment.txt": _environment()})
@@ -255,17 +253,17 @@ def _pipeline(folder: Path) -> Pipeline:
     )
 
 
-def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) -> list[Metric]:
+def _metrics(trained: Trained, model: LoggedModel, seen: Dataset) -> list[Metric]:
     """Figures by their plain names, as in the manifest, with the bounds of their 95 % intervals; and fold by fold.
 
     A fold's number is the step.
     """
     figures: dict[str, float] = {"training_seconds": trained.seconds}
     steps: list[tuple[str, int, float]] = []
+    for metric, over_folds in intervals_of(trained.scores, trained.design.overlap).items():
+        name = _allowed(metric)
+        figures |= {name: over_folds.mean, f"{name}_low": over_folds.low, f"{name}_high": over_folds.high}
     for metric, values in trained.scores.folds.items():
-        measured = [value for value in values if value is not None]
-        if measured and len(measured) == len(values):
-            figures |= _spread(_allowed(metric), measured, folds)
         steps += [(f"fold/{_allowed(metric)}", step, value) for step, value in enumerate(values) if value is not None]
     for metric, holdout in trained.scores.holdout.items():
         if holdout is not None:
@@ -293,17 +291,13 @@ def _allowed(metric: str) -> str:
     return f"{name}{slash}{re.sub(r'[^0-9A-Za-z_. -]', '_', of).strip('.') or '_'}" if slash else name
 
 
-def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
-    found = corrected_interval(values, 1 / (folds - 1))
-    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the estimator, the estimator's defaults included."""
+    """The recipe, every setting of the estimator, its defaults included, and how rows were split and measured."""
     settings = pipeline[-1].get_params()
     plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
     recipe = {"recipe.estimator": trained.recipe.estimator, "recipe.seed": trained.recipe.seed}
-    return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
+    design = {f"design.{name}": value for name, value in trained.design if value not in (None, 0)}
+    return {name: str(value)[:500] for name, value in {**recipe, **plain, **design}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:

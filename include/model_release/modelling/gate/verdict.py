@@ -11,7 +11,7 @@ from model_release.documents.version import Version
 from model_release.modelling.gate import checks as ask
 from model_release.modelling.gate.checks import finite, unsound, unsound_beside
 from model_release.modelling.gate.collapse import collapse
-from model_release.modelling.gate.statistics import corrected_error, corrected_interval, t_quantile
+from model_release.modelling.gate.statistics import corrected_error, corrected_interval, intervals_of, t_quantile
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.tasks import kind_of
 
@@ -52,11 +52,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         words = f"{chosen}: not a finite number: {', '.join(holes)}"
         check = Check(name="finite", passed=False, words=words)
         return Decision(accepted=False, chosen=chosen, reasons=[words], checks=[check], intervals={}, comparison=None)
-    intervals = {
-        metric: corrected_interval(finite(values), evaluation.test_over_train)
-        for metric, values in scores.folds.items()
-        if len(finite(values)) == len(values) > 1
-    }
+    intervals = intervals_of(scores, evaluation.test_over_train)
     checks = [
         *ask.floors(policy, intervals, scores, evaluation),
         *ask.slices(policy.slices, scores, kind_of(evaluation.task)),
@@ -182,6 +178,8 @@ def _against_champion(
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")
         )
+    if champion.released_by is not None:
+        words += f"; it was released by {champion.released_by}, and is measured here as the candidates are"
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -19,7 +19,6 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.spec.model import Validation
 from model_release.spec.tasks import TaskKind
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ Predictions = NDArray[np.float64]
 
 _GROUPS = 20
 _T = float(stats.t.ppf(0.975, _GROUPS - 1))
-
-Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Positions of the rows that a fold's model is fitted to, and of those that it is measured on."""
 
 
 @dataclass(frozen=True)
@@ -158,14 +154,6 @@ class Task(ABC):
     @abstractmethod
     def dummy(self, target: Target) -> float:
         """Return the loss of the constant answer that is best on these rows."""
-
-    @abstractmethod
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield the folds, `repeats x folds` of them, which depend on the rows and on `validation` alone.
-
-        Raises:
-            DataInvalid: the rows are too few.
-        """
 
     @abstractmethod
     def predict(self, estimator: Any, features: Any) -> Predictions:

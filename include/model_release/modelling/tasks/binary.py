@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,9 +17,8 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval, share_interval
-from model_release.modelling.tasks.classification import entropy, stratified_folds
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.classification import entropy
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -86,14 +85,6 @@ class Binary(Task):
         """Return the loss of always answering the positive class's share."""
         share = float(target.mean())
         return share * (1 - share) if self.loss == "brier" else entropy(target)
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield folds in which both classes have their shares.
-
-        Raises:
-            DataInvalid: a class has fewer rows than there are folds.
-        """
-        return stratified_folds(target, 2, validation)
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the positive class's probability for each row."""

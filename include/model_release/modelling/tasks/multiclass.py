@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,9 +17,8 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval, share_interval
-from model_release.modelling.tasks.classification import entropy, stratified_folds
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.classification import entropy
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -87,14 +86,6 @@ class Multiclass(Task):
             return entropy(target)
         shares = np.bincount(target, minlength=len(self.classes)) / len(target)
         return float(1 - (shares**2).sum())
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield folds in which all classes have their shares.
-
-        Raises:
-            DataInvalid: a class has fewer rows than there are folds.
-        """
-        return stratified_folds(target, len(self.classes), validation)
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the probability of each class for each row."""

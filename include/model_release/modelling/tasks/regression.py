@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 from sklearn.datasets import make_regression
-from sklearn.model_selection import RepeatedKFold
 
 from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.errors import DataInvalid
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -78,20 +75,6 @@ class Regression(Task):
         else:
             constant = float(np.median(target) if self.loss == "mae" else target.mean())
         return float(self._measures(target, np.full(len(target), constant))[self.loss]())
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield shuffled folds.
-
-        Raises:
-            DataInvalid: there are fewer than two rows to a fold.
-        """
-        if len(target) < 2 * validation.folds:
-            raise DataInvalid(
-                f"there are {len(target)} rows outside the holdout, too few for {validation.folds} folds",
-                hint="add data, or lower validation.folds in the spec",
-            )
-        plan = RepeatedKFold(n_splits=validation.folds, n_repeats=validation.repeats, random_state=validation.seed)
-        yield from plan.split(np.zeros((len(target), 1)))
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the predicted number for each row."""

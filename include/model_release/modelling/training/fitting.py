@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
+from model_release.modelling.folds import Folds, design_of, folds_of
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
@@ -39,32 +41,43 @@ from model_release.spec.dataset import Dataset
 from model_release.spec.model import Candidate, Spec
 
 
-def cross_validate(
-    candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions
-) -> tuple[dict[Metric, list[float | None]], Predictions]:
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidated:
+    """How a recipe did on the rows that its folds left out.
+
+    Attributes:
+        scores: by metric, `repeats x folds` values each, None if one was not finite.
+        predictions: for each measured row while it was left out: `[measured rows, repeats]`, or
+            `[measured rows, repeats, classes]`.
+        folds: the plan, whose `measured` says which of the training rows these are.
+    """
+
+    scores: Scores
+    predictions: Predictions
+    folds: Folds
+
+
+def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions) -> CrossValidated:
     """Fit the recipe once per fold and measure it on the rows that the fold left out.
 
-    The folds depend on the rows and on the spec's task and validation alone, so that recipes are compared pairwise,
-    fold by fold.
-
-    Returns:
-        The figures by metric, `repeats x folds` values each, None if one was not finite; and the predictions for each
-        row while it was left out: `[training rows, repeats]`, or `[training rows, repeats, classes]`.
+    The folds depend on the rows and on the spec alone, so that recipes are compared pairwise.
 
     Raises:
         DataInvalid: the rows are too few for the folds.
     """
-    task, validation = task_of(spec), spec.validation
+    task, plan = task_of(spec), folds_of(spec, rows, training_rows)
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
-    folds: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
-    out_of_fold = np.full((len(target), validation.repeats, *task.shape), np.nan)
-    for number, (fit_rows, test_rows) in enumerate(task.folds(target, validation)):
+    figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
+    out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
+    for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
-        out_of_fold[test_rows, number // validation.folds] = predictions
+        out_of_fold[test_rows, number // plan.folds] = predictions
         for metric, value in task.figures(target[test_rows], predictions).items():
-            folds[metric].append(value)
-    return folds, out_of_fold
+            figures[metric].append(value)
+    measured = out_of_fold[plan.measured]
+    alone = task.intervals(target[plan.measured], measured[:, 0], task.metrics) if len(plan.pairs) == 1 else {}
+    return CrossValidated(Scores(folds=figures, intervals=alone), measured, plan)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
@@ -82,7 +95,8 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     began = time.monotonic()
     task = task_of(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
-    folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
+    validated = cross_validate(candidate, spec, rows, training_rows)
+    measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(*model)
@@ -96,20 +110,22 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     return Trained(
         name=name,
         recipe=candidate,
-        scores=Scores(
-            folds=folds,
-            **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
-            slices=slice_scores(
-                task,
-                spec.gate.slices,
-                spec.dataset.columns,
-                rows.frame.iloc[training_rows],
-                target[training_rows],
-                out_of_fold,
-            ),
+        scores=validated.scores.model_copy(
+            update={
+                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
+                "slices": slice_scores(
+                    task,
+                    spec.gate.slices,
+                    spec.dataset.columns,
+                    rows.frame.iloc[measured_rows],
+                    target[measured_rows],
+                    out_of_fold,
+                ),
+            }
         ),
         files=files,
-        predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
+        predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, measured_rows).to_parquet()),
+        design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
@@ -150,7 +166,7 @@ def pickled(preprocessor: ColumnTransformer, estimator: Any) -> dict[str, bytes]
     }
 
 
-def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame:
+def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:
     """Return out-of-fold predictions as a table: a line per row (the index holds its position), a column per repeat.
 
     If several numbers are predicted for a row, a repeat has a column for each.
@@ -159,7 +175,7 @@ def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame
     repeats = [f"repeat_{number + 1}" for number in range(out_of_fold.shape[1])]
     numbers = [""] if out_of_fold.ndim == 2 else [f"_class_{code}" for code in range(out_of_fold.shape[2])]
     columns = [repeat + number for repeat in repeats for number in numbers]
-    return pd.DataFrame(flat, columns=columns, index=pd.Index(training_rows, name="row"))
+    return pd.DataFrame(flat, columns=columns, index=pd.Index(measured_rows, name="row"))
 
 
 def _on_holdout(

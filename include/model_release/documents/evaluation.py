@@ -15,6 +15,7 @@ from model_release.documents.metric import Metric
 
 SplitMethod = Literal["content_hash", "stratified", "group", "time"]
 ValidationMethod = Literal["repeated_stratified", "group", "forward", "single"]
+UnitKind = Literal["rows", "groups", "days"]
 
 
 class Interval(Value):
@@ -46,6 +47,8 @@ class Scores(Value):
     Attributes:
         folds: by metric, one value per fold, in the order of the folds (repeats x folds values).
         intervals: of the figures of one fold alone, over its rows; empty if there are more.
+        losses: by what of the rows is independent, the compared loss added up over each batch of `Design.batches`, mean
+            over the repeats; of an RMSE the squared errors. Empty: the folds are compared.
         holdout: by metric, on the rows that were set apart; empty for a recipe that was not fitted for release.
         holdout_intervals: of those figures.
         slices: in the policy's order, small groups included.
@@ -53,6 +56,7 @@ class Scores(Value):
 
     folds: dict[Metric, list[float | None]]
     intervals: dict[Metric, Interval] = {}
+    losses: dict[UnitKind, list[float]] = {}
     holdout: dict[Metric, float | None] = {}
     holdout_intervals: dict[Metric, Interval | None] = {}
     slices: list[SliceScores] = []
@@ -144,6 +148,8 @@ class Design(Value):
         left_out: rows that are neither in training nor in the holdout, so that a gap or a group is kept.
         folds: models in each of the `repeats`.
         measured: rows that cross-validation measures in each repeat.
+        batches: by what of the rows is independent, the weight of each of at most 200 batches of the measured rows: how
+            many rows, if all count the same. Days stand in order. Empty: the folds are compared.
         overlap: rows that the folds measure over rows that their models are fitted to, all folds together.
     """
 
@@ -159,6 +165,7 @@ class Design(Value):
     repeats: int
     measured: int
     overlap: float
+    batches: dict[UnitKind, list[float]] = {}
 
 
 class Evaluation(Document):

@@ -152,6 +152,10 @@ class Task(ABC):
         """Return the loss of each row, of which a column's importance is the rise."""
 
     @abstractmethod
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return what the compared loss is the mean of over the rows, or the root of it; None if it is no such mean."""
+
+    @abstractmethod
     def dummy(self, target: Target) -> float:
         """Return the loss of the constant answer that is best on these rows."""
 

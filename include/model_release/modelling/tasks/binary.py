@@ -81,6 +81,11 @@ class Binary(Task):
         losses: NDArray[np.float64] = (predictions - target) ** 2
         return losses
 
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the Brier score or of the log loss."""
+        rows = {"brier": self.row_losses, "log_loss": _surprise}.get(self.loss)
+        return rows(target, predictions) if rows else None
+
     def dummy(self, target: Target) -> float:
         """Return the loss of always answering the positive class's share."""
         share = float(target.mean())

@@ -48,7 +48,7 @@ class Multiclass(Task):
             "roc_auc": lambda: metrics.roc_auc_score(
                 target, predictions / predictions.sum(axis=1, keepdims=True), multi_class="ovr", labels=codes
             ),
-            "brier": lambda: float(((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1).mean()),
+            "brier": lambda: float(_squared(target, predictions).mean()),
             "log_loss": lambda: metrics.log_loss(target, predictions, labels=codes),
         }
         for code, words in enumerate(self.classes):
@@ -63,7 +63,7 @@ class Multiclass(Task):
         called = self.called(predictions)
         found: dict[Metric, Interval | None] = {
             "accuracy": share_interval(int((called == target).sum()), len(target)),
-            "brier": mean_interval(((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1)),
+            "brier": mean_interval(_squared(target, predictions)),
             "log_loss": mean_interval(self.row_losses(target, predictions)),
         }
         for code, words in enumerate(self.classes):
@@ -79,6 +79,11 @@ class Multiclass(Task):
         of_class = predictions[np.arange(len(target)), target]
         losses: NDArray[np.float64] = -np.log(np.clip(of_class, tiny, 1 - tiny))
         return losses
+
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the log loss or of the Brier score."""
+        rows = {"brier": _squared, "log_loss": self.row_losses}.get(self.loss)
+        return rows(target, predictions) if rows else None
 
     def dummy(self, target: Target) -> float:
         """Return the loss of always answering the classes' shares."""
@@ -135,6 +140,11 @@ class Multiclass(Task):
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
+
+
+def _squared(target: Target, predictions: Predictions) -> NDArray[np.float64]:
+    losses: NDArray[np.float64] = ((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1)
+    return losses
 
 
 def _one_hot(target: Target, predictions: Predictions) -> NDArray[np.float64]:

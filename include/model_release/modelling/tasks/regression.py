@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import xlogy
 from sklearn import metrics
 from sklearn.datasets import make_regression
 
@@ -67,6 +68,24 @@ class Regression(Task):
         """Return the squared error of each row."""
         losses: NDArray[np.float64] = (target - predictions) ** 2
         return losses
+
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the loss; of the RMSE, its squared error."""
+        name, _, quantile = self.loss.partition("/")
+        errors = target - predictions
+        match name:
+            case "rmse":
+                return self.row_losses(target, predictions)
+            case "mae":
+                return np.abs(errors)
+            case "pinball":
+                return np.maximum(float(quantile) * errors, (float(quantile) - 1) * errors)
+            case "poisson_deviance":
+                return 2 * (xlogy(target, target / predictions) - errors)
+            case "gamma_deviance":
+                return 2 * (np.log(predictions / target) + errors / predictions)
+            case _:
+                return None
 
     def dummy(self, target: Target) -> float:
         """Return the loss of the mean; of the median for the MAE, of the quantile for its pinball loss."""

@@ -20,7 +20,7 @@ from sklearn.compose import ColumnTransformer
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
-from model_release.documents.evaluation import Costs, Scores
+from model_release.documents.evaluation import Costs, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
 from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
@@ -77,7 +77,18 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
             figures[metric].append(value)
     measured = out_of_fold[plan.measured]
     alone = task.intervals(target[plan.measured], measured[:, 0], task.metrics) if len(plan.pairs) == 1 else {}
-    return CrossValidated(Scores(folds=figures, intervals=alone), measured, plan)
+    losses = _losses(task, plan, target[plan.measured], measured)
+    return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
+
+
+def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -> dict[UnitKind, list[float]]:
+    """Add the compared loss up over the batches of independent rows, mean over the repeats; none if it is no mean."""
+    rows = [task.losses(target, predictions[:, repeat]) for repeat in range(plan.repeats)] if plan.batches else []
+    known = [each for each in rows if each is not None and np.isfinite(each).all()]
+    if not known or len(known) < len(rows):
+        return {}
+    mean = np.mean(known, axis=0)
+    return {kind: [float(each) for each in np.bincount(of, weights=mean)] for kind, of in plan.batches.items()}
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:

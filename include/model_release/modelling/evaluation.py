@@ -162,7 +162,7 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
         {
             "split.method": each.split_method,
             "validation.method": each.validation_method,
-            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time", "weight")},
+            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time")},
         }
         for each in (then, spec)
     )

@@ -217,8 +217,8 @@ class Spec(Strict):
     schema_revision: int = Field(1, ge=1)
     task: str = "classification"
     dataset: Dataset
-    split: Split = Split()
-    validation: Validation = Validation()
+    split: Split = Field(Split(), validate_default=True)
+    validation: Validation = Field(Validation(), validate_default=True)
     candidates: dict[Identifier, Candidate] = Field(min_length=1)
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
@@ -262,18 +262,21 @@ class Spec(Strict):
     @field_validator("split")
     @classmethod
     def _split_of_dataset(cls, split: Split, info: ValidationInfo) -> Split:
-        if "dataset" in info.data and (fault := split.fault(info.data["dataset"])):
+        if "dataset" not in info.data:
+            return split
+        if fault := split.fault(info.data["dataset"]):
             raise ValueError(fault)
-        return split
+        return split.model_copy(update={"method": split.method_for(info.data["dataset"])})
 
     @field_validator("validation")
     @classmethod
     def _validation_of_dataset(cls, validation: Validation, info: ValidationInfo) -> Validation:
-        if {"dataset", "split"} <= {*info.data} and (
-            fault := validation.fault(info.data["dataset"], info.data["split"])
-        ):
+        if not {"dataset", "split"} <= {*info.data}:
+            return validation
+        by = info.data["dataset"], info.data["split"]
+        if fault := validation.fault(*by):
             raise ValueError(fault)
-        return validation
+        return validation.model_copy(update={"method": validation.method_for(*by)})
 
     @field_validator("choose")
     @classmethod

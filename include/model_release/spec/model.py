@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model_release.documents.base import Strict
 from model_release.documents.evaluation import SplitMethod, ValidationMethod
@@ -22,10 +22,11 @@ from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.estimators import EstimatorName
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.retention import Retention
+from model_release.spec.source import Query
 from model_release.spec.split import Split, Validation
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
 from model_release.spec.tracking_uri import Access
@@ -33,20 +34,6 @@ from model_release.spec.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-
-
-class Candidate(Strict):
-    """One recipe that is trained and judged.
-
-    Attributes:
-        estimator: scikit-learn's own by name, any other by import path.
-        parameters: of the estimator. A mapping with `estimator`, and `parameters` if it has any, is an estimator in it.
-        seed: its `random_state`, if it has one.
-    """
-
-    estimator: EstimatorName
-    parameters: dict[str, JsonValue] = {}
-    seed: int = Field(42, ge=0)
 
 
 class Destination(Strict):
@@ -373,7 +360,12 @@ class Spec(Strict):
         return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
 
     def source_uri(self) -> str:
-        """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
+        """Return where raw partitions come from: of a query `sql://<connection>`, else a URI.
+
+        A plain path is taken from the spec's own folder.
+        """
+        if isinstance(self.dataset.source, Query):
+            return f"sql://{self.dataset.source.sql}"
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
         return source if "://" in source else (self.path.parent / source).resolve().as_uri()
 

@@ -89,6 +89,7 @@ class TrackingLog:
             trained=trained,
             folder=folder,
             frame=rows.frame.assign(**{self.spec.dataset.target.column: rows.target}),
+            inputs=[*self.spec.dataset.inputs],
             snapshot=snapshot,
             files=_figures(figures),
         )

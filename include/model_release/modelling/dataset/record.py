@@ -94,5 +94,7 @@ class Snapshot(Document):
             said.append(f"{paths[0]}{more} left out: {reason}")
         if self.apart is not None and self.apart.left_out:
             said.append(f"{self.apart.left_out} of {self.rows} rows are on neither side of the split by time")
-        said += [f"{name} gave no rows" for name in self.without_data]
+        if self.without_data:
+            more = f" and {len(self.without_data) - 1} more" if len(self.without_data) > 1 else ""
+            said.append(f"{self.without_data[0]}{more} gave no rows")
         return said

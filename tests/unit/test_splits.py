@@ -36,7 +36,7 @@ def spec_of(*, target: dict[str, Any] | None = None, **changes: Any) -> Spec:
     """A spec with these columns; `group`, `time` and `weight` go to its dataset, the rest to its own keys."""
     roles = {key: changes.pop(key) for key in ("group", "time", "weight") if key in changes}
     columns = changes.pop("columns", COLUMNS)
-    document = {
+    document: dict[str, Any] = {
         "name": "panel",
         "title": "Panel",
         "owner": "town",
@@ -188,7 +188,7 @@ def test_forward_folds_with_a_group_keep_both_promises_and_measure_no_group_twic
 
 
 @pytest.mark.parametrize("roles", [{}, {"group": "who"}, {"time": "day"}])
-def test_a_single_fold_is_the_first_of_those_that_the_split_asks_for(roles: dict[str, str]) -> None:
+def test_a_single_fold_is_the_first_of_those_that_the_split_asks_for(roles: dict[str, Any]) -> None:
     rows = panel()
     one, many = (spec_of(**roles, validation=each) for each in ({"method": "single"}, {}))
     training, _ = dataset.rows_apart(one, rows)
@@ -273,7 +273,7 @@ def test_a_class_that_one_group_alone_has_is_named() -> None:
     ],
 )
 def test_what_a_row_lacks_to_be_grouped_ordered_or_weighted_is_a_finding(
-    tmp_path: Path, cells: dict[str, str], roles: dict[str, str], said: list[str]
+    tmp_path: Path, cells: dict[str, str], roles: dict[str, Any], said: list[str]
 ) -> None:
     more = {"alike": {"kind": "numeric", "input": False}, "nought": {"kind": "numeric", "input": False}}
     spec = spec_of(**roles, columns={**COLUMNS, **more})

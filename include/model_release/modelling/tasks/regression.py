@@ -72,20 +72,20 @@ class Regression(Task):
     def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
         """Return each row's part of the loss; of the RMSE, its squared error."""
         name, _, quantile = self.loss.partition("/")
-        errors = target - predictions
+        errors: NDArray[np.float64] = target - predictions
+        losses: NDArray[np.float64] | None = None
         match name:
             case "rmse":
-                return self.row_losses(target, predictions)
+                losses = errors**2
             case "mae":
-                return np.abs(errors)
+                losses = np.abs(errors)
             case "pinball":
-                return np.maximum(float(quantile) * errors, (float(quantile) - 1) * errors)
+                losses = np.maximum(float(quantile) * errors, (float(quantile) - 1) * errors)
             case "poisson_deviance":
-                return 2 * (xlogy(target, target / predictions) - errors)
+                losses = 2 * (xlogy(target, target / predictions) - errors)
             case "gamma_deviance":
-                return 2 * (np.log(predictions / target) + errors / predictions)
-            case _:
-                return None
+                losses = 2 * (np.log(predictions / target) + errors / predictions)
+        return losses
 
     def dummy(self, target: Target) -> float:
         """Return the loss of the mean; of the median for the MAE, of the quantile for its pinball loss."""

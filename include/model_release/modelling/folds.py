@@ -7,13 +7,14 @@ spec's `validation`; a task says whether the folds keep the shares of classes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_release.documents.evaluation import Design, Evaluation, UnitKind
+from model_release.documents.evaluation import Design, Evaluation, UnitKind, ValidationMethod
 from model_release.errors import DataInvalid
 from model_release.modelling.dataset import Positions, Rows, groups_of, one_side, times_of
 from model_release.spec.model import Spec
@@ -71,6 +72,31 @@ def folds_of(spec: Spec, rows: Rows, training_rows: Positions) -> Folds:
     _check(spec, some, pairs)
     measured = np.unique(np.concatenate([test for _, test in pairs]))
     return Folds(pairs, repeats, measured, _batches(spec, some.take(measured)))
+
+
+def inner_folds(spec: Spec, rows: Rows, fitted_rows: Positions) -> Folds:
+    """Return folds among the rows that one model is fitted to, for what is decided within them.
+
+    They measure once, and are as many as these rows allow. Where days in order do not allow it, since there are too few
+    or a class is not there from the beginning, the rows are shuffled, by groups if there are any.
+
+    Raises:
+        DataInvalid: a class, or all rows, are in one group.
+    """
+    some, dataset = rows.take(fitted_rows), spec.dataset
+    days, groups = (len(np.unique(of(some, dataset))) for of in (times_of, groups_of))
+    shuffled: ValidationMethod = "group" if dataset.group else "repeated_stratified"
+    rarest = int(np.bincount(some.target).min()) if dataset.target.words else len(some)
+
+    def plan(by: ValidationMethod, most: int) -> Folds:
+        folds = max(2, min(spec.validation.folds, most))
+        within = spec.validation.model_copy(update={"method": by, "repeats": 1, "folds": folds, "gap": 0})
+        return folds_of(spec.model_copy(update={"validation": within}), rows, fitted_rows)
+
+    if spec.validation.folds_for(dataset, spec.split) == "forward":
+        with suppress(DataInvalid):
+            return plan("forward", days - 1)
+    return plan(shuffled, min(groups, rarest))
 
 
 def design_of(spec: Spec, folds: Folds, *, rows: int, training: int, holdout: int) -> Design:

@@ -19,14 +19,15 @@ from pandas.api.types import is_numeric_dtype
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
-from model_release.documents.evaluation import Costs, Scores, UnitKind
+from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
-from model_release.documents.manifest import FileEntry
+from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
-from model_release.modelling.folds import Folds, design_of, folds_of
+from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds
 from model_release.modelling.provenance import machine_facts
+from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
@@ -70,14 +71,17 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
+    alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
-        for metric, value in task.figures(target[test_rows], predictions).items():
+        decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
+        for metric, value in decided.figures(target[test_rows], predictions).items():
             figures[metric].append(value)
+        if len(plan.pairs) == 1:
+            alone = decided.intervals(target[test_rows], predictions, task.metrics)
     measured = out_of_fold[plan.measured]
-    alone = task.intervals(target[plan.measured], measured[:, 0], task.metrics) if len(plan.pairs) == 1 else {}
     losses = _losses(task, plan, target[plan.measured], measured)
     return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
 
@@ -92,10 +96,33 @@ def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -
     return {kind: [float(each) for each in np.bincount(of, weights=mean)] for kind, of in plan.batches.items()}
 
 
+def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
+    """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
+    if not task.is_tuned:
+        return task
+    inputs, target = _inputs(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    plan = inner_folds(spec, rows, fitted_rows)
+    left_out = np.full((len(target), 1), np.nan)
+    for fit_rows, test_rows in plan.pairs:
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
+    return task.tuned(target[plan.measured], left_out[plan.measured])
+
+
+def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
+    """Return the task as a released model of this recipe answers it, with what cross-validation decides."""
+    task = task_of(spec)
+    if not task.is_tuned:
+        return task
+    found = cross_validate(candidate, spec, rows, training_rows)
+    return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions)
+
+
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
     """Measure the candidate, fit it to the training rows, and write its files into `folder`.
 
-    The holdout takes no part in any fit.
+    The holdout takes no part in any fit. What is tuned, such as a threshold, is tuned by the out-of-fold predictions;
+    the figures of each fold are those of a threshold that was tuned within its own training rows.
 
     Args:
         spec: the model's spec.
@@ -110,14 +137,17 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    task = task.tuned(target[measured_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
-    bodies = pickled(*model)
+    bodies = pickled(task, *model)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
+    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
@@ -138,9 +168,11 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, measured_rows).to_parquet()),
         design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
+        output=task.output(),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
+        requirements=requirements,
         costs=Costs(
             latency_p95_ms=latencies(task, *model, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),
@@ -156,7 +188,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
 
 
 def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions) -> tuple[Any, Any]:
-    """Fit the candidate to the training rows, as it is released.
+    """Fit the candidate to the training rows.
 
     Returns:
         The preprocessor and the estimator.
@@ -167,10 +199,16 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def pickled(preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name."""
+def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name.
+
+    Args:
+        task: with all that was decided, which the pickled estimator answers by itself.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+    """
     return {
-        MODEL_FILE: pickle.dumps(estimator, protocol=5),
+        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
         PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
     }
 

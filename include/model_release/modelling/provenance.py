@@ -151,8 +151,8 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
     Data, code, Python, packages, and of the spec: task, columns with group and time, target, split,
-    validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule, destinations and
-    tracking have no part in it.
+    validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
+    destinations and tracking have no part in it.
 
     Args:
         snapshot: the fingerprint of the rows.

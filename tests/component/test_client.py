@@ -182,7 +182,7 @@ class TestAFolderThatIsNotMounted:
         assert pulled is not None
         assert (str(pulled.version), pulled.stale) == ("v1.1.0", False)
 
-    def test_a_follower_that_starts_without_the_folder_has_the_copy_at_each_poll(self, store: LocalStore, to: Path) -> None:
+    def test_a_follower_that_starts_without_the_folder_has_the_copy(self, store: LocalStore, to: Path) -> None:
         client.pull(store.uri, to=to)
         store.root.rename(store.root.with_name("elsewhere"))
         watcher = client.Watcher(store.uri, to)

@@ -181,9 +181,10 @@ def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
 
 
 def test_mlflow_s_own_client_is_answered(service: TestClient, served_url: str) -> None:
-    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+    from mlflow.pyfunc.scoring_server import client as scoring
 
-    asking = ScoringServerClient(*served_url.split(":"))
+    made: Any = scoring.ScoringServerClient  # without types
+    asking = made(*served_url.split(":"))
     asking.wait_server_ready()
     assert asking.get_version() == __version__
     ours = service.post("/invocations", json={"dataframe_records": WITH_NULLS}).json()["predictions"]

@@ -22,7 +22,8 @@ from model_release import tracking
 from model_release.documents.manifest import TrackedRun
 from model_release.errors import CredentialsRefused, UsageError
 from model_release.modelling import training
-from model_release.spec.model import Tracking, Validation
+from model_release.spec.model import Tracking
+from model_release.spec.split import Validation
 from model_release.tracking.runs import log_inputs
 from support import reference_model
 from support.dag_runs import load, run, states, xcom
@@ -83,7 +84,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     spec = reference_model.spec(validation=Validation(folds=2, repeats=1))
     rows, snapshot = reference_model.rows()
     done = training.train(spec, "simple", reference_model.candidate("LogisticRegression"), rows, folder)
-    return {"trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "snapshot": snapshot}
+    inputs = [*rows.frame.columns]
+    return {
+        "trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "inputs": inputs, "snapshot": snapshot
+    }  # fmt: skip
 
 
 def log_night(where: Tracking, name: str, trained: dict[str, Any]) -> tuple[str, TrackedRun]:

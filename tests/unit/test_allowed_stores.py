@@ -56,6 +56,8 @@ def allowed(uri: str) -> bool:
         ("/srv/models", "file:///srv/models/a", True),
         ("file:///srv/models", "file:///srv/models/../../etc", False),
         ("file:///", "file:///srv", True),
+        ("s3://bucket sql://warehouse", "sql://warehouse", True),
+        ("s3://bucket", "sql://warehouse", False),
     ],
 )
 def test_a_uri_is_compared_by_scheme_container_and_whole_names_of_its_path(

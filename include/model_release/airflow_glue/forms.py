@@ -41,12 +41,14 @@ def retrain_params(spec: Summary) -> dict[str, Param]:
         ),
         "accuracy_floor": Param(
             None,
-            type=["null", "number"],
+            type=["null", "number"] if spec.has_accuracy else "null",
             exclusiveMinimum=0,
             exclusiveMaximum=1,
             title="Accuracy floor",
             description="Least mean accuracy in cross-validation: more than 0 and less than 1, such as 0.82 (not 82). "
-            "Empty: what the spec says.",
+            "Empty: what the spec says."
+            if spec.has_accuracy
+            else "A model of numbers has no accuracy: leave it empty. Floors of its own figures stand in the spec.",
         ),
         "promote": Param(
             "auto",

@@ -72,7 +72,7 @@ def status_page(
         "reason": became_live.reason,
         "accuracy": manifest.accuracy if manifest else None,
         "accuracy_measured_on": manifest.accuracy_measured_on if manifest else None,
-        "trained": manifest.trained_date if manifest else None,
+        "trained": manifest.trained if manifest else None,
         "too_old": too_old,
         "verified": not faults,
         "faults": [{"key": each.key, "fault": each.fault} for each in faults],
@@ -112,7 +112,7 @@ def status_page(
 def _trained(manifest: Manifest | None, too_old: str | None) -> Text | None:
     if too_old is not None:
         return Text(too_old, style=out.BAD)
-    return Text(_utc(manifest.trained_date) or "–") if manifest else None
+    return Text(_utc(manifest.trained) or "–") if manifest else None
 
 
 def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
@@ -128,7 +128,7 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
         Text(f"{out.safe(manifest.model_name)} {manifest.version}  ", style="bold") + styled(state),
         out.facts(
             [
-                ("trained", _utc(manifest.trained_date)),
+                ("trained", _utc(manifest.trained)),
                 *_headline(manifest),
                 ("ONNX form", manifest.onnx),
                 ("framework", manifest.framework),
@@ -173,8 +173,8 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
             out.heading("Parameters"),
             out.facts((n, str(value)) for n, value in manifest.parameters.items()),
         ]
-    if manifest.dependencies:
-        page += [out.heading("Dependencies"), out.facts(manifest.dependencies.items())]
+    if manifest.requirements:
+        page += [out.heading("Requirements of the pickles"), out.facts(manifest.requirements.items())]
     page += [out.heading("Files"), files_table(manifest.files)]
     return page
 
@@ -196,7 +196,7 @@ def versions_page(
                 "accuracy": release.accuracy if release else None,
                 "accuracy_measured_on": release.accuracy_measured_on if release else None,
                 "data_as_of": release.data_as_of if release else None,
-                "trained_date": release.trained_date if release else None,
+                "trained_date": release.trained if release else None,
                 "size": total,
                 "why": decided.abandoned.reason if isinstance(decided, AbandonedManifest) else None,
             }
@@ -208,7 +208,7 @@ def versions_page(
                 out.figure(release.accuracy) if release else None,
                 release.accuracy_measured_on if release else None,
                 out.day(release.data_as_of) if release else None,
-                out.day(release.trained_date) if release else None,
+                out.day(release.trained) if release else None,
                 out.size(total) if total is not None else None,
             ]
         )

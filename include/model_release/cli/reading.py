@@ -66,7 +66,7 @@ def show(*, uri: Uri, version: Number = None, output: out.Output) -> None:
     else:
         manifest = catalog.published(store, Version.parse(version))
     state = pages.state_of(manifest.version, manifest, pointer)
-    document = {"uri": store.uri, "state": state, "metadata": manifest.model_dump(mode="json", by_alias=True)}
+    document = {"uri": store.uri, "state": state, "metadata": manifest.to_json()}
     output.data(document, pages.manifest_page(manifest, state))
 
 
@@ -148,7 +148,7 @@ def _too_old(version: Version, manifest: Manifest | None, most: timedelta | None
     if manifest is None:
         return None
     try:
-        check_age(version, manifest.trained_date, most, now=datetime.now(UTC), where=where)
+        check_age(version, manifest.trained, most, now=datetime.now(UTC), where=where)
     except Refused as error:
         return error.what
     return None

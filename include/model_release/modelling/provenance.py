@@ -26,10 +26,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 CODE_OF_A_MODEL = ("documents", "spec", "model_files", "modelling")
 """The rooms of this package that can change a model's bytes or a verdict; a command's words are in none of them."""
 
-LOAD_REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas")
-"""What a consumer of the two pickles installs, at the versions that made them."""
-
-MODELLING_PACKAGES = (*LOAD_REQUIREMENTS, "pyarrow", "pandera", "skl2onnx", "onnx", "onnxruntime")
+MODELLING_PACKAGES = (
+    "scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas", "pyarrow", "pandera", "skl2onnx", "onnx",
+    "onnxruntime",
+)  # fmt: skip
 """What can change a model's bytes or a verdict."""
 
 
@@ -97,9 +97,10 @@ def spec_facts(spec: Spec) -> dict[str, Any]:
     password, and a manifest goes to every destination.
     """
     facts = spec.model_dump(mode="json", exclude={"tracking"})
-    source = urlsplit(spec.dataset.source)
-    if source.scheme in ("http", "https"):
-        bare = source._replace(netloc=source.netloc.rpartition("@")[2], query="", fragment="")
+    source = spec.dataset.source
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        parts = urlsplit(source)
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
         facts["dataset"]["source"] = bare.geturl()
     return facts
 
@@ -149,9 +150,9 @@ def _head(git: Path) -> str | None:
 def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
-    Data, code, Python, packages, and of the spec: task, columns, target, split, validation, the candidates,
-    choice, gate and schema revision. Titles, words, owner, schedule, destinations and tracking have no part
-    in it.
+    Data, code, Python, packages, and of the spec: task, columns with group and time, target, split,
+    validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
+    destinations and tracking have no part in it.
 
     Args:
         snapshot: the fingerprint of the rows.
@@ -171,9 +172,11 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         "packages": package_versions(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
         "key": described["dataset"]["rows"]["key"],
+        **{role: described["dataset"][role] for role in ("group", "time")},
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
-        **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "schema_revision")},
+        **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "forms")},
+        "schema_revision": spec.schema_revision,
     }
     return sha256_of(json.dumps(facts, sort_keys=True, allow_nan=False).encode())
 

@@ -25,6 +25,7 @@ class Measure:
         share: lies between 0 and 1.
         of: what a parametrised figure is of: each `class`, or a `quantile`.
         asked: measured only if a floor or the compared loss asks for it.
+        root: the square root of a mean over the rows.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Measure:
     share: bool = True
     of: str = ""
     asked: bool = False
+    root: bool = False
 
     @property
     def words(self) -> str:
@@ -53,6 +55,7 @@ class TaskKind:
         headline: the figures that the card shows large.
         constant: what the simplest model of all answers, in words.
         folds: how the rows of cross-validation are dealt out, in words.
+        tunes: the figures that a decision threshold may be tuned for; none if the task has no threshold.
     """
 
     name: str
@@ -63,6 +66,7 @@ class TaskKind:
     headline: tuple[str, ...]
     constant: str
     folds: str
+    tunes: tuple[str, ...] = ()
 
     def measure(self, metric: Metric) -> Measure | None:
         """Return the kind of a figure; None if this task has no such figure."""
@@ -132,6 +136,7 @@ BINARY = TaskKind(
     headline=("accuracy", "recall", "roc_auc", "brier"),
     constant="guessing the share",
     folds="stratified cross-validation",
+    tunes=("accuracy", "balanced_accuracy", "f1"),
 )
 MULTICLASS = TaskKind(
     "multiclass",
@@ -157,7 +162,7 @@ REGRESSION = TaskKind(
     "regression",
     room=f"{_ROOMS}.regression:Regression",
     measures=(
-        replace(_ERROR, name="rmse", called="RMSE"),
+        replace(_ERROR, name="rmse", called="RMSE", root=True),
         replace(_ERROR, name="mae", called="MAE"),
         replace(_ERROR, name="median_absolute_error"),
         Measure("r2", called="R²", share=False),

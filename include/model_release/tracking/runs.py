@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ from pandas.api.types import is_numeric_dtype
 from model_release.documents.base import canonical_json, sha256_of
 from model_release.documents.manifest import TrackedRun
 from model_release.modelling import provenance
-from model_release.modelling.gate import corrected_interval
+from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.spec.model import Tracking
 from model_release.tracking.connection import connected, experiment_id
@@ -60,7 +60,6 @@ DEAD = timedelta(days=1)
 
 _PICKLED = "model.pkl"
 _PYTHON = "python_env.yaml"
-_NEEDED_TO_LOAD = ("mlflow", "scikit-learn", "numpy", "scipy", "pandas")
 _PARENT = "mlflow.parentRunId"
 _TAG_LENGTH = 5000
 _METRICS_AT_ONCE = 1000
@@ -121,9 +120,9 @@ def log_candidate(
     facts: Mapping[str, str],
     tags: Mapping[str, str],
     trained: Trained,
-    folds: int,
     folder: Path,
     frame: pd.DataFrame,
+    inputs: Sequence[str],
     snapshot: Snapshot,
     files: Mapping[str, bytes],
 ) -> TrackedRun:
@@ -136,9 +135,9 @@ def log_candidate(
         facts: the identity of the night; with the candidate's name, that of the run.
         tags: further facts of the run.
         trained: the result of training.
-        folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
+        inputs: the columns of it that the model takes.
         snapshot: the snapshot's record.
         files: kept with the run, by their path among its artifacts.
     """
@@ -175,8 +174,8 @@ def log_candidate(
         seen = _dataset(tracking, frame, snapshot)
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
-        model = _log_model(client, run, pipeline, frame, parameters)
-        metrics = _metrics(trained, folds, model, seen.dataset)
+        model = _log_model(client, run, pipeline, frame[[*inputs]], parameters, trained.requirements)
+        metrics = _metrics(trained, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
         _keep(client, run_id, {**files, "environment.txt": _environment()})
@@ -255,17 +254,17 @@ def _pipeline(folder: Path) -> Pipeline:
     )
 
 
-def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) -> list[Metric]:
+def _metrics(trained: Trained, model: LoggedModel, seen: Dataset) -> list[Metric]:
     """Figures by their plain names, as in the manifest, with the bounds of their 95 % intervals; and fold by fold.
 
     A fold's number is the step.
     """
     figures: dict[str, float] = {"training_seconds": trained.seconds}
     steps: list[tuple[str, int, float]] = []
+    for metric, over_folds in intervals_of(trained.scores, trained.design.overlap).items():
+        name = _allowed(metric)
+        figures |= {name: over_folds.mean, f"{name}_low": over_folds.low, f"{name}_high": over_folds.high}
     for metric, values in trained.scores.folds.items():
-        measured = [value for value in values if value is not None]
-        if measured and len(measured) == len(values):
-            figures |= _spread(_allowed(metric), measured, folds)
         steps += [(f"fold/{_allowed(metric)}", step, value) for step, value in enumerate(values) if value is not None]
     for metric, holdout in trained.scores.holdout.items():
         if holdout is not None:
@@ -293,17 +292,18 @@ def _allowed(metric: str) -> str:
     return f"{name}{slash}{re.sub(r'[^0-9A-Za-z_. -]', '_', of).strip('.') or '_'}" if slash else name
 
 
-def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
-    found = corrected_interval(values, 1 / (folds - 1))
-    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the estimator, the estimator's defaults included."""
+    """The recipe, every setting of the estimator, its defaults included, the border of two classes, and the design."""
     settings = pipeline[-1].get_params()
-    plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
-    recipe = {"recipe.estimator": trained.recipe.estimator, "recipe.seed": trained.recipe.seed}
-    return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
+    plain = {
+        name.removeprefix("estimator__estimator__"): value  # what stands behind a threshold
+        for name, value in settings.items()
+        if not hasattr(value, "get_params")
+    }
+    recipe = {"recipe.estimator": trained.recipe.made_by, "recipe.seed": trained.recipe.seed}
+    border = {"threshold": trained.output.threshold} if trained.output.form == "probability" else {}
+    design = {f"design.{name}": value for name, value in trained.design if name != "batches" and value not in (None, 0)}
+    return {name: str(value)[:500] for name, value in {**recipe, **plain, **border, **design}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:
@@ -336,9 +336,16 @@ def _answer(pipeline: Pipeline) -> DataType:
 
 
 def _log_model(
-    client: MlflowClient, run: Run, pipeline: Pipeline, frame: pd.DataFrame, parameters: Mapping[str, str]
+    client: MlflowClient,
+    run: Run,
+    pipeline: Pipeline,
+    inputs: pd.DataFrame,
+    parameters: Mapping[str, str],
+    requirements: Mapping[str, str],
 ) -> LoggedModel:
     """Log the fitted pipeline as the run's model, in MLflow's format for scikit-learn.
+
+    Its requirements are those of the release's pickles, and MLflow itself.
 
     MLflow's own `log_model` takes seconds to infer requirements and signature, .4 s to compare given ones with every
     package that is installed, and leaves the address in this process's environment for good.
@@ -348,7 +355,6 @@ def _log_model(
         import mlflow.pyfunc
 
     run_id = run.info.run_id
-    inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
     experiment = run.info.experiment_id
     logged = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -357,12 +363,12 @@ def _log_model(
         run_id=run_id,
         model_id=logged.model_id,
         model_uuid=logged.model_id,
-        signature=ModelSignature(inputs, Schema([ColSpec(_answer(pipeline))])),
+        signature=ModelSignature(_schema(inputs), Schema([ColSpec(_answer(pipeline))])),
     )
     mlflow.pyfunc.add_to_model(
         model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict"
     )
-    versions = {name: importlib.metadata.version(name) for name in _NEEDED_TO_LOAD}
+    versions = {"mlflow": importlib.metadata.version("mlflow"), **requirements}
     model.add_flavor(
         "sklearn",
         pickled_model=_PICKLED,

@@ -53,7 +53,8 @@ def check_source(spec: Spec) -> None:
     Raises:
         SpecError: it does not.
     """
-    if "${" not in Template(spec.dataset.source).safe_substitute(os.environ):
+    source = spec.dataset.source
+    if not isinstance(source, str) or "${" not in Template(source).safe_substitute(os.environ):
         spec.source_uri()
 
 

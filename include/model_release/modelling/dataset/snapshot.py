@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from model_release.documents.base import JSON_TYPE
@@ -19,6 +20,7 @@ from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
     Delivery,
+    Source,
     arrived,
     compression_of,
     keep_raw,
@@ -30,8 +32,10 @@ from model_release.modelling.dataset.cells import number, reading_of
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
+from model_release.modelling.dataset.query import QuerySource
 from model_release.modelling.dataset.reading import read_texts
-from model_release.modelling.dataset.record import Partition, Snapshot
+from model_release.modelling.dataset.record import Apart, Partition, Snapshot
+from model_release.modelling.dataset.roles import faults_of, groups_of
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
 from model_release.modelling.dataset.validation import check_rows, fields, set_aside, to_values, without_marks
@@ -47,7 +51,7 @@ _HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
-def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
+def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
     """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
 
     Rows keep the order received: by day, file name, line. A partition that repeats an older one stops the run. What
@@ -56,7 +60,7 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
 
     Args:
         spec: the model.
-        source: the store at `spec.source_uri()`; only read.
+        source: what `spec.dataset.source` names; only read.
         data: the store at `spec.dataset_uri()`.
         as_of: the last day that counts.
 
@@ -72,7 +76,8 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         found = arrived(spec, source, as_of)
         deliveries = [receive(path, spec, source, Path(scratch) / str(number)) for number, path in enumerate(found.due)]
-        keep_raw(deliveries, data)
+        if not isinstance(source, QuerySource):  # which has kept its own
+            keep_raw(deliveries, data)
         reject = partial(rejected, deliveries=deliveries, data=data, source=source.uri)
         read = [_read(each, spec.dataset) for each in deliveries]
         invalid = [finding for each in read for finding in each.invalid]
@@ -89,8 +94,10 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
             rule = f"of {len(rows)} rows, none is of class {', '.join(absent)}: a model needs rows of every class"
             raise reject([Finding("all files", spec.dataset.target.column, rule)])
         together = _as_rows(rows, spec.dataset.target)
-        _, holdout = rows_apart(spec, together)
-        if far := far_from_asked(together, holdout, spec.split, spec.dataset.target.words):
+        if faults := faults_of(together, spec.dataset):
+            raise reject([Finding("all files", column, words) for column, words in faults])
+        training, holdout = rows_apart(spec, together)
+        if far := far_from_asked(spec, together, training, holdout):
             raise reject([Finding("all files", None, far)], hint=_HOLDOUT)
         made = Path(scratch) / "data.parquet"
         write_parquet(rows, made)
@@ -116,6 +123,13 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
             superseded=selected.superseded,
             left_out=found.left_out,
             without_data=[*found.without_data, *_empty(read)],
+            apart=Apart(
+                method=spec.split_method,
+                training=len(training),
+                holdout=len(holdout),
+                left_out=len(together) - len(training) - len(holdout),
+                groups=spec.dataset.group and len(np.unique(groups_of(together, spec.dataset))),
+            ),
         )
         return _keep(snapshot, made, data)
 
@@ -192,7 +206,8 @@ def _read(delivery: Delivery, dataset: Dataset) -> _Read:
     texts = without_marks(file.cells, dataset)
     invalid = sorted([*file.ragged, *check_rows(texts, dataset, file=delivery.path)], key=lambda each: each.row or 0)
     rows = len(texts) + len(file.ragged)
-    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, file.form)
+    form = [*file.form, *file.open_quotes(invalid, delivery.path)]
+    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, form)
 
 
 def _too_many(read: Sequence[_Read], rules: RowRules) -> list[Finding]:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 
 from model_release.modelling.tasks.base import Task
-from model_release.modelling.trained import ONNX_INPUT
+from model_release.modelling.training import onnx_export
 
 WARM_UP = 10
 CALLS = 300
@@ -24,7 +23,7 @@ SECONDS = 1.0
 
 
 def latencies(
-    task: Task, preprocessor: ColumnTransformer, estimator: Any, graph: bytes | None, rows: pd.DataFrame
+    task: Task, preprocessor: Any, estimator: Any, graph: bytes | None, rows: pd.DataFrame
 ) -> dict[str, float | None]:
     """Return the 95th percentile over one-row calls in milliseconds, by form, in a loader's order.
 
@@ -38,10 +37,9 @@ def latencies(
     found: dict[str, float | None] = {}
     if graph is not None:
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-        matrix = rows.to_numpy(np.float64)
         names = [column.name for column in task.output().columns]
         found["onnx"] = _p95(
-            [{ONNX_INPUT: matrix[[number]]} for number in range(len(matrix))],
+            [onnx_export.feed(rows.iloc[[number]]) for number in range(len(rows))],
             lambda row: session.run(names, row),
         )
     found["pickle"] = _p95(

@@ -16,7 +16,6 @@ import yaml
 
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import DataInvalid, UsageError
-from model_release.modelling.dataset.form import Form
 from model_release.workflows.drafting.columns import Described, describe
 from model_release.workflows.drafting.goal import goal_of
 from model_release.workflows.drafting.table import Table, with_point
@@ -79,20 +78,20 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
     for mark in marks:
         where = [each for each in [*kept, target] if mark in described[each].marks]
         guesses.append(f"{mark!r} means that a value is missing ({_listed(where)})")
-    if not form.is_describable:
-        guesses.append("no spec can describe a title, or rows without a header: the partition has them as plain CSV")
     text = _render(
         name=slug,
         title=slug.replace("-", " ").capitalize(),
         owner=_owner(),
         rows=table.rows,
         source=f"data/{slug}",
-        form=form if form.is_describable else Form(),
+        form=form,
+        header=None if form.header else list(table.columns),
         others="ignore" if len(kept) + 1 < len(table.columns) else "refuse",
         marks=[*USUAL_MARKS, *marks],
         columns=[(_indented({each: _column(what)}, 4), what.words) for each, what in kept.items()],
         goal=goal,
         target=_indented(goal.target, 4),
+        group=next((each for each, what in kept.items() if what.groups_rows), None),
         repeats=10 if table.rows <= 1_000 else 3 if table.rows <= 10_000 else 1,
     )
     return Draft(slug, text, f"data/{slug}", [*kept, target], guesses)
@@ -111,12 +110,14 @@ def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
         )
     elif what.kind == "text":
         why = "names each row" if what.names_rows else f"is text with {what.distinct:,} different values"
-        guesses.append(f"column {shown} {why}: left out")
-    if not name or what.kind not in _FOR_MODELS:
+        if not what.groups_rows:
+            guesses.append(f"column {shown} {why}: left out")
+    if not name or not (what.kind in _FOR_MODELS or what.groups_rows):
         return False
     if what.groups_rows:
         guesses.append(
-            f"column {shown} may be an id that several rows share: such rows can stand on both sides of a split"
+            f"column {shown} seems to be an id that several rows share: kept, and not shown to the model; the first "
+            "such column is the group, whose rows stay on one side of every split"
         )
     if what.names_rows:
         guesses.append(f"column {shown} seems to be an id: kept, and not shown to the model")

@@ -24,7 +24,7 @@ def test_the_rows_of_the_page_are_those_that_are_printed() -> None:
 def test_each_row_has_numbers_and_no_fault() -> None:
     faults = ("torn", "lost", "wrong", "second moves", "overwritten", "broken", "missed", "other ends")
     for _, name, counted, _ in PAGE:
-        counts = {what: int(number.replace(",", "")) for number, what in re.findall(r"([\d,]+) ([^,|]+)", counted)}
+        counts = {what: int(number.replace(",", "")) for number, what in re.findall(r"(\d[\d,]*) ([^,|]+)", counted)}
         assert max(counts.values()) > 0, name
         assert {what: n for what, n in counts.items() if n and any(each in what for each in faults)} == {}, name
         assert counts.get("tried") == counts.get("refused"), name

@@ -213,6 +213,7 @@ def test_a_single_fold_is_the_first_of_those_that_the_split_asks_for(roles: dict
         ({"group": "who", "validation": {"method": "repeated_stratified"}}, "write group, forward or single"),
         ({"validation": {"gap": 1}}, "a gap lies between days"),
         ({"group": "whom"}, "group: there is no column 'whom'; did you mean 'who'?"),
+        ({"weight": "who"}, "weight: who is text; a weight is numeric or integer"),
         (
             {"group": "who", "columns": {**COLUMNS, "who": {"kind": "text", "input": False, "nullable": True}}},
             "who is nullable, and no row can be without a group",
@@ -268,8 +269,10 @@ def test_a_class_that_one_group_alone_has_is_named() -> None:
     ("cells", "roles", "said"),
     [
         ({"day": "yesterday"}, {"time": "day"}, ["line 3: day: 'yesterday' is no date or time as ISO 8601 has it"]),
+        ({"weight": "-1"}, {"weight": "weight"}, ["line 3: weight: '-1' is below 0"]),
         ({"who": ""}, {"group": "who"}, ["line 3: who: is missing"]),
         ({}, {"group": "alike"}, ["alike: all 42 rows have one value"]),
+        ({}, {"weight": "nought"}, ["nought: all 42 weights are 0"]),
     ],
 )
 def test_what_a_row_lacks_to_be_grouped_ordered_or_weighted_is_a_finding(

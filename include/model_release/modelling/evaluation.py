@@ -165,7 +165,7 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
         {
             "split.method": each.split_method,
             "validation.method": each.validation_method,
-            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time")},
+            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time", "weight")},
         }
         for each in (then, spec)
     )

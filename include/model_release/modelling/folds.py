@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model_release.documents.evaluation import Design, Evaluation, UnitKind, ValidationMethod
 from model_release.errors import DataInvalid
-from model_release.modelling.dataset import Positions, Rows, groups_of, one_side, times_of
+from model_release.modelling.dataset import Positions, Rows, groups_of, one_side, times_of, weights_of
 from model_release.spec.model import Spec
 from model_release.spec.tasks import kind_of
 
@@ -115,6 +115,7 @@ def design_of(spec: Spec, folds: Folds, *, rows: int, training: int, holdout: in
         by=spec.validation.folds_for(spec.dataset, spec.split),
         group=spec.dataset.group,
         time=spec.dataset.time,
+        weight=spec.dataset.weight,
         gap=spec.validation.gap,
         left_out=rows - training - holdout,
         folds=folds.folds,
@@ -266,11 +267,14 @@ def _check(spec: Spec, rows: Rows, pairs: list[Fold]) -> None:
     Raises:
         DataInvalid: one cannot.
     """
-    words = spec.dataset.target.words
-    for number, (fit, _) in enumerate(pairs, 1):
-        absent = sorted({*range(len(words))} - {*rows.target[fit].tolist()}) if words else []
+    words, weights = spec.dataset.target.words, weights_of(rows, spec.dataset)
+    counts = np.ones(len(rows), dtype=bool) if weights is None else weights > 0
+    for number, (fit, test) in enumerate(pairs, 1):
+        absent = sorted({*range(len(words))} - {*rows.target[fit[counts[fit]]].tolist()}) if words else []
         if absent:
             names = ", ".join(words[code] for code in absent)
             raise DataInvalid(
                 f"fold {number} of {len(pairs)} has no row of class {names} to fit to", hint=f"{_FEWER}, or its method"
             )
+        if not counts[fit].any() or not counts[test].any():
+            raise DataInvalid(f"fold {number} of {len(pairs)} has no row whose weight is above 0", hint=_FEWER)

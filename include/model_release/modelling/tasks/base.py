@@ -197,8 +197,8 @@ class Task(ABC):
 
         The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
         degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
-        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise; one of 0
-        or 1, which has no logit, gets Wilson's bounds of as many rows as there are groups.
+        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise; one of
+        0 or 1, which has no logit, gets Wilson's bounds of as many rows as there are groups.
         """
         units = np.arange(len(target)) % GROUPS if sample.unit is None else sample.unit
         known = np.unique(units)

@@ -32,15 +32,16 @@ run: $(READY) ## retrain and release once on a real Airflow, then show what is l
 up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses its port
 	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
 
-PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: unit
 unit: $(READY) ## the tests of single modules, in seconds
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) --numprocesses=logical tests/unit $(ARGS)
 
+# One more process than processors: those that start a real Airflow mostly wait.
 .PHONY: test
 test: $(READY) debian azurite ## every test; ARGS="-k gate" for some
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ARGS)
 
 .PHONY: e2e
 e2e: $(READY) debian azurite ## docker-compose.yaml as a team runs it, with what dies at night; needs root

@@ -11,6 +11,7 @@ import pytest
 from emulators.clouds import clouds, destinations, live
 from scripts.airflow_home import AirflowHome
 from scripts.local_airflow import LocalAirflow
+from support.migrated_databases import migrated
 from support.quick_specs import quick_spec
 
 pytestmark = pytest.mark.live
@@ -26,7 +27,7 @@ def test_a_night_to_three_clouds_and_a_folder(tmp_path: Path) -> None:
     quick_spec(specs, "heart_disease", schedule=None, destinations=destinations("live"))
     with clouds() as three:
         home = AirflowHome(var=tmp_path / "var", extra={"MODEL_RELEASE_SPECS": str(specs), **three.connections})
-        with LocalAirflow(home) as airflow:
+        with LocalAirflow(migrated(home)) as airflow:
             airflow.wait_for_dag(DAG)
             airflow.rest.unpause(DAG)
             run_id = airflow.rest.trigger(DAG, conf={})

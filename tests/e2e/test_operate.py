@@ -22,6 +22,7 @@ from model_release.errors import Stop
 from scripts.airflow_home import USER, AirflowHome
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
+from support.migrated_databases import migrated
 from support.quick_specs import quick_spec
 
 pytestmark = pytest.mark.live
@@ -137,7 +138,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
     quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
     home = AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)})
-    with LocalAirflow(home) as airflow:
+    with LocalAirflow(migrated(home)) as airflow:
         for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
             airflow.wait_for_dag(dag_id)
         for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # whoever operates need not unpause anything first

@@ -345,7 +345,7 @@ def main() -> None:
             seconds=options.seconds,
             rounds=options.rounds,
         )
-        swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=4.0 if options.quick else 15.0)
+        swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=2.0 if options.quick else 15.0)
     console = Console()
     console.print(show(measured, memory))
     versions = sorted(set(swapped["versions"].split()))

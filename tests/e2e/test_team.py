@@ -113,7 +113,7 @@ class Run:
 
     def wait_for(self, what: str, check: Callable[[list[dict[str, Any]]], Any], *, seconds: float = 240) -> Any:
         """Wait until a check of the run's tasks returns something, and return that."""
-        for _ in ticks(seconds, pause=0.2):
+        for _ in ticks(seconds, pause=0.4):
             tasks = self.tasks()
             if found := check(tasks):
                 return found
@@ -131,7 +131,7 @@ class Run:
 
     def end(self) -> dict[str, Any]:
         """Wait for the run's end and return its result, which says what became of it."""
-        for _ in ticks(RUN_SECONDS, pause=0.3):
+        for _ in ticks(RUN_SECONDS, pause=0.6):
             if (state := self.state()) in RUN_ENDED:
                 break
         assert state == "success", words(self.tasks())

@@ -95,7 +95,7 @@ class Golden(Document):
         return first - second > self.tolerance
 
 
-def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
+def made_up_rows(columns: Sequence[InputColumn], rows: int = _ROWS) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
     A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
@@ -105,7 +105,7 @@ def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     return {
         column.name: [
             None if column.nullable and (row + place) % 4 == 3 else _cell(column, chance.random())
-            for row in range(_ROWS)
+            for row in range(rows)
         ]
         for place, column in enumerate(columns)
     }

@@ -10,7 +10,7 @@ from pydantic import Field
 from model_release.documents.base import Document, Value
 from model_release.documents.evaluation import Costs, Interval, Scores
 from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
-from model_release.spec.model import Candidate
+from model_release.spec.candidate import Candidate
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"

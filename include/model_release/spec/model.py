@@ -14,15 +14,15 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model_release.documents.base import Strict
 from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.estimators import EstimatorName
 from model_release.spec.gate import Choice, Fraction, GatePolicy
 from model_release.spec.retention import Retention
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
@@ -42,20 +42,6 @@ class Split(Strict):
 
     method: Literal["content_hash", "stratified"] = "content_hash"
     holdout: Fraction = 0.2
-    seed: int = Field(42, ge=0)
-
-
-class Candidate(Strict):
-    """One recipe that is trained and judged.
-
-    Attributes:
-        estimator: scikit-learn's own by name, any other by import path.
-        parameters: of the estimator. A mapping with `estimator`, and `parameters` if it has any, is an estimator in it.
-        seed: its `random_state`, if it has one.
-    """
-
-    estimator: EstimatorName
-    parameters: dict[str, JsonValue] = {}
     seed: int = Field(42, ge=0)
 
 

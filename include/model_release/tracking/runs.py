@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,7 @@ def log_candidate(
     folds: int,
     folder: Path,
     frame: pd.DataFrame,
+    inputs: Sequence[str],
     snapshot: Snapshot,
     files: Mapping[str, bytes],
 ) -> TrackedRun:
@@ -139,6 +140,7 @@ def log_candidate(
         folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
+        inputs: the columns of it that the model takes.
         snapshot: the snapshot's record.
         files: kept with the run, by their path among its artifacts.
     """
@@ -175,7 +177,7 @@ def log_candidate(
         seen = _dataset(tracking, frame, snapshot)
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
-        model = _log_model(client, run, pipeline, frame, parameters)
+        model = _log_model(client, run, pipeline, frame[[*inputs]], parameters)
         metrics = _metrics(trained, folds, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
@@ -302,7 +304,7 @@ def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
     """The recipe, and every setting of the estimator, the estimator's defaults included."""
     settings = pipeline[-1].get_params()
     plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
-    recipe = {"recipe.estimator": trained.recipe.estimator, "recipe.seed": trained.recipe.seed}
+    recipe = {"recipe.estimator": trained.recipe.made_by, "recipe.seed": trained.recipe.seed}
     return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
 
 
@@ -336,7 +338,7 @@ def _answer(pipeline: Pipeline) -> DataType:
 
 
 def _log_model(
-    client: MlflowClient, run: Run, pipeline: Pipeline, frame: pd.DataFrame, parameters: Mapping[str, str]
+    client: MlflowClient, run: Run, pipeline: Pipeline, inputs: pd.DataFrame, parameters: Mapping[str, str]
 ) -> LoggedModel:
     """Log the fitted pipeline as the run's model, in MLflow's format for scikit-learn.
 
@@ -348,7 +350,6 @@ def _log_model(
         import mlflow.pyfunc
 
     run_id = run.info.run_id
-    inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
     experiment = run.info.experiment_id
     logged = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -357,7 +358,7 @@ def _log_model(
         run_id=run_id,
         model_id=logged.model_id,
         model_uuid=logged.model_id,
-        signature=ModelSignature(inputs, Schema([ColSpec(_answer(pipeline))])),
+        signature=ModelSignature(_schema(inputs), Schema([ColSpec(_answer(pipeline))])),
     )
     mlflow.pyfunc.add_to_model(
         model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict"

@@ -97,11 +97,12 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _check_candidates(spec: Spec) -> None:
+    from model_release.modelling.dataset import input_schema
     from model_release.modelling.tasks import task_of
     from model_release.modelling.training.recipes import check_recipe
 
     for name, candidate in spec.candidates.items():
-        check_recipe(task_of(spec), candidate, name=name)
+        check_recipe(task_of(spec), candidate, columns=input_schema(spec), name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from sklearn.compose import ColumnTransformer
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
@@ -30,13 +29,15 @@ from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
+from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
 from model_release.modelling.training.slices import slice_scores
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.model import Candidate, Spec
+from model_release.spec.model import Spec
 
 
 def cross_validate(
@@ -87,7 +88,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(*model)
     made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(task, *model, inputs, target[training_rows], made_up)
+    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
@@ -127,9 +128,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     )
 
 
-def fit(
-    spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions
-) -> tuple[ColumnTransformer, Any]:
+def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions) -> tuple[Any, Any]:
     """Fit the candidate to the training rows, as it is released.
 
     Returns:
@@ -137,12 +136,11 @@ def fit(
     """
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
-    if "n_jobs" in estimator.get_params():
-        estimator.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    forget_threads(estimator)
     return preprocessor, estimator
 
 
-def pickled(preprocessor: ColumnTransformer, estimator: Any) -> dict[str, bytes]:
+def pickled(preprocessor: Any, estimator: Any) -> dict[str, bytes]:
     """Return the two files of a release that must be reproducible, by name."""
     return {
         MODEL_FILE: pickle.dumps(estimator, protocol=5),
@@ -162,9 +160,7 @@ def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame
     return pd.DataFrame(flat, columns=columns, index=pd.Index(training_rows, name="row"))
 
 
-def _on_holdout(
-    task: Task, preprocessor: ColumnTransformer, estimator: Any, inputs: pd.DataFrame, target: Target
-) -> dict[str, Any]:
+def _on_holdout(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target) -> dict[str, Any]:
     """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
         return {"holdout": dict.fromkeys(task.metrics)}
@@ -206,10 +202,10 @@ def _fit(
     inputs: pd.DataFrame,
     target: Target,
     name: str | None = None,
-) -> tuple[ColumnTransformer, Any]:
+) -> tuple[Any, Any]:
     preprocessor, estimator = build(task, candidate, dataset, name=name)
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
-        estimator.fit(preprocessor.fit_transform(inputs), target)
+        estimator.fit(preprocessor.fit_transform(inputs, target), target)
     return preprocessor, estimator
 
 

@@ -27,5 +27,7 @@ def without_onnx(spec: Spec, name: str, rows: Rows) -> str | None:
     model = fit(spec, name, spec.candidates[name], rows, some)
     inputs = rows.frame[[*spec.dataset.inputs]]
     made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(task_of(spec), *model, inputs.iloc[some], rows.target[some], made_up)
+    graph, words = onnx_form(
+        task_of(spec), spec.candidates[name], *model, inputs.iloc[some], rows.target[some], made_up
+    )
     return None if graph is not None else words.removeprefix("left out: ")

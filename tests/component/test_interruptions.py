@@ -34,13 +34,14 @@ def test_servers(tmp_path):
         time.sleep(600)
 """
 AIRFLOW = """
+import os
 import time
+from pathlib import Path
 from scripts.airflow_home import AirflowHome
 from scripts.local_airflow import LocalAirflow
 
-def test_airflow(tmp_path):
-    with LocalAirflow(AirflowHome(var=tmp_path / "var")):
-        (tmp_path / "up").touch()
+def test_airflow():
+    with LocalAirflow(AirflowHome(var=Path(os.environ["HOME_OF_AIRFLOW"]))):
         time.sleep(600)
 """
 
@@ -110,7 +111,12 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
     for number, text in enumerate(files):
         (tests / f"test_{number}.py").write_text(text)
     env = {name: value for name, value in os.environ.items() if name != run_guard.VARIABLE}
-    env |= {"TMPDIR": str(temporary), "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}"}
+    home = migrated(AirflowHome(var=tmp_path / "var"))
+    env |= {
+        "HOME_OF_AIRFLOW": str(home.var),
+        "TMPDIR": str(temporary),
+        "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT / 'tests'}",
+    }
     options = ["-p", "support.run_plugin", "-p", "no:cacheprovider", "-n", str(len(files)), "--dist=loadfile"]
     log = tmp_path / "log"
     command = ["-m", "pytest", *options, f"--rootdir={tests}", "-c", os.devnull, str(tests)]
@@ -118,9 +124,10 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
     try:
         for _ in ticks(UP_SECONDS):
             assert controller.poll() is None, log.read_text()
-            if len([*temporary.rglob("up")]) == len(files):
+            up = [*temporary.rglob("up"), *home.home.glob("standing.json")]
+            if len(up) == len(files):
                 break
-        assert len([*temporary.rglob("up")]) == len(files), log.read_text()
+        assert len(up) == len(files), log.read_text()
         assert [*run_guard.members(temporary)]
         interrupt(controller)
         assert controller.wait(END_SECONDS) != 0

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,11 +19,15 @@ import pytest
 from mlflow import MlflowClient
 
 from model_release.errors import Stop
+from model_release.spec.load import load_spec
+from model_release.workflows.retrain import RetrainRun
+from model_release.workflows.run import Run
 from scripts.airflow_home import USER, AirflowHome
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from support.migrated_databases import migrated
 from support.quick_specs import quick_spec
+from support.retrain_steps import SIMPLE, through
 
 pytestmark = pytest.mark.live
 
@@ -32,7 +36,6 @@ RETRAIN, OPERATE, HOUSEKEEPING = (f"{kind}_{MODEL}" for kind in ("retrain", "ope
 ASKING = "retrain_heart_disease"
 """Its spec asks a person before a version is made."""
 
-SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
 STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
 FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
 DONE = ["success"] * 4
@@ -131,20 +134,25 @@ def earlier(value: Any, span: timedelta) -> Any:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """The Airflow, with two releases of one model behind it."""
+    """The Airflow, with two releases of one model that were made before it began."""
     folder = tmp_path_factory.mktemp("operators")
     specs = folder / "specs"
     specs.mkdir()
-    quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
+    spec = quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
     quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
-    home = AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)})
-    with LocalAirflow(migrated(home)) as airflow:
+    home = migrated(AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
+        for day in (1, 8):
+            through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
+    with LocalAirflow(home) as airflow:
         for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
             airflow.wait_for_dag(dag_id)
         for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # whoever operates need not unpause anything first
             airflow.rest.unpause(dag_id)
         team = Team(airflow)
-        assert [team.night(day)["live"] for day in (1, 8)] == ["v1.0.0", "v1.1.0"]
+        assert team.pointer["version"] == "v1.1.0"
         yield team
 
 

@@ -42,9 +42,12 @@ def table(title: str, *headings: str, words: int = 1) -> Table:
         headings: of the columns.
         words: how many columns hold words; those after them hold figures.
     """
-    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for number, heading in enumerate(headings):
-        made.add_column(heading, justify="left" if number < words else "right", overflow="fold")
+        if number < words:
+            made.add_column(heading, overflow="fold", vertical="bottom")
+        else:  # as narrow as its figures and the words of its heading let it be
+            made.add_column(heading.replace(" ", "\n"), no_wrap=True, justify="right")
     return made
 
 

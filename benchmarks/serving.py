@@ -293,8 +293,8 @@ def _resident(pid: int) -> int:
 
 def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     """Return the table."""
-    title = "one worker each, a random forest of 100 trees; × is requests/s over MLflow's"
-    figures = ("rows", "clients", "requests/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× scikit-learn")
+    title = "one worker each, a random forest of 100 trees; × is req/s over MLflow's"
+    figures = ("rows", "clients", "req/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× sklearn")
     table = reporting.table(title, "server", *figures)
     cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
     for case in cases:
@@ -302,9 +302,9 @@ def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
         who, rows, clients = case.split(" | ")
         theirs = [medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
         cells = (
-            f"{told['requests']:,.1f}",
+            f"{told['requests']:,.0f}",
             f"{told['p50']:.2f}",
-            f"{told['p99']:.2f}",
+            f"{told['p99']:.1f}",
             f"{told['processor']:.3f}",
             *(f"{told['requests'] / each:,.1f}" if each else "none came" for each in theirs),
         )

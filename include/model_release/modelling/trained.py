@@ -10,6 +10,7 @@ from pydantic import Field
 from model_release.documents.base import Document, Value
 from model_release.documents.evaluation import Costs, Interval, Scores
 from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
+from model_release.documents.output import Output
 from model_release.spec.candidate import Candidate
 
 MODEL_FILE = "best_model.pkl"
@@ -44,6 +45,7 @@ class Trained(Document):
     Attributes:
         recipe: estimator, parameters and seed, as the spec has them.
         files: what a release of this candidate consists of, apart from the card.
+        output: what it answers, by which threshold.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
@@ -56,6 +58,7 @@ class Trained(Document):
     scores: Scores
     files: list[FileEntry]
     predictions: FileEntry | None
+    output: Output
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None

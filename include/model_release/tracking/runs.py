@@ -301,11 +301,16 @@ def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
 
 
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the estimator, the estimator's defaults included."""
+    """The recipe, and every setting of the estimator, the estimator's defaults included; of two classes, the border."""
     settings = pipeline[-1].get_params()
-    plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
+    plain = {
+        name.removeprefix("estimator__estimator__"): value  # what stands behind a threshold
+        for name, value in settings.items()
+        if not hasattr(value, "get_params")
+    }
     recipe = {"recipe.estimator": trained.recipe.made_by, "recipe.seed": trained.recipe.seed}
-    return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
+    border = {"threshold": trained.output.threshold} if trained.output.form == "probability" else {}
+    return {name: str(value)[:500] for name, value in {**recipe, **plain, **border}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:

@@ -197,7 +197,6 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
-    from model_release.modelling.tasks import task_of
 
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
@@ -242,7 +241,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
-        output=task_of(spec).output(),
+        output=chosen.output,
         onnx=chosen.onnx,
     )
 

@@ -63,15 +63,39 @@ def cross_validate(
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // validation.folds] = predictions
-        for metric, value in task.figures(target[test_rows], predictions).items():
+        decided = _decided_within(task, candidate, spec, inputs.iloc[fit_rows], target[fit_rows])
+        for metric, value in decided.figures(target[test_rows], predictions).items():
             folds[metric].append(value)
     return folds, out_of_fold
+
+
+def _decided_within(task: Task, candidate: Candidate, spec: Spec, inputs: pd.DataFrame, target: Target) -> Task:
+    """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
+    if not task.is_tuned:
+        return task
+    rarest = int(np.bincount(target).min())
+    within = spec.validation.model_copy(update={"repeats": 1, "folds": max(2, min(spec.validation.folds, rarest))})
+    left_out = np.full((len(target), 1), np.nan)
+    for fit_rows, test_rows in task.folds(target, within):
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
+    return task.tuned(target, left_out)
+
+
+def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
+    """Return the task as a released model of this recipe answers it, with what cross-validation decides."""
+    task = task_of(spec)
+    if not task.is_tuned:
+        return task
+    _, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
+    return task.tuned(_target(rows)[training_rows], out_of_fold)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
     """Measure the candidate, fit it to the training rows, and write its files into `folder`.
 
-    The holdout takes no part in any fit.
+    The holdout takes no part in any fit. What is tuned, such as a threshold, is tuned by the out-of-fold predictions;
+    the figures of each fold are those of a threshold that was tuned within its own training rows.
 
     Args:
         spec: the model's spec.
@@ -85,8 +109,9 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    task = task.tuned(target[training_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
-    bodies = pickled(*model)
+    bodies = pickled(task, *model)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
@@ -111,6 +136,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         ),
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
+        output=task.output(),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
@@ -129,7 +155,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
 
 
 def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions) -> tuple[Any, Any]:
-    """Fit the candidate to the training rows, as it is released.
+    """Fit the candidate to the training rows.
 
     Returns:
         The preprocessor and the estimator.
@@ -140,10 +166,16 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def pickled(preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name."""
+def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name.
+
+    Args:
+        task: with all that was decided, which the pickled estimator answers by itself.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+    """
     return {
-        MODEL_FILE: pickle.dumps(estimator, protocol=5),
+        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
         PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
     }
 

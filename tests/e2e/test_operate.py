@@ -27,7 +27,7 @@ from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from support.migrated_databases import migrated
 from support.quick_specs import quick_spec
-from support.retrain_steps import SIMPLE, through
+from support.retrain_steps import SIMPLE, hurry, through
 
 pytestmark = pytest.mark.live
 
@@ -142,6 +142,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
     home = migrated(AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)}))
     with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
         patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
         for day in (1, 8):

@@ -17,7 +17,7 @@ from scripts import tenant
 from scripts.airflow_home import AirflowHome
 from scripts.waits import ticks
 from support import run_guard
-from support.migrated_databases import migrated
+from support.airflow_homes import migrated
 from support.programs import CHECKOUT
 
 UP_SECONDS, END_SECONDS = 240, 60

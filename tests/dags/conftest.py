@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scripts.airflow_home import AirflowHome
-from support.migrated_databases import migrated
+from support.airflow_homes import migrated
 from support.quick_specs import quick_spec
 
 CHECKOUT = Path(__file__).resolve().parents[2]

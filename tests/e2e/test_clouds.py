@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from emulators.clouds import clouds, destinations, live
-from scripts.airflow_home import AirflowHome
 from scripts.local_airflow import LocalAirflow
-from support.migrated_databases import migrated
+from support.airflow_homes import home_of
 from support.quick_specs import quick_spec
 
 pytestmark = pytest.mark.live
@@ -26,8 +25,8 @@ def test_a_night_to_three_clouds_and_a_folder(tmp_path: Path) -> None:
     specs.mkdir()
     quick_spec(specs, "heart_disease", schedule=None, destinations=destinations("live"))
     with clouds() as three:
-        home = AirflowHome(var=tmp_path / "var", extra={"MODEL_RELEASE_SPECS": str(specs), **three.connections})
-        with LocalAirflow(migrated(home)) as airflow:
+        home = home_of(specs, tmp_path / "var", **three.connections)
+        with LocalAirflow(home) as airflow:
             airflow.wait_for_dag(DAG)
             airflow.rest.unpause(DAG)
             run_id = airflow.rest.trigger(DAG, conf={})

@@ -28,10 +28,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from scripts.airflow_home import USER, AirflowHome
+from scripts.airflow_home import USER
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
-from support.migrated_databases import migrated
+from support.airflow_homes import home_of
 from support.quick_specs import MODELS, QUICK, quick_spec
 
 pytestmark = pytest.mark.live
@@ -192,8 +192,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     quick_spec(specs, "heart_disease_four_sites", schedule=schedule, candidates=simple, tracking=None)
     good = (MODELS / "examples" / f"{BROKEN}.yaml").read_text()
     (specs / f"{BROKEN}.yaml").write_text(good.replace("destinations:", "destination:"))
-    home = AirflowHome(var=var, extra={"MODEL_RELEASE_SPECS": str(specs)})
-    with LocalAirflow(migrated(home), schedule=True) as airflow:
+    with LocalAirflow(home_of(specs, var), schedule=True) as airflow:
         for dag_id in (HEART, SITES):
             airflow.wait_for_dag(dag_id)
         team = Team(airflow, f"sqlite:///{var}/mlflow/mlflow.db")

@@ -22,10 +22,10 @@ from model_release.errors import Stop
 from model_release.spec.load import load_spec
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
-from scripts.airflow_home import USER, AirflowHome
+from scripts.airflow_home import USER
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
-from support.migrated_databases import migrated
+from support.airflow_homes import home_of
 from support.quick_specs import quick_spec
 from support.retrain_steps import SIMPLE, hurry, through
 
@@ -140,7 +140,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     specs.mkdir()
     spec = quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
     quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
-    home = migrated(AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)}))
+    home = home_of(specs, folder / "var")
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
         patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())

@@ -92,7 +92,7 @@ def temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.live
+@pytest.mark.live(minutes=1)
 @pytest.mark.parametrize(
     ("files", "interrupt"),
     [
@@ -137,7 +137,7 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(
         controller.wait()
 
 
-@pytest.mark.live
+@pytest.mark.live(minutes=1)
 @pytest.mark.parametrize(
     ("module", "interrupt", "status"),
     [

@@ -34,7 +34,7 @@ from scripts.waits import ticks
 from support.airflow_homes import home_of
 from support.quick_specs import MODELS, QUICK, quick_spec
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.live(minutes=5)
 
 HEART, SITES, BROKEN = "retrain_heart_disease", "retrain_heart_disease_four_sites", "heart_disease_as_published"
 DAGS = {f"{kind}_{name}" for kind in ("retrain", "operate", "housekeeping") for name in (HEART[8:], SITES[8:])}

@@ -34,7 +34,7 @@ from team.container import CHECKOUT
 from team.looking import BUCKET, Clouds
 from team.stack import Stack, stack
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.live(minutes=6)
 
 HEART, DOOMED, CROWD = "heart-disease", "doomed", "crowd"
 MODELS_HERE = (HEART, DOOMED, CROWD)

@@ -1,6 +1,6 @@
 """What training a candidate leaves for the tasks after it: its files' names, and its facts as one document.
 
-`training` makes it. Whoever only reads it need not import what trains.
+`training` makes it. The tasks that only read it do not import what trains.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Trained(Document):
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
+        requirements: the packages that its pickles need, each with its version; empty if an older version trained it.
         costs: what it costs to serve.
         effects: what the model makes of each column, the one that counts most first; empty without a holdout.
     """
@@ -65,6 +66,7 @@ class Trained(Document):
     machine: MachineFacts | None = None
     costs: Costs | None = None
     effects: list[Effect] = []
+    requirements: dict[str, str] = {}
 
     @property
     def made(self) -> list[FileEntry]:

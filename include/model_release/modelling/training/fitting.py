@@ -20,11 +20,12 @@ from threadpoolctl import threadpool_limits
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
 from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
-from model_release.documents.manifest import FileEntry
+from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.provenance import machine_facts
+from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
@@ -118,6 +119,8 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
+    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
@@ -140,6 +143,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
+        requirements=requirements,
         costs=Costs(
             latency_p95_ms=latencies(task, *model, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),

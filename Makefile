@@ -32,11 +32,11 @@ run: $(READY) ## retrain and release once on a real Airflow, then show what is l
 up: $(READY) ## a standing Airflow with its UI, until Ctrl-C; PORT=8080 chooses its port
 	@$(BIN)/python -m scripts.up $(if $(PORT),--port $(PORT))
 
-PYTEST := $(BIN)/pytest --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: unit
 unit: $(READY) ## the tests of single modules, in seconds
-	@$(PYTEST) --numprocesses=logical tests/unit $(ARGS)
+	@$(PYTEST) tests/unit $(ARGS)
 
 # One more process than processors: those that start a real Airflow mostly wait.
 .PHONY: test

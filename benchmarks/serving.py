@@ -189,7 +189,7 @@ def bodies(folder: Path, rows: int) -> dict[str, Path]:
 
 
 def compare(
-    folder: Path, scratch: Path, *, rows: Sequence[int], clients: Sequence[int], seconds: float, rounds: int
+    folder: Path, scratch: Path, *, rows: Sequence[int], clients: Sequence[int], seconds: float, rounds: int, warm: bool
 ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     """Measure every case; return the medians by case, and the memory of each server after it all."""
     measured: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -205,8 +205,8 @@ def compare(
         paths = {OURS: "/predict"}
         urls = {who: server.url + paths.get(who, "/invocations") for who, server in servers.items()}
         cases = [(who, number, many) for who in urls for number in rows for many in clients]
-        task = progress.add_task("measuring", total=len(cases) * (rounds + 1))
-        for turn in range(rounds + 1):
+        task = progress.add_task("measuring", total=len(cases) * (rounds + warm))
+        for turn in range(0 if warm else 1, rounds + 1):
             for who, number, many in order.sample(cases, len(cases)):
                 last = seconds if turn else min(1.0, seconds)  # the first round warms up
                 used = servers[who].processor_seconds()
@@ -338,6 +338,7 @@ def main() -> None:
             clients=options.clients,
             seconds=options.seconds,
             rounds=options.rounds,
+            warm=not options.quick,
         )
         swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=2.0 if options.quick else 15.0)
     console = reporting.console()

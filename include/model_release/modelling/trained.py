@@ -45,6 +45,7 @@ class Trained(Document):
         recipe: estimator, parameters and seed, as the spec has them.
         files: what a release of this candidate consists of, apart from the card.
         onnx: how well the ONNX form agrees, or why there is none, in words.
+        varies: how two fits to the same rows differ, in words; None if they gave the same bytes.
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
         costs: what it costs to serve.
@@ -57,6 +58,7 @@ class Trained(Document):
     files: list[FileEntry]
     predictions: FileEntry | None
     onnx: str
+    varies: str | None = None
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
     machine: MachineFacts | None = None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Evaluation
+from model_release.documents.golden import GOLDEN_FILE
 from model_release.documents.manifest import (
     DatasetFacts,
     FileEntry,
@@ -34,6 +35,7 @@ from model_release.model_files import isolation
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
+from model_release.modelling.packages import packages_of
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.releases.catalog import promotion_target_of
 from model_release.releases.claims import became
@@ -88,9 +90,9 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
     version = became(artifacts.releases, fingerprint)
     earlier = artifacts.releases.decided(version) if version else None
     if isinstance(earlier, Manifest):
-        _check_reproduced(earlier, artifacts)
+        reproduced = _reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, promotion_target_of(earlier))):
-            return Judged(_reproduced(earlier))
+            return Judged(reproduced)
     first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
     decided = _reach_verdict(artifacts, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not decided.decision.accepted else None
@@ -106,8 +108,9 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
     told = _verdict(decided, overruled=overruled)
-    without = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
-    verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *without]})
+    caveats = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
+    caveats += [chosen.varies] if chosen.varies else []
+    verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *caveats]})
     return Judged(verdict, decided, draft)
 
 
@@ -181,10 +184,20 @@ def _reach_verdict(
     )
 
 
-def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
+def _reproduced(earlier: Manifest, artifacts: RunArtifacts) -> Verdict:
+    """Return how a run has made an earlier version again.
+
+    Raises:
+        Corrupt: it made other bytes, and two fits of that version were the same.
+    """
     name = str((earlier.parameters or {}).get("candidate"))
     trained = artifacts.trained.get(name)
     made = {entry.path: entry.sha256 for entry in trained.files} if trained else {}
+    if earlier.varies:
+        same = made.get(GOLDEN_FILE) == earlier.file(GOLDEN_FILE).sha256
+        how = "gives the same answers to every golden row" if same else "gives other answers to the golden rows"
+        summary = f"{earlier.version} stays: it was made again, and {how}; {earlier.varies}"
+        return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
     for path, sha256 in model_bytes(earlier).items():
         if made.get(path) != sha256:
             raise Corrupt(
@@ -192,6 +205,8 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
                 where=artifacts.releases.uri,
                 hint="look for a source of chance that no seed controls, or a package that the lock does not name",
             )
+    summary = f"reproduced {earlier.version} byte for byte"
+    return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
 
 
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
@@ -202,7 +217,8 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
-    packages = provenance.package_versions()
+    theirs = packages_of([chosen.recipe])
+    packages = provenance.package_versions(*theirs.versions)
     return Manifest(
         model_name=spec.name,
         version=FIRST,
@@ -212,7 +228,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         preprocessor_file=PREPROCESSOR_FILE,
         framework="scikit-learn",
         python_version=provenance.python_version(),
-        dependencies={name: packages[name] for name in provenance.LOAD_REQUIREMENTS},
+        dependencies={name: packages[name] for name in (*provenance.LOAD_REQUIREMENTS, *theirs.versions)},
         training_data=spec.dataset.title,
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
@@ -244,6 +260,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         spec=provenance.spec_facts(spec),
         output=task_of(spec).output(),
         onnx=chosen.onnx,
+        varies=chosen.varies,
     )
 
 
@@ -270,11 +287,6 @@ def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
         (Path(scratch) / CARD_FILE).write_bytes(card)
         stage(artifacts.releases, artifacts.staging, Path(scratch), [entry])
     return entry
-
-
-def _reproduced(earlier: Manifest) -> Verdict:
-    summary = f"reproduced {earlier.version} byte for byte"
-    return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
 
 
 def _verdict(decided: DecisionRecord, *, overruled: str | None = None) -> Verdict:

@@ -6,7 +6,6 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import pickle
 import sys
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
-from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
+from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
 from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
@@ -27,13 +26,14 @@ from model_release.modelling.dataset import Positions, Rows, input_schema, rows_
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
-from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
+from model_release.modelling.trained import MLMODEL_FILE, PREDICTIONS_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
+from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
@@ -87,6 +87,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(*model)
+    varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
@@ -112,6 +113,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
         onnx=words,
+        varies=varies,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         costs=Costs(
@@ -140,12 +142,15 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def pickled(preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name."""
-    return {
-        MODEL_FILE: pickle.dumps(estimator, protocol=5),
-        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
-    }
+def golden_of(spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+    """Return the answers of a fitted preprocessor and estimator to the golden rows.
+
+    Args:
+        spec: the model's spec.
+        model: fitted.
+        target: of the rows that it was fitted to.
+    """
+    return golden_answers(task_of(spec), *model, made_up_rows(input_schema(spec)), target)
 
 
 def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from sklearn.compose import ColumnTransformer
 
 from model_release.documents.output import Output
 from model_release.modelling.trained import ONNX_INPUT
-from model_release.modelling.training.onnx_converters import CONVERTERS
+from model_release.modelling.training.onnx_converters import CONVERTERS, register_boosters
 
 COLUMNS = "columns"
 """Key in the graph's own metadata: the names of the input's columns, as a JSON list."""
@@ -51,6 +51,7 @@ def export(preprocessor: ColumnTransformer, estimator: Any, columns: Sequence[st
     """
     prepared = _preprocessing(preprocessor, list(columns))
     width = prepared.output[0].type.tensor_type.shape.dim[1].dim_value
+    register_boosters()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
         model = convert_sklearn(

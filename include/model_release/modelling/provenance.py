@@ -98,9 +98,10 @@ def spec_facts(spec: Spec) -> dict[str, Any]:
     password, and a manifest goes to every destination.
     """
     facts = spec.model_dump(mode="json", exclude={"tracking"})
-    source = urlsplit(spec.dataset.source)
-    if source.scheme in ("http", "https"):
-        bare = source._replace(netloc=source.netloc.rpartition("@")[2], query="", fragment="")
+    source = spec.dataset.source
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        parts = urlsplit(source)
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
         facts["dataset"]["source"] = bare.geturl()
     return facts
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import json
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from model_release.documents.base import Sha256, Strict
 from model_release.documents.suggest import did_you_mean
+from model_release.spec.source import Query
 
 EXACT: Final = 2**53
 """Up to here a float tells every whole number from its neighbours."""
@@ -27,6 +29,11 @@ def _label(value: Any) -> Any:
 
 Label = Annotated[str, BeforeValidator(_label)]
 """A class as the data spells it."""
+
+
+def _query(value: Any) -> Any:
+    """Return the query that a mapping describes; faults then stand at its own keys."""
+    return Query.model_validate_json(json.dumps(value)) if isinstance(value, dict) else value
 
 
 class Column(Strict):
@@ -176,7 +183,7 @@ class Dataset(Strict):
     """Where the rows come from and what they must look like.
 
     Attributes:
-        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
+        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`; or a query of a database.
         partition: the key of the partitions' folders.
         format: of the files. `delimiter`, `decimal` (mark) and `encoding` are those of CSV; `compression` goes by the
             end of a file's name unless it is said.
@@ -189,7 +196,7 @@ class Dataset(Strict):
         missing: marks that mean "not measured" in every column.
     """
 
-    source: str
+    source: Annotated[str | Query, BeforeValidator(_query)]
     partition: str = Field("dt", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     format: Literal["csv", "parquet"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)
@@ -242,10 +249,26 @@ class Dataset(Strict):
             raise ValueError(f"delimiter and decimal are both {self.decimal!r}")
         return self
 
+    @model_validator(mode="after")
+    def _days_of_query(self) -> Self:
+        if not isinstance(self.source, Query):
+            return self
+        of_files = ("format", "delimiter", "decimal", "encoding", "compression", "file")
+        if said := [name for name in of_files if getattr(self, name) != type(self).model_fields[name].default]:
+            raise ValueError(f"{said[0]} describes files, and the source is a query")
+        if self.partitions == "increments" and self.source.since is None and self.window_days is None:
+            raise ValueError("source.since is missing: write the first day that has rows, or write window_days")
+        return self
+
+    @property
+    def file_format(self) -> Literal["csv", "parquet"]:
+        """The format of the files that are read; the rows of a query are kept as Parquet."""
+        return "parquet" if isinstance(self.source, Query) else self.format
+
     @property
     def pattern(self) -> str:
         """The pattern of the files' names."""
-        return self.file or f"*.{self.format}"
+        return self.file or f"*.{self.file_format}"
 
     @property
     def inputs(self) -> dict[str, Column]:

@@ -25,6 +25,7 @@ from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
 from model_release.spec.gate import Choice, Fraction, GatePolicy
 from model_release.spec.retention import Retention
+from model_release.spec.source import Query
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
 from model_release.spec.tracking_uri import Access
 from model_release.spec.transfer import TransferSettings
@@ -348,7 +349,12 @@ class Spec(Strict):
         return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
 
     def source_uri(self) -> str:
-        """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
+        """Return where raw partitions come from: of a query `sql://<connection>`, else a URI.
+
+        A plain path is taken from the spec's own folder.
+        """
+        if isinstance(self.dataset.source, Query):
+            return f"sql://{self.dataset.source.sql}"
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
         return source if "://" in source else (self.path.parent / source).resolve().as_uri()
 

@@ -51,6 +51,7 @@ _CODE = (
     "spec/misread",
     "spec/model",
     "spec/retention",
+    "spec/source",
     "spec/summary",
     "spec/tasks",
     "spec/tracking_uri",

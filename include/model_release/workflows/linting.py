@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from model_release.spec.model import Spec
 from model_release.stores.local import LocalStore
 from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
+from model_release.workflows.sources import database_here, open_source, today_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,10 +109,11 @@ def _read(spec: Spec, opener: Opener) -> Rows:
     """Read the data as ingest does, into a temporary folder."""
     from model_release.modelling import dataset
 
-    source = opener(spec.source_uri(), spec.home.transfer.for_reading())
+    today = today_of(spec)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         data = LocalStore(Path(scratch))
-        snapshot = dataset.ingest(spec, source=source, data=data, as_of=datetime.now(UTC).date())
+        source = open_source(spec, opener=opener, databases=database_here, data=data, as_of=today)
+        snapshot = dataset.ingest(spec, source=source, data=data, as_of=today)
         return dataset.load(spec, snapshot, data=data)
 
 

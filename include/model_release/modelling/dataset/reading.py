@@ -66,7 +66,7 @@ def read_texts(path: Path, dataset: Dataset, *, file: str, compression: str | No
     names = [*dataset.columns, dataset.target.column]
     if path.stat().st_size == 0:
         return Texts(_frame([], [], names, names), [], [])
-    if dataset.format == "parquet":
+    if dataset.file_format == "parquet":
         return _read_parquet(path, dataset, names, file)
     return _read_csv(path, dataset, names, file, compression)
 

@@ -73,5 +73,7 @@ class Snapshot(Document):
             paths = [path for path, why in self.left_out.items() if why == reason]
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             said.append(f"{paths[0]}{more} left out: {reason}")
-        said += [f"{name} gave no rows" for name in self.without_data]
+        if self.without_data:
+            more = f" and {len(self.without_data) - 1} more" if len(self.without_data) > 1 else ""
+            said.append(f"{self.without_data[0]}{more} gave no rows")
         return said

@@ -19,6 +19,7 @@ from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
     Delivery,
+    Source,
     arrived,
     compression_of,
     keep_raw,
@@ -30,6 +31,7 @@ from model_release.modelling.dataset.cells import number, reading_of
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
+from model_release.modelling.dataset.query import QuerySource
 from model_release.modelling.dataset.reading import read_texts
 from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Rows, target_values
@@ -47,7 +49,7 @@ _HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
-def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
+def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
     """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
 
     Rows keep the order received: by day, file name, line. A partition that repeats an older one stops the run. What
@@ -56,7 +58,7 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
 
     Args:
         spec: the model.
-        source: the store at `spec.source_uri()`; only read.
+        source: what `spec.dataset.source` names; only read.
         data: the store at `spec.dataset_uri()`.
         as_of: the last day that counts.
 
@@ -72,7 +74,8 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         found = arrived(spec, source, as_of)
         deliveries = [receive(path, spec, source, Path(scratch) / str(number)) for number, path in enumerate(found.due)]
-        keep_raw(deliveries, data)
+        if not isinstance(source, QuerySource):  # which has kept its own
+            keep_raw(deliveries, data)
         reject = partial(rejected, deliveries=deliveries, data=data, source=source.uri)
         read = [_read(each, spec.dataset) for each in deliveries]
         invalid = [finding for each in read for finding in each.invalid]

@@ -156,7 +156,7 @@ def test_equal_recipes_give_equal_bytes_since_the_seed_fills_what_is_open() -> N
     candidate = recipe(pipeline=f"{NAME}.recipes:forest", seed=7)
     made = [training.fit(SPEC, "ours", candidate, rows, rows_apart(SPEC, rows)[0]) for _ in range(2)]
 
-    assert training.pickled(*made[0]) == training.pickled(*made[1])
+    assert training.pickled(TASK, *made[0]) == training.pickled(TASK, *made[1])
     assert made[0][1].random_state == 7
 
 

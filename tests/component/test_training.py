@@ -71,6 +71,7 @@ def test_what_training_gave_survives_as_a_document(tmp_path: Path) -> None:
         "model.onnx",
         "MLmodel",
         "golden.json",
+        "requirements.txt",
     ]
     assert {entry.path for entry in trained.made} == {path.name for path in tmp_path.iterdir()}
     for entry in trained.made:

@@ -88,6 +88,7 @@ def evaluate(
         repeats=spec.validation.repeats,
         dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
+        outputs={each.name: each.output for each in ranked},
         drift=drift,
         task=task.kind.name,
         loss=spec.loss,

@@ -27,10 +27,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 CODE_OF_A_MODEL = ("documents", "spec", "model_files", "modelling")
 """The rooms of this package that can change a model's bytes or a verdict; a command's words are in none of them."""
 
-LOAD_REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas")
-"""What a consumer of the two pickles installs, at the versions that made them."""
-
-MODELLING_PACKAGES = (*LOAD_REQUIREMENTS, "pyarrow", "pandera", "skl2onnx", "onnx", "onnxruntime")
+MODELLING_PACKAGES = (
+    "scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas", "pyarrow", "pandera", "skl2onnx", "onnx",
+    "onnxruntime",
+)  # fmt: skip
 """What can change a model's bytes or a verdict."""
 
 

@@ -187,6 +187,8 @@ class Dataset(Strict):
         partition: the key of the partitions' folders.
         format: of the files. `delimiter`, `decimal` (mark) and `encoding` are those of CSV; `compression` goes by the
             end of a file's name unless it is said.
+        skip_lines: lines above the header of a CSV file, such as a title, or above its rows if there is no header.
+        header: names of the columns of CSV files without a header line, in their order.
         file: pattern of the names of the files inside a partition, at any depth; by default, all of the format.
         others: what is done with a file's columns that the spec does not list.
         partitions: `increments`: each partition adds rows; `snapshots`: each one is the whole table, the newest counts.
@@ -203,6 +205,8 @@ class Dataset(Strict):
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     compression: Literal["infer", "none", "gzip", "bz2", "xz", "zstd"] = "infer"
+    skip_lines: int = Field(0, ge=0, le=1000)
+    header: list[str] | None = None
     file: str | None = None
     others: Literal["refuse", "ignore"] = "refuse"
     partitions: Literal["increments", "snapshots"]
@@ -245,15 +249,28 @@ class Dataset(Strict):
     def _form_of_files(self) -> Self:
         if self.format == "parquet" and (self.delimiter, self.decimal, self.encoding) != (",", ".", "utf-8"):
             raise ValueError("delimiter, decimal and encoding are of CSV files, and format is parquet")
+        if self.format == "parquet" and (self.skip_lines or self.header):
+            raise ValueError("skip_lines and header are of CSV files, and format is parquet")
         if self.delimiter == self.decimal:
             raise ValueError(f"delimiter and decimal are both {self.decimal!r}")
+        if self.header is not None:
+            self._check_header(self.header)
         return self
+
+    def _check_header(self, header: list[str]) -> None:
+        if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+            raise ValueError(f"header names {twice[0]!r} twice")
+        names = [*self.columns, self.target.column]
+        if absent := [name for name in names if name not in header]:
+            raise ValueError(f"header does not name {absent[0]!r}{did_you_mean(absent[0], header)}")
+        if self.others == "refuse" and (unknown := [name for name in header if name not in names]):
+            raise ValueError(f"header names {unknown[0]!r}, which is no column; describe it, or write others: ignore")
 
     @model_validator(mode="after")
     def _days_of_query(self) -> Self:
         if not isinstance(self.source, Query):
             return self
-        of_files = ("format", "delimiter", "decimal", "encoding", "compression", "file")
+        of_files = ("format", "delimiter", "decimal", "encoding", "compression", "skip_lines", "header", "file")
         if said := [name for name in of_files if getattr(self, name) != type(self).model_fields[name].default]:
             raise ValueError(f"{said[0]} describes files, and the source is a query")
         if self.partitions == "increments" and self.source.since is None and self.window_days is None:

@@ -20,6 +20,7 @@ from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Evaluation
 from model_release.documents.golden import GOLDEN_FILE
 from model_release.documents.manifest import (
+    REQUIREMENTS,
     DatasetFacts,
     FileEntry,
     GateVerdict,
@@ -212,24 +213,25 @@ def _reproduced(earlier: Manifest, artifacts: RunArtifacts) -> Verdict:
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
-    from model_release.modelling.tasks import task_of
 
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
-    theirs = packages_of([chosen.recipe])
-    packages = provenance.package_versions(*theirs.versions)
+    trained_at = datetime.now(UTC).replace(microsecond=0)
+    packages = provenance.package_versions(*packages_of([chosen.recipe]).versions)
     return Manifest(
         model_name=spec.name,
         version=FIRST,
-        trained_date=datetime.now(UTC).replace(microsecond=0),
+        trained_date=trained_at.date(),
         accuracy=accuracy,
         model_file=MODEL_FILE,
         preprocessor_file=PREPROCESSOR_FILE,
         framework="scikit-learn",
         python_version=provenance.python_version(),
-        dependencies={name: packages[name] for name in (*provenance.LOAD_REQUIREMENTS, *theirs.versions)},
+        dependencies=REQUIREMENTS if chosen.requirements else None,
         training_data=spec.dataset.title,
+        trained_at=trained_at,
+        requirements=chosen.requirements,
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
         files=chosen.files,
@@ -258,7 +260,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
-        output=task_of(spec).output(),
+        output=chosen.output,
         onnx=chosen.onnx,
         varies=chosen.varies,
     )

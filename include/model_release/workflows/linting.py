@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from model_release.modelling.dataset import Rows
 
-_SHOWN = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -195,21 +193,12 @@ def _constant_answers(spec: Spec, target: NDArray[Any]) -> Iterator[tuple[str, N
 
 def _by_cause(error: DataInvalid, spec: Spec) -> str:
     """One line for each cause: the rule that is broken in a column, how often, and where first."""
-    causes: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
-    for each in error.report:
-        causes.setdefault((each["column"], each["rule"]), []).append(each)
-    if not causes:
+    from model_release.modelling.dataset.findings import Finding, by_cause
+
+    if not error.report:
         return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
-    lines = [f"the data at {spec.source_uri()} breaks the spec's rules:"]
-    for (column, rule), found in [*causes.items()][:_SHOWN]:
-        first = found[0]
-        where = first["file"] if first["row"] is None else f"{first['file']} line {first['row']}"
-        value = "" if first["value"] is None else f" {first['value']!r}"
-        often = "" if len(found) == 1 else f", and {len(found) - 1:,} more"
-        name = "" if column is None else f"{column}:"
-        lines.append(f"  - {where}: {name}{value} {rule}{often}".replace(":  ", ": "))
-        if column == spec.dataset.target.column and rule == "is not a number":
-            lines.append("    → the target is text: list its labels under dataset.target.classes")
-    if len(causes) > _SHOWN:
-        lines.append(f"  - and {len(causes) - _SHOWN} more causes")
+    found = [Finding(**each) for each in error.report]  # type: ignore[arg-type]
+    lines = [f"the data at {spec.source_uri()} breaks the spec's rules:", *(f"  - {each}" for each in by_cause(found))]
+    if any(each.column == spec.dataset.target.column and each.rule == "is not a number" for each in found):
+        lines.append("    → the target is text: list its labels under dataset.target.classes")
     return "\n".join(lines)

@@ -93,13 +93,14 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     training_rows, _ = dataset.rows_apart(spec, rows)
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
+    task = training.decided(spec, recipe, rows, training_rows)
     model = training.fit(spec, name, recipe, rows, training_rows)
-    made = {path: sha256_of(body) for path, body in training.pickled(*model).items()}
+    made = {path: sha256_of(body) for path, body in training.pickled(task, *model).items()}
     files = [Remade(path, sha256, made.get(path)) for path, sha256 in model_bytes(manifest).items()]
     answers = None
     if manifest.varies:
         say(f"{manifest.varies}; comparing the answers to the golden rows …")
-        golden = training.golden_of(spec, model, rows.target[training_rows]).sha256()
+        golden = training.golden_of(task, spec, model, rows.target[training_rows]).sha256()
         answers = Remade(GOLDEN_FILE, manifest.file(GOLDEN_FILE).sha256, golden)
     return Reproduction(files, answers, _facts(manifest))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
+from model_release.modelling.dataset.form import CONVERT, Kind
 from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
 from model_release.stores.base import Entry, Store
@@ -24,6 +25,9 @@ from model_release.stores.base import Entry, Store
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 """How a file is compressed, by the end of its name."""
 
+_KINDS: dict[str, Kind] = {
+    "json": "json", "jsonl": "json", "ndjson": "json", "xls": "excel", "xlsx": "excel", "xlsm": "excel", "zip": "zip",
+}  # fmt: skip
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._=+-]|^[.-]|\.$")
 
 
@@ -171,7 +175,7 @@ def _left_out(due: list[str], days: dict[str, date], spec: Spec, as_of: date) ->
         elif why := _not_counted(days[path], newest, spec.dataset, as_of):
             found[path] = why
         elif not _is_data(path, spec.dataset):
-            found[path] = f"its name does not match dataset.file, {spec.dataset.pattern}"
+            found[path] = f"its name does not match dataset.file, {spec.dataset.pattern}{_remedy(path, spec.dataset)}"
     return found
 
 
@@ -195,6 +199,15 @@ def _is_data(path: str, dataset: Dataset) -> bool:
     stem, dot, end = name.rpartition(".")
     names = [name, stem] if f"{dot}{end}" in COMPRESSIONS else [name]
     return not _is_no_data(path) and any(fnmatchcase(each, dataset.pattern.lower()) for each in names)
+
+
+def _remedy(path: str, dataset: Dataset) -> str:
+    """Return what to do with a file of another kind, by the end of its name; empty if that says nothing."""
+    ending = path.rpartition(".")[2].lower()
+    if ending in ("csv", "parquet") and ending != dataset.file_format:
+        return f"; if the partitions are of {ending.upper()} files, write format: {ending}"
+    kind = _KINDS.get(ending)
+    return f"; {CONVERT[kind]}" if kind else ""
 
 
 def _escaped(segment: str) -> str:

@@ -195,7 +195,8 @@ def _read(delivery: Delivery, dataset: Dataset) -> _Read:
     texts = without_marks(file.cells, dataset)
     invalid = sorted([*file.ragged, *check_rows(texts, dataset, file=delivery.path)], key=lambda each: each.row or 0)
     rows = len(texts) + len(file.ragged)
-    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, file.form)
+    form = [*file.form, *file.open_quotes(invalid, delivery.path)]
+    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, form)
 
 
 def _too_many(read: Sequence[_Read], rules: RowRules) -> list[Finding]:

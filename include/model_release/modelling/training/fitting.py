@@ -19,14 +19,15 @@ from threadpoolctl import threadpool_limits
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
 from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
-from model_release.documents.manifest import FileEntry
+from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.provenance import machine_facts
+from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
-from model_release.modelling.trained import MLMODEL_FILE, PREDICTIONS_FILE, Trained
+from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
@@ -63,15 +64,39 @@ def cross_validate(
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // validation.folds] = predictions
-        for metric, value in task.figures(target[test_rows], predictions).items():
+        decided = _decided_within(task, candidate, spec, inputs.iloc[fit_rows], target[fit_rows])
+        for metric, value in decided.figures(target[test_rows], predictions).items():
             folds[metric].append(value)
     return folds, out_of_fold
+
+
+def _decided_within(task: Task, candidate: Candidate, spec: Spec, inputs: pd.DataFrame, target: Target) -> Task:
+    """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
+    if not task.is_tuned:
+        return task
+    rarest = int(np.bincount(target).min())
+    within = spec.validation.model_copy(update={"repeats": 1, "folds": max(2, min(spec.validation.folds, rarest))})
+    left_out = np.full((len(target), 1), np.nan)
+    for fit_rows, test_rows in task.folds(target, within):
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
+    return task.tuned(target, left_out)
+
+
+def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
+    """Return the task as a released model of this recipe answers it, with what cross-validation decides."""
+    task = task_of(spec)
+    if not task.is_tuned:
+        return task
+    _, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
+    return task.tuned(_target(rows)[training_rows], out_of_fold)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
     """Measure the candidate, fit it to the training rows, and write its files into `folder`.
 
-    The holdout takes no part in any fit.
+    The holdout takes no part in any fit. What is tuned, such as a threshold, is tuned by the out-of-fold predictions;
+    the figures of each fold are those of a threshold that was tuned within its own training rows.
 
     Args:
         spec: the model's spec.
@@ -85,8 +110,9 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    task = task.tuned(target[training_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
-    bodies = pickled(*model)
+    bodies = pickled(task, *model)
     varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
@@ -94,6 +120,8 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
+    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
@@ -112,10 +140,12 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         ),
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
+        output=task.output(),
         onnx=words,
         varies=varies,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
+        requirements=requirements,
         costs=Costs(
             latency_p95_ms=latencies(task, *model, graph, table(made_up)),
             artifact_bytes=sum(entry.size for entry in files),
@@ -131,7 +161,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
 
 
 def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions) -> tuple[Any, Any]:
-    """Fit the candidate to the training rows, as it is released.
+    """Fit the candidate to the training rows.
 
     Returns:
         The preprocessor and the estimator.
@@ -142,15 +172,16 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def golden_of(spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
     """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
+        task: with all that was decided.
         spec: the model's spec.
         model: fitted.
         target: of the rows that it was fitted to.
     """
-    return golden_answers(task_of(spec), *model, made_up_rows(input_schema(spec)), target)
+    return golden_answers(task, *model, made_up_rows(input_schema(spec)), target)
 
 
 def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame:

@@ -101,12 +101,12 @@ def _with_unseen(preprocessor: Any, inputs: pd.DataFrame, rows: pd.DataFrame) ->
 
 
 def _labels(task: Task, preprocessor: Any, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:
-    """Return what the estimator itself calls each row, in the ONNX form's words; None if it predicts numbers."""
+    """Return what the pickled estimator calls each row, in the ONNX form's words; None if it predicts numbers."""
     output = task.output()
     if output.form == "value":
         return None
     with threadpool_limits(limits=1):
-        codes = np.asarray(estimator.predict(preprocessor.transform(rows)))
+        codes = np.asarray(task.released(estimator).predict(preprocessor.transform(rows)))
     return codes if output.form == "probability" else np.array(output.classes, dtype=object)[codes.astype(int)]
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -17,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from model_release.documents.golden import made_up_rows, table
 from model_release.documents.manifest import InputColumn
 from model_release.errors import SpecError
-from model_release.modelling.tasks.base import Task
+from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import own
 from model_release.modelling.training.estimators import estimator_of
 from model_release.spec.candidate import Candidate
@@ -53,11 +54,18 @@ def check_recipe(
             warnings.simplefilter("ignore")  # a fit that warns is still a recipe that fits
             for step in steps[:-1]:
                 features = step.fit_transform(features, target)
-            task.predict(steps[-1].fit(features, target), features[:1])
+            answers = task.predict(steps[-1].fit(features, target), features)
+            own_border = bool(task.classes) and not _same_border(task, steps[-1], features, answers, target)
     except Exception as error:  # of whatever kind: the estimator may be anybody's
         said = " ".join(str(error).split())[:300]
         what = "cannot be fitted to made-up rows" if candidate.prepares_itself else "does not accept its parameters"
         raise SpecError(f"{candidate.made_by} {what}: {said}", where=where) from error
+    if own_border:
+        raise SpecError(
+            f"{candidate.made_by} calls classes by a border of its own, which figures and other forms do not know",
+            where=where,
+            hint="gate.threshold sets or tunes the border of every candidate",
+        )
     try:
         pickle.dumps(steps, protocol=5)
     except Exception as error:  # the same
@@ -67,6 +75,14 @@ def check_recipe(
             where=where,
             hint="define functions and classes at the top of a module, not inside others",
         ) from error
+
+
+def _same_border(task: Task, estimator: Any, features: Any, answers: Predictions, target: Target) -> bool:
+    """Whether an estimator calls each row that is no close call as its probabilities do."""
+    wanted = task.golden({}, answers, target)
+    clear = np.array([wanted.is_clear(each) for each in wanted.numbers], dtype=bool)
+    called = np.asarray(task.released(estimator).predict(features), dtype=np.int64).reshape(-1)
+    return bool((called == task.called(answers))[clear].all())
 
 
 def build(task: Task, candidate: Candidate, dataset: Dataset, *, name: str | None = None) -> tuple[Any, Any]:

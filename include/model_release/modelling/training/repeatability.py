@@ -16,10 +16,16 @@ Model = tuple[Any, Any]
 """A preprocessor and an estimator, both fitted."""
 
 
-def pickled(preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name."""
+def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name.
+
+    Args:
+        task: with all that was decided, which the pickled estimator answers by itself.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+    """
     return {
-        MODEL_FILE: pickle.dumps(estimator, protocol=5),
+        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
         PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
     }
 
@@ -33,7 +39,7 @@ def difference(task: Task, model: Model, again: Model, inputs: pd.DataFrame) -> 
         again: the same recipe, fitted to the same rows a second time.
         inputs: rows whose predictions are compared.
     """
-    files, others = pickled(*model), pickled(*again)
+    files, others = pickled(task, *model), pickled(task, *again)
     names = [name for name, body in files.items() if others[name] != body]
     if not names:
         return None

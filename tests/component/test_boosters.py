@@ -107,6 +107,6 @@ def test_a_booster_s_threads_are_the_recipe_s_or_one() -> None:
 
 def test_the_fingerprint_knows_a_booster_by_its_distribution() -> None:
     assert packages_of([Candidate(estimator="xgboost.XGBClassifier")]).versions.keys() == {"xgboost-cpu"}
-    inside = {"estimator": {"estimator": "lightgbm.LGBMClassifier"}}
+    inside: Any = {"estimator": {"estimator": "lightgbm.LGBMClassifier"}}
     assert packages_of([Candidate(estimator="BaggingClassifier", parameters=inside)]).versions.keys() == {"lightgbm"}
     assert packages_of([Candidate(estimator="LogisticRegression")]).versions == {}

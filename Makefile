@@ -42,6 +42,15 @@ unit: $(READY) ## the tests of single modules, in seconds
 test: $(READY) debian azurite ## every test; ARGS="-k gate" for some
 	@$(PYTEST) $(ARGS)
 
+# What docs/reliability.md counts. The same seeds each time; what runs side by side differs from run to run.
+PROOFS := tests/proofs tests/schedules tests/unit/test_doctor.py tests/unit/test_bounds.py tests/unit/test_layout.py \
+	tests/unit/test_uris.py tests/unit/test_onnx_bytes.py tests/unit/test_signing.py tests/component/test_client_folder.py \
+	tests/component/test_loading.py tests/component/test_serving_protocols.py
+
+.PHONY: proofs
+proofs: $(READY) debian azurite ## the table of docs/reliability.md: killed, stopped, raced, damaged, abused; ARGS=tests/proofs/test_folder.py for some rows
+	@$(PYTEST) --quiet --hypothesis-seed=0 $(or $(ARGS),$(PROOFS))
+
 .PHONY: e2e
 e2e: $(READY) debian azurite ## docker-compose.yaml as a team runs it, with what dies at night; needs root
 	@$(BIN)/pytest tests/e2e/test_team.py $(ARGS)

@@ -104,7 +104,7 @@ def test_a_changed_package_is_named_whether_or_not_the_bytes_differ(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = {**provenance.package_versions(), "scikit-learn": "9.9.9"}
-    monkeypatch.setattr(provenance, "package_versions", lambda: here)
+    monkeypatch.setattr(provenance, "package_versions", lambda *_: here)
     monkeypatch.setattr(provenance, "code_digest", lambda: "0" * 64)
     done = again(manifest)
     assert done.same

@@ -6,7 +6,6 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import pickle
 import sys
 import time
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
-from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
+from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
@@ -37,6 +36,7 @@ from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
+from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
@@ -140,6 +140,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     task = task.tuned(target[measured_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
+    varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
@@ -171,6 +172,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
         output=task.output(),
         onnx=words,
+        varies=varies,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         requirements=requirements,
@@ -200,18 +202,16 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name.
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+    """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
-        task: with all that was decided, which the pickled estimator answers by itself.
-        preprocessor: fitted.
-        estimator: fitted on what it puts out.
+        task: with all that was decided.
+        spec: the model's spec.
+        model: fitted.
+        target: of the rows that it was fitted to.
     """
-    return {
-        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
-        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
-    }
+    return golden_answers(task, *model, made_up_rows(input_schema(spec)), target)
 
 
 def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:

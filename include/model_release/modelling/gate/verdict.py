@@ -143,7 +143,7 @@ def _compared(
         rule=rule,
         difference=found.interval(),
         lower_bound=found.bound(policy.confidence),
-        needed=0.0 if rule == "superior" else -_margin(policy, evaluation.task, theirs),
+        needed=0.0 if rule == "superior" else -_margin(policy, evaluation, theirs),
         loss=evaluation.loss,
         independent=[*evaluation.design.batches] if evaluation.design else [],
     )
@@ -187,13 +187,16 @@ def _against_champion(
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
 
 
-def _margin(policy: GatePolicy, task: str, champions: float) -> float:
+def _margin(policy: GatePolicy, evaluation: Evaluation, champions: float) -> float:
     """Return the margin in the loss's unit.
 
     Args:
         policy: the spec's.
-        task: whose margin holds if the policy sets none.
+        evaluation: of the task whose margin holds if the policy sets none.
         champions: the champion's loss, of which a margin in per cent is a share.
     """
-    margin = policy.margin if policy.margin is not None else kind_of(task).margin
+    kind, dummy = kind_of(evaluation.task), evaluation.dummy
+    margin = policy.margin if policy.margin is not None else kind.margin
+    if policy.margin is None and kind.margin_of_dummy is not None and dummy is not None:
+        return min(float(kind.margin), kind.margin_of_dummy * dummy)
     return margin if isinstance(margin, float | int) else float(margin.rstrip(" %")) / 100 * abs(champions)

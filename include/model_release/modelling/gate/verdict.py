@@ -115,7 +115,7 @@ def _against_anchor(
     passed = unchanged or anchor.candidate == chosen or comparison.lower_bound > comparison.needed
     words = (
         f"from {anchor.version}, the last that was better than the one before, {loss} changed for the better by "
-        f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than "
+        f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more than "
         f"{comparison.lower_bound:+.4f}; "
         + (
             "the recipe is that of the live version"
@@ -145,7 +145,7 @@ def _compared(
         lower_bound=found.bound(policy.confidence),
         needed=0.0 if rule == "superior" else -_margin(policy, evaluation, theirs),
         loss=evaluation.loss,
-        independent=[*evaluation.design.batches] if evaluation.design else [],
+        independent=[*found.independent],
     )
 
 
@@ -177,7 +177,8 @@ def _against_champion(
         passed = bound > needed
         words = (
             f"against the live {champion.version} on the same folds, {loss} improves by "
-            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than {bound:+.4f}; "
+            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more than "
+            f"{bound:+.4f}; "
             f"{'more than' if passed else 'it should be more than'} {needed:+.4f} "
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")
@@ -185,6 +186,10 @@ def _against_champion(
     if champion.released_by is not None:
         words += f"; it was released by {champion.released_by}, and is measured here as the candidates are"
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
+
+
+def _over(comparison: Comparison) -> str:
+    return f" over {' and '.join(comparison.independent)}" if comparison.independent else ""
 
 
 def _margin(policy: GatePolicy, evaluation: Evaluation, champions: float) -> float:

@@ -112,7 +112,7 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
         Corrupt: the golden rows differ from their digest in the manifest.
     """
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
-        golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
+        golden = Golden.read(verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
         answers = model.predict(golden.rows)
         wrong = golden.disagreement(answers.classes, answers.numbers)
         if wrong is not None:
@@ -131,7 +131,12 @@ def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     return row
 
 
-def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
+def verified(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """Return the bytes of a release's file.
+
+    Raises:
+        Corrupt: they are not those that the manifest promises.
+    """
     promised = manifest.file(name)
     body = limits.read_bounded(folder / name, promised.size)
     if len(body) != promised.size or sha256_of(body) != promised.sha256:
@@ -169,7 +174,7 @@ class _OnnxModel:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         import onnxruntime
 
-        body = _verified(folder, manifest, ONNX_FILE)
+        body = verified(folder, manifest, ONNX_FILE)
         check_self_contained(body, where=str(folder / ONNX_FILE))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # to hand a row to other threads takes longer than to answer it
@@ -209,7 +214,7 @@ class _PickledModel:
         self._readings = _readings(manifest)
         self._output = manifest.answers
         *self._steps, self._model = [
-            pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
+            pickle.loads(verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
             for name in (manifest.preprocessor_file, manifest.model_file)
             if name is not None
         ]

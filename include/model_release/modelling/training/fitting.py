@@ -20,9 +20,11 @@ from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
 from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
+from model_release.documents.layout import CODE
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
+from model_release.modelling.packages import packages_of
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
@@ -36,6 +38,7 @@ from model_release.modelling.training.forms import golden_answers, onnx_form, pr
 from model_release.modelling.training.recipes import build
 from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
+from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
@@ -120,7 +123,10 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
-    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    theirs = packages_of([candidate])
+    named = packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]])
+    requirements = pins((named | theirs.versions.keys()) - theirs.own.keys())
+    bodies |= {f"{CODE}/{name}": body for name, body in wheels_of(theirs).items()}
     bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
@@ -170,6 +176,14 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
     forget_threads(estimator)
     return preprocessor, estimator
+
+
+def remade(candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions) -> dict[str, str]:
+    """Fit a recipe as it is released; return the SHA-256 of its model, its preprocessor and its golden answers, by file."""
+    task = decided(spec, candidate, rows, training_rows)
+    model = fit(spec, "recipe", candidate, rows, training_rows)
+    golden = golden_of(task, spec, model, _target(rows)[training_rows]).to_bytes()
+    return {path: sha256_of(body) for path, body in {**pickled(task, *model), GOLDEN_FILE: golden}.items()}
 
 
 def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
@@ -246,5 +260,6 @@ def _fit(
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:
+    (folder / path).parent.mkdir(exist_ok=True)
     (folder / path).write_bytes(body)
     return FileEntry(path=path, size=len(body), sha256=sha256_of(body))

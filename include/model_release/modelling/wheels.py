@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from model_release.modelling.packages import Packages, files_of
+from model_release.documents.base import sha256_of
+from model_release.modelling.packages import Packages, files_of, packages_of
+from model_release.spec.candidate import Candidate
 
 _PROJECT = """\
 [project]
@@ -30,6 +32,11 @@ def wheels_of(packages: Packages) -> dict[str, bytes]:
     for name, digest in packages.digests().items():
         built |= [_built(name, files_of(name, packages.own[name]), version=f"0.{int(digest[:12], 16)}")]
     return built
+
+
+def wheels_here(recipe: Candidate) -> frozenset[str]:
+    """Return the SHA-256 of each wheel of the code that a recipe would be fitted by here."""
+    return frozenset(sha256_of(body) for body in wheels_of(packages_of([recipe])).values())
 
 
 def _built(name: str, files: Mapping[str, Path], *, version: str) -> tuple[str, bytes]:

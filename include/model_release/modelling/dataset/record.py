@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from model_release.documents.base import Document, Sha256, Value
+from model_release.documents.evaluation import SplitMethod
 
 FORMAT: Final = 1
 
@@ -18,6 +19,22 @@ class Partition(Value):
     path: str
     sha256: Sha256
     rows: int = Field(ge=0)
+
+
+class Apart(Value):
+    """How the spec's split divides the rows.
+
+    Attributes:
+        method: of the split.
+        training, holdout: rows on either side; `left_out`, on neither, so that a gap or a group is kept.
+        groups: how many there are; None without a group.
+    """
+
+    method: SplitMethod
+    training: int
+    holdout: int
+    left_out: int = 0
+    groups: int | None = None
 
 
 class Snapshot(Document):
@@ -37,6 +54,7 @@ class Snapshot(Document):
         left_out: due files that were not read, by path below the source, with the reason.
         set_aside: rows left out because they break a rule; `set_aside_report` is the key of the report that lists them.
         without_data: the due partitions that gave no row.
+        apart: how the rows are split; in the store, by the spec of the first run that met them.
     """
 
     format: Literal[1] = FORMAT
@@ -57,6 +75,7 @@ class Snapshot(Document):
     set_aside: int = 0
     set_aside_report: str | None = None
     without_data: list[str] = []
+    apart: Apart | None = None
 
     @property
     def news(self) -> list[str]:
@@ -73,6 +92,8 @@ class Snapshot(Document):
             paths = [path for path, why in self.left_out.items() if why == reason]
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             said.append(f"{paths[0]}{more} left out: {reason}")
+        if self.apart is not None and self.apart.left_out:
+            said.append(f"{self.apart.left_out} of {self.rows} rows are on neither side of the split by time")
         if self.without_data:
             more = f" and {len(self.without_data) - 1} more" if len(self.without_data) > 1 else ""
             said.append(f"{self.without_data[0]}{more} gave no rows")

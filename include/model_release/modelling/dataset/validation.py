@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandera.pandas as pa
 
 from model_release.modelling.dataset.cells import Number, Reading, number, number_with, reading_of
 from model_release.modelling.dataset.findings import Finding
+from model_release.modelling.dataset.roles import rules_of
 from model_release.spec.dataset import Column, Dataset, Target
 
 
@@ -33,7 +35,7 @@ def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Finding]:
     """Return every cell that breaks a rule of its column, by line and column."""
-    readings = {name: reading_of(column, dataset) for name, column in fields(dataset).items()}
+    readings = {name: _reading(name, column, dataset) for name, column in fields(dataset).items()}
     schema = pa.DataFrameSchema(
         {
             name: pa.Column(
@@ -74,6 +76,11 @@ def to_values(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 def set_aside(texts: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
     """Return the rows that no finding is about."""
     return texts[~texts.index.isin([finding.row for finding in findings])]
+
+
+def _reading(name: str, column: Column | Target, dataset: Dataset) -> Reading:
+    reading = reading_of(column, dataset)
+    return replace(reading, rules=[*reading.rules, *rules_of(name, dataset, reading.value)])
 
 
 def _is_mark(text: str, *, marks: frozenset[str], read: Number) -> bool:

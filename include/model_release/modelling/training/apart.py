@@ -67,9 +67,7 @@ def _called(name: str, wheels: Sequence[bytes], *arguments: object) -> bytes:
         home.mkdir()
         unpack(wheels, home / "code", where="the release's code")
         with said.open("wb") as stderr:
-            process = confined.start(
-                __name__, name, home=home, stdout=stderr, stderr=stderr, kept=(PACKAGES_VARIABLE,)
-            )
+            process = confined.start(__name__, name, home=home, stdout=stderr, stderr=stderr, kept=(PACKAGES_VARIABLE,))
             try:
                 process.communicate(pickle.dumps(arguments, protocol=5))
             except BaseException:

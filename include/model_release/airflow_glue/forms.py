@@ -41,11 +41,13 @@ def retrain_params(spec: Summary) -> dict[str, Param]:
         ),
         "accuracy_floor": Param(
             None,
-            type=["null", "number"],
+            type=["null", "number"] if spec.has_accuracy else "null",
             exclusiveMinimum=0,
             exclusiveMaximum=1,
             title="Accuracy floor",
-            description="Least mean accuracy in cross-validation, such as 0.82. Empty: what the spec says.",
+            description="Least mean accuracy in cross-validation, such as 0.82. Empty: what the spec says."
+            if spec.has_accuracy
+            else "A model of numbers has no accuracy: leave it empty. Floors of its own figures stand in the spec.",
         ),
         "promote": Param(
             "auto",

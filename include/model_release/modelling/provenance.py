@@ -152,8 +152,8 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
     Data, code, Python, packages, the team's own code, and of the spec: task, columns with group and time, target,
-    split, validation, the candidates, choice, gate and schema revision. Titles, words, owner, schedule, destinations
-    and tracking have no part in it.
+    split, validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
+    destinations and tracking have no part in it.
 
     Args:
         snapshot: the fingerprint of the rows.
@@ -179,7 +179,8 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         **{role: described["dataset"][role] for role in ("group", "time")},
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
-        **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "schema_revision")},
+        **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "forms")},
+        "schema_revision": spec.schema_revision,
     }
     return sha256_of(json.dumps(facts, sort_keys=True, allow_nan=False).encode())
 

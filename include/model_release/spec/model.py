@@ -24,6 +24,7 @@ from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
+from model_release.spec.forms import Forms
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.retention import Retention
 from model_release.spec.source import Query
@@ -191,6 +192,7 @@ class Spec(Strict):
         task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
+        forms: which forms a release must have.
         retention: how long releases are kept.
         signing: whose key signs the releases; None: they are not signed.
         approval: whether a person is asked before an accepted candidate becomes a version that may go live.
@@ -209,6 +211,7 @@ class Spec(Strict):
     candidates: dict[Identifier, Candidate] = Field(min_length=1)
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
+    forms: Forms = Forms()
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
     signing: Signing | None = None

@@ -180,7 +180,7 @@ def _reach_verdict(
             judged_at=datetime.now(UTC),
             decision=decision,
             evaluation=measured,
-            policy=artifacts.spec.model_dump(mode="json", include={"choose", "gate"}),
+            policy=artifacts.spec.model_dump(mode="json", include={"choose", "gate", "forms"}),
         ),
     )
 

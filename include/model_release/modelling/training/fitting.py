@@ -147,7 +147,8 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
-        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
+        texts = onnx_export.texts_of(inputs)
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output(), texts=texts)
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
     theirs = packages_of([candidate])

@@ -15,18 +15,17 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from model_release.documents.golden import Cell
 from model_release.documents.manifest import Manifest
 from model_release.errors import Corrupt, UsageError
 from model_release.model_files import confined, isolation
 from model_release.model_files.opening import Form, Model, ModelOutputs, open_model
 from model_release.model_files.own_code import on_path, wheels
+from model_release.model_files.rows import Table, by_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,14 +62,14 @@ class HostedModel:
         self._lock = Lock()
         self._process = self._started()
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
-        """Return the answers to rows by column, in any order of the columns.
+    def predict(self, rows: Table) -> ModelOutputs:
+        """Return the answers to rows, as every model takes them.
 
         Raises:
-            UsageError: a column is missing, or is not one of the model's.
+            UsageError: these are no rows, a column is missing, or is not one of the model's.
             Corrupt: the process ended, or the model failed.
         """
-        return self._ask({"rows": {name: list(cells) for name, cells in rows.items()}})
+        return self._ask({"rows": {name: list(cells) for name, cells in by_column(rows, self.columns).items()}})
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         """Return the answers to `float64[rows, columns]`, NaN for a missing value."""
@@ -85,8 +84,8 @@ class HostedModel:
         match answer:
             case {"outputs": list() as outputs}:
                 return ModelOutputs(*(_as_array(each) for each in outputs))
-            case {"usage": str() as words}:
-                raise UsageError(words)
+            case {"usage": str() as words, "where": str() | None as where}:
+                raise UsageError(words, where=where)
             case {"error": str() as words}:
                 raise Corrupt(f"the model failed: {words}", where=str(self._folder))
             case _:
@@ -184,7 +183,7 @@ def _answer(model: Model, question: dict[str, Any]) -> dict[str, Any]:
         )
         return {"outputs": [None if each is None else np.asarray(each).tolist() for each in outputs]}
     except UsageError as error:
-        return {"usage": error.what}
+        return {"usage": error.what, "where": error.where}
     except Exception as error:  # noqa: BLE001 - the model's own code raises anything
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
 

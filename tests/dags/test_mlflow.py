@@ -87,7 +87,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     done = training.train(spec, "simple", reference_model.candidate("LogisticRegression"), rows, folder)
     inputs = [*rows.frame.columns]
     return {
-        "trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "inputs": inputs, "snapshot": snapshot
+        "trained": done, "folder": folder, "frame": rows.frame, "inputs": inputs, "snapshot": snapshot
     }  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
+from model_release.documents.readings import number
 from model_release.serving.endpoint import Encoded, Request
+from model_release.serving.inference import datatype
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, check_names, decode
 from model_release.serving.served import Served
@@ -49,6 +51,7 @@ def _json_rows(body: bytes, schema: InputSchema) -> list[Any]:
     rows = _FORMS[forms[0]](document[forms[0]])
     by_row = isinstance(document[forms[0]], list)  # else each column is named once
     check_names(body, schema.columns, len(rows) if by_row else 1)
+    check_names(body, [*_FORMS, "columns", "data"], 1)
     return rows
 
 
@@ -59,9 +62,9 @@ def _split(data: Any) -> list[Any]:
     if not all(isinstance(each, str) for each in columns):
         raise Problem(422, "dataframe_split has a column whose name is not text")
     _check_once(columns)
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
-            raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=number)
+            raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=place)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -104,9 +107,9 @@ def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
         raise Problem(400, "the body is empty; its first line must name the columns") from None
     _check_once(header)
     rows = []
-    for number, line in enumerate(filter(None, lines)):
+    for place, line in enumerate(filter(None, lines)):
         if len(line) != len(header):
-            raise Problem(422, f"must have {len(header)} values, as there are columns", row=number)
+            raise Problem(422, f"must have {len(header)} values, as there are columns", row=place)
         cells = zip(header, line, strict=True)
         rows.append({name: _cell(value, name, schema) for name, value in cells if name})  # no name: pandas' own index
     return rows
@@ -114,12 +117,10 @@ def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
 
 def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
     """Return a cell of a table as a value; the schema refuses wrong ones."""
+    column = schema.columns.get(name)
+    if column is None or (column.kind == "text" and text) or text in (column.values or ()):
+        return text
     if text in _MISSING:
         return None
-    column = schema.columns.get(name)
-    if column is not None and column.values is not None and text in column.values:
-        return text
-    try:
-        return text if "_" in text else float(text)  # Python reads 1_000 as a number, tables do not
-    except ValueError:
-        return text
+    value = number(text) if datatype(column) == "FP64" else None
+    return text if value is None else value

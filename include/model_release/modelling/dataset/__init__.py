@@ -3,7 +3,8 @@
 from model_release.modelling.dataset.holdout import rows_apart, split
 from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Positions, Rows
-from model_release.modelling.dataset.snapshot import ingest, input_schema, load, read_snapshot
+from model_release.modelling.dataset.schema import input_schema
+from model_release.modelling.dataset.snapshot import ingest, load, read_snapshot
 
 __all__ = [
     "Partition",

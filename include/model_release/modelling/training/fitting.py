@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
-from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
+from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, made_up_rows, table
+from model_release.documents.inputs import UNKNOWN, Inputs
 from model_release.documents.manifest import FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
@@ -35,7 +36,7 @@ from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
 from model_release.modelling.training.slices import slice_scores
-from model_release.spec.dataset import Dataset
+from model_release.spec.dataset import Column, Dataset
 from model_release.spec.model import Candidate, Spec
 
 
@@ -55,7 +56,7 @@ def cross_validate(
         DataInvalid: the rows are too few for the folds.
     """
     task, validation = task_of(spec), spec.validation
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     folds: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
     out_of_fold = np.full((len(target), validation.repeats, *task.shape), np.nan)
     for number, (fit_rows, test_rows) in enumerate(task.folds(target, validation)):
@@ -83,15 +84,17 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     task = task_of(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
     folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
-    inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    inputs, target = inputs_of(rows, spec.dataset), _target(rows)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(*model)
-    made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(task, *model, inputs, target[training_rows], made_up)
+    schema = input_schema(spec, rows.learned)
+    made_up = made_up_rows(schema)
+    some = table(Inputs(schema).encode(made_up, GOLDEN_DAY))
+    graph, words = onnx_form(task, *model, inputs, target[training_rows], some)
     if graph is not None:
-        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output())
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
-    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
+    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
@@ -102,7 +105,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             slices=slice_scores(
                 task,
                 spec.gate.slices,
-                spec.dataset.columns,
+                spec.dataset.table,
                 rows.frame.iloc[training_rows],
                 target[training_rows],
                 out_of_fold,
@@ -114,7 +117,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         costs=Costs(
-            latency_p95_ms=latencies(task, *model, graph, table(made_up)),
+            latency_p95_ms=latencies(task, *model, graph, some),
             artifact_bytes=sum(entry.size for entry in files),
         ),
         effects=effects(
@@ -122,7 +125,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             lambda changed: predictions_of(task, *model, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
-            categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
+            categorical={column for column, each in spec.dataset.features.items() if each.role == "categorical"},
         ),
     )
 
@@ -135,7 +138,7 @@ def fit(
     Returns:
         The preprocessor and the estimator.
     """
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
     if "n_jobs" in estimator.get_params():
         estimator.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
@@ -175,12 +178,23 @@ def _on_holdout(
     }
 
 
-def _inputs(rows: Rows, dataset: Dataset) -> pd.DataFrame:
-    """The model's inputs in fresh memory: nothing of where the frame came from reaches the pickled bytes."""
-    names = [sys.intern(name) for name in dataset.inputs]
-    inputs = pd.DataFrame({name: _fresh(rows.frame[name]) for name in names})
-    inputs.columns = pd.Index(names, dtype=object)
+def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
+    """Return the model's inputs, with the one mark of an unknown category in the place of each.
+
+    They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
+    """
+    features = {sys.intern(name): column for name, column in dataset.features.items()}
+    inputs = pd.DataFrame({name: _fresh(_known(rows, name, column)) for name, column in features.items()})
+    inputs.columns = pd.Index([*features], dtype=object)
     return inputs
+
+
+def _known(rows: Rows, name: str, column: Column) -> pd.Series:
+    cells = rows.frame[name]
+    if not column.has_unknown:
+        return cells
+    known = rows.learned[name] if column.is_learned else column.labels
+    return cells.where(cells.isin([*known]) | cells.isna(), UNKNOWN)
 
 
 def _fresh(column: pd.Series) -> pd.Series:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from threadpoolctl import threadpool_limits
 
-from model_release.documents import golden
 from model_release.documents.golden import Cell, Golden
 from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import onnx_export
@@ -28,6 +27,7 @@ def golden_answers(
     preprocessor: ColumnTransformer,
     estimator: Any,
     made_up: Mapping[str, Sequence[Cell]],
+    inputs: pd.DataFrame,
     target: Target,
 ) -> Golden:
     """Return made-up rows with the pickled form's answers.
@@ -36,10 +36,11 @@ def golden_answers(
         task: what is answered.
         preprocessor: fitted.
         estimator: fitted on what it puts out.
-        made_up: rows by column.
+        made_up: rows by column, as requests have them.
+        inputs: what the model takes for them.
         target: of the rows that the model was fitted to.
     """
-    predictions = predictions_of(task, preprocessor, estimator, golden.table(made_up))
+    predictions = predictions_of(task, preprocessor, estimator, inputs)
     return task.golden({name: list(cells) for name, cells in made_up.items()}, predictions, target)
 
 
@@ -49,7 +50,7 @@ def onnx_form(
     estimator: Any,
     inputs: pd.DataFrame,
     target: Target,
-    made_up: Mapping[str, Sequence[Cell]],
+    some: pd.DataFrame,
 ) -> tuple[bytes | None, str]:
     """Return the ONNX form if it gives what the pickled form gives, and a word about it.
 
@@ -63,13 +64,12 @@ def onnx_form(
         estimator: fitted on what it puts out.
         inputs: all rows of the data.
         target: theirs, which tells how large a difference is small.
-        made_up: rows by column, some of which lack a value.
+        some: made-up rows, some of which lack a value.
     """
     names = list(inputs.columns)
     texts = [name for name in names if inputs[name].dtype == object]
     if texts:
         return None, f"left out: its one input is a table of numbers, and {', '.join(texts)} holds text"
-    some = golden.table(made_up)
     rows = pd.concat([inputs, some, _with_unseen(preprocessor, inputs, some)], ignore_index=True)
     expected = predictions_of(task, preprocessor, estimator, rows)
     wanted = task.golden({}, expected, target)

@@ -56,7 +56,7 @@ def build(
         SpecError: the estimator has no such parameter, or is none for this task.
     """
     columns = {
-        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.role == kind]
+        kind: [sys.intern(column) for column, each in dataset.features.items() if each.role == kind]
         for kind in ("numeric", "categorical")
     }
     pipelines = {

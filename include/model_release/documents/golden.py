@@ -110,12 +110,16 @@ def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
     A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
-    column in another row.
+    column in another row; so has a column of categories that allows unknown ones a value that is in no list.
     """
     chance = Random(0)  # noqa: S311 - made-up rows, no secret
     return {
         column.name: [
-            None if column.nullable and (row + place) % 4 == 3 else _cell(column, chance.random())
+            None
+            if column.nullable and (row + place) % 4 == 3
+            else _UNSEEN
+            if column.unknown == "allow" and (row + place) % 4 == 1
+            else _cell(column, chance.random())
             for row in range(_ROWS)
         ]
         for place, column in enumerate(columns)
@@ -147,7 +151,6 @@ def _cell(column: InputColumn, place: float) -> Cell:
             return _date(column, place)
         case _ if column.values:
             values = [value for value in column.values if value not in column.missing_values] or column.values
-            values = [*values, _UNSEEN] if column.unknown == "allow" else values
             value = values[int(place * len(values))]
             return value if isinstance(value, str) else float(value)
         case "integer":

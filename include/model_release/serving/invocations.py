@@ -22,7 +22,7 @@ from model_release.serving.served import Served
 
 _TYPES = "application/json and text/csv"
 _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
-"""The spellings of a missing value that pandas writes."""
+"""The spellings of a missing value that pandas writes; of text and of categories that are text, each may be a value."""
 
 
 def invocations(served: Served, request: Request) -> Encoded:
@@ -118,9 +118,9 @@ def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
 def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
     """Return a cell of a table as a value; the schema refuses wrong ones."""
     column = schema.columns.get(name)
-    if column is None or (column.kind == "text" and text) or text in (column.values or ()):
-        return text
-    if text in _MISSING:
-        return None
-    value = number(text) if datatype(column) == "FP64" else None
-    return text if value is None else value
+    if column is None or not text:
+        return text or None
+    if datatype(column) == "FP64":
+        value = number(text)
+        return None if text in _MISSING else text if value is None else value
+    return None if text in _MISSING and column.kind in ("boolean", "datetime") else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -99,7 +99,7 @@ class Column(Strict):
     @classmethod
     def _form_has_a_day(cls, form: str | None) -> str | None:
         if form is not None:
-            known = datetime(2026, 11, 30, 13, 45)  # noqa: DTZ001 - read back by the same form
+            known = datetime(2026, 11, 30, 13, 45, tzinfo=UTC)
             found = moment(known.strftime(form), form, "UTC")
             if found is None or found.date() != known.date():
                 raise ValueError(f"{form!r} does not tell a day; write it like '%d.%m.%Y'")

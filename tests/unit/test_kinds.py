@@ -210,6 +210,8 @@ def test_at_a_door_the_age_is_counted_to_the_day_of_the_request(farm: Farm) -> N
 
     assert inputs(column, *times) == [1, 1, 1, 1]
     assert inputs(column, *times, day=date(2027, 9, 30)) == [365, 365, 365, 365]
+    midnight_there = datetime(2026, 10, 1, 15, tzinfo=UTC)
+    assert inputs(column, "2026-10-02", day=midnight_there) == [0]
     assert misfit(column, "2026-10-02") == (
         "row 0, weight: must be a date such as 2026-11-30 or 2026-11-30T14:00:00Z, whose age in days is from 0"
     )

@@ -33,7 +33,7 @@ UNKNOWN: Final = " unknown"
 """What a model is given for a category that is not in its list: no cell has a blank at its beginning."""
 
 Read = Callable[[Any, date], tuple[Input, ...]]
-"""From a value and the reference day to the inputs that are made of it.
+"""From a value and the reference day, or the time of the request, to the inputs that are made of it.
 
 Raises:
     Unfit: the column does not take the value.
@@ -64,7 +64,6 @@ class Inputs:
         columns: by name, in their order.
         features: the names of the model's inputs, in their order: a date has one for each of its parts.
         has_text: whether an input is text.
-        has_days: whether an input depends on the reference day.
         readers: what reads each column.
     """
 
@@ -77,11 +76,14 @@ class Inputs:
             or any(isinstance(each, str) for each in column.values or ())
             for column in columns
         )
-        self.has_days = any(column.kind == "datetime" for column in columns)
         self.readers: list[Read] = [_reader(column) for column in columns]
 
-    def encode(self, table: Mapping[str, Sequence[Any]], day: date) -> dict[str, list[Input]]:
+    def encode(self, table: Mapping[str, Sequence[Any]], at: date) -> dict[str, list[Input]]:
         """Return the model's inputs for rows by column, which has all columns; NaN is missing, as in tables.
+
+        Args:
+            table: the cells of each column.
+            at: the reference day; or a time with its zone, whose day on the clocks of each date's zone it is.
 
         Raises:
             Misfit: a column does not take a value.
@@ -91,7 +93,7 @@ class Inputs:
             cells = []
             for row, value in enumerate(table[name]):
                 try:
-                    cells.append(read(None if value != value else value, day))
+                    cells.append(read(None if value != value else value, at))
                 except Unfit:
                     raise Misfit(row, name, takes(column)) from None
             lists = zip(*cells, strict=True) if cells else ([] for _ in column.features)
@@ -132,11 +134,11 @@ def _reader(column: InputColumn) -> Read:
     is_mark = _marks(column)
     nothing: tuple[Input, ...] = (None,) * len(column.features)
 
-    def measured(value: Any, day: date) -> tuple[Input, ...]:
+    def measured(value: Any, at: date) -> tuple[Input, ...]:
         if isinstance(value, str):
             value = value.strip()
         if value is not None and not is_mark(value):
-            return read(value, day)
+            return read(value, at)
         if not column.nullable:
             raise Unfit
         return nothing
@@ -172,7 +174,7 @@ def _number(column: InputColumn) -> Read:
     high = LARGEST if column.maximum is None else min(column.maximum, LARGEST)
     whole = column.kind == "integer"
 
-    def read(value: Any, _day: date) -> tuple[Input, ...]:
+    def read(value: Any, _at: date) -> tuple[Input, ...]:
         found = _real(value)
         if not low <= found <= high or (whole and not found.is_integer()):
             raise Unfit
@@ -182,7 +184,7 @@ def _number(column: InputColumn) -> Read:
 
 
 def _boolean(_column: InputColumn) -> Read:
-    def read(value: Any, _day: date) -> tuple[Input, ...]:
+    def read(value: Any, _at: date) -> tuple[Input, ...]:
         found = truth(value) if isinstance(value, str) else float(value) if value in (0, 1) else None
         if found is None:
             raise Unfit
@@ -198,7 +200,7 @@ def _category(column: InputColumn) -> Read:
     if column.unknown == "refuse" and not any(isinstance(value, str) for value in column.values):
         codes = {float(value) for value in column.values}
 
-        def read_code(value: Any, _day: date) -> tuple[Input, ...]:
+        def read_code(value: Any, _at: date) -> tuple[Input, ...]:
             found = _real(value)
             if found not in codes:
                 raise Unfit
@@ -210,7 +212,7 @@ def _category(column: InputColumn) -> Read:
     }
     find = _learned(known) if column.learned else finder([*known])
 
-    def read(value: Any, _day: date) -> tuple[Input, ...]:
+    def read(value: Any, _at: date) -> tuple[Input, ...]:
         if not isinstance(value, str | Real):
             raise Unfit
         found = find(value if isinstance(value, str) else label(value if isinstance(value, int) else float(value)))
@@ -229,7 +231,7 @@ def _learned(known: Container[str]) -> Callable[[str], str | None]:
 
 
 def _text(_column: InputColumn) -> Read:
-    def read(value: Any, _day: date) -> tuple[Input, ...]:
+    def read(value: Any, _at: date) -> tuple[Input, ...]:
         if not isinstance(value, str):
             raise Unfit
         return (value,)
@@ -238,12 +240,13 @@ def _text(_column: InputColumn) -> Read:
 
 
 def _datetime(column: InputColumn) -> Read:
-    low, high = column.minimum, column.maximum
+    low, high, zone = column.minimum, column.maximum, column.timezone or "UTC"
 
-    def read(value: Any, day: date) -> tuple[Input, ...]:
+    def read(value: Any, at: date) -> tuple[Input, ...]:
         found = _time(value, column)
         if found is None:
             raise Unfit
+        day = on_clocks(at, zone).date() if isinstance(at, datetime) else at
         age = age_days(found, day)
         if (low is not None and age < low) or (high is not None and age > high):
             raise Unfit

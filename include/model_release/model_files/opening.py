@@ -76,7 +76,7 @@ class Model(Protocol):
 
         Args:
             rows: the cells of each column, as a file or a table has them; None and NaN are missing.
-            day: the one from which the ages of dates are counted; by default today, by UTC.
+            day: the one from which the ages of dates are counted; by default today, in the zone of each date.
 
         Raises:
             UsageError: a column is missing or is not one of the model's, or does not take a value.
@@ -179,7 +179,7 @@ class _Door:
         if self._inputs is None:
             return rows
         try:
-            found = self._inputs.encode(rows, day or datetime.now(UTC).date())
+            found = self._inputs.encode(rows, day or datetime.now(UTC))
         except Misfit as error:
             raise UsageError(str(error), hint="the release's input schema says what each column takes") from None
         return _ordered(found, self.features)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -102,17 +102,17 @@ class InputSchema:
             raise Problem(422, "there are no rows")
         if plain and all(self._plain):
             return rows
-        today = datetime.now(UTC).date()
-        return [self._row(row, number_, today, plain=plain) for number_, row in enumerate(rows)]
+        now = datetime.now(UTC)
+        return [self._row(row, number_, now, plain=plain) for number_, row in enumerate(rows)]
 
-    def _row(self, values: tuple[Any, ...], number_: int, today: date, *, plain: bool) -> Row:
+    def _row(self, values: tuple[Any, ...], number_: int, now: datetime, *, plain: bool) -> Row:
         inputs: list[Input] = []
         for value, read, is_plain, name in zip(values, self._inputs.readers, self._plain, self.columns, strict=True):
             if plain and is_plain:
                 inputs.append(value)
                 continue
             try:
-                inputs += read(value, today)
+                inputs += read(value, now)
             except Unfit:
                 raise Problem(422, takes(self.columns[name]), row=number_, field=name) from None
         return tuple(inputs)

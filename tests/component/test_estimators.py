@@ -14,14 +14,15 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.utils import all_estimators
 
 from model_release.errors import SpecError
+from model_release.modelling.imports import PACKAGES_VARIABLE
 from model_release.modelling.tasks.base import Task
 from model_release.modelling.tasks.binary import Binary
 from model_release.modelling.tasks.multiclass import Multiclass
 from model_release.modelling.tasks.regression import Regression
-from model_release.modelling.training.estimators import PACKAGES_VARIABLE, estimator_of
+from model_release.modelling.training.estimators import estimator_of
 from model_release.modelling.training.recipes import check_recipe
+from model_release.spec.candidate import Candidate
 from model_release.spec.estimators import NAMED, import_path
-from model_release.spec.model import Candidate
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION
 
 TWO = Binary(BINARY, "brier", classes=("stays", "leaves"))

@@ -17,8 +17,9 @@ from model_release.modelling import evaluation, training
 from model_release.modelling.gate import choose, judge
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
+from model_release.spec.candidate import Candidate
 from model_release.spec.gate import Choice, GatePolicy
-from model_release.spec.model import Candidate, Spec
+from model_release.spec.model import Spec
 from support import reference_model
 
 METRICS = task_of(reference_model.spec()).metrics
@@ -50,7 +51,7 @@ def manifest(recipe: Candidate | None, *, fingerprint: str | None = "a" * 64) ->
         preprocessor_file="preprocessor.pkl",
         framework="scikit-learn",
         python_version="3.11",
-        dependencies={},
+        dependencies=None,
         training_data=None,
         fingerprint="f" * 64,
         files=[],

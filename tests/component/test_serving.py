@@ -390,7 +390,7 @@ def test_a_model_that_does_not_load_in_time_blocks_no_poll_and_no_exit(
 
 def test_a_release_that_grows_too_old_is_served_on_as_trouble(tmp_path: Path) -> None:
     folder, manifest = version_folder(tmp_path, 1.0)
-    old = manifest.model_copy(update={"trained_date": datetime.now(UTC) - timedelta(days=8)})
+    old = manifest.model_copy(update={"trained_at": datetime.now(UTC) - timedelta(days=8)})
     live = Live(open_release(folder, old, None, allow_pickle=False))
     registry = CollectorRegistry()
     metrics = Metrics(live, registry)

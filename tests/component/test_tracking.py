@@ -75,6 +75,7 @@ def log(where: Tracking, made: tuple[Trained, Path], **facts: str) -> TrackedRun
         folds=2,
         folder=folder,
         frame=rows.frame,
+        inputs=[*rows.frame.columns],
         snapshot=snapshot,
         files={"figures/roc.svg": b"<svg/>"},
     )
@@ -248,7 +249,8 @@ def test_three_processes_prepare_and_log_at_once(
         "    facts = {'airflow.run_id': f'night {number}'}\n"
         "    tracking.begin(where, name='night', facts=facts, tags={})\n"
         "    tracking.log_candidate(where, facts=facts, tags={}, folds=2, files={}, snapshot=snapshot,\n"
-        "        frame=rows.frame, trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
+        "        frame=rows.frame, inputs=[*rows.frame.columns],\n"
+        "        trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
     )
     trained, folder = made
     (folder / "trained.json").write_bytes(trained.to_bytes())

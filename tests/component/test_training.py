@@ -26,7 +26,8 @@ from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.recipes import build, check_recipe
-from model_release.spec.model import Candidate, Validation
+from model_release.spec.candidate import Candidate
+from model_release.spec.model import Validation
 from support import reference_model
 
 TASK = task_of(reference_model.spec())
@@ -70,6 +71,7 @@ def test_what_training_gave_survives_as_a_document(tmp_path: Path) -> None:
         "model.onnx",
         "MLmodel",
         "golden.json",
+        "requirements.txt",
     ]
     assert {entry.path for entry in trained.made} == {path.name for path in tmp_path.iterdir()}
     for entry in trained.made:

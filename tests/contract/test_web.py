@@ -20,6 +20,7 @@ from model_release.errors import (
     NotFound,
     Refused,
     StoreUnavailable,
+    UnsafeKey,
     UsageError,
 )
 from model_release.local_cache import CACHE_VARIABLE
@@ -341,6 +342,16 @@ def test_a_listing_has_the_listed_keys_in_order_and_no_sizes(site: Site) -> None
     assert [each.key for each in entries] == ["dt=2026-09-01/a.csv", FIRST, SECOND]
     assert {each.size for each in entries} == {UNKNOWN_SIZE}
     assert {each.modified for each in entries} == {datetime(2026, 11, 22, 2, tzinfo=UTC)}
+
+
+def test_an_escaped_name_is_the_file_s_own(site: Site) -> None:
+    """`sha256sum` begins a line with a backslash if the name has a backslash or a line break in it."""
+    entry = hashlib.sha256(b"x").hexdigest()
+    site.files[SUMS] += f"\\{entry}  dt=2026-09-01/a\\\\n.csv\n".encode()
+    assert next(store_of(site).list("dt=")).key == "dt=2026-09-01/a\\n.csv"
+    site.files[SUMS] += f"\\{entry}  dt=2026-09-01/a\\n.csv\n".encode()
+    with pytest.raises(UnsafeKey, match=r"line 4: 'dt=2026-09-01/a\\n.csv' is no name of an object"):
+        list(store_of(site).list())
 
 
 def test_what_is_not_listed_is_not_there(site: Site, tmp_path: Path) -> None:

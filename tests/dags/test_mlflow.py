@@ -83,7 +83,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     spec = reference_model.spec(validation=Validation(folds=2, repeats=1))
     rows, snapshot = reference_model.rows()
     done = training.train(spec, "simple", reference_model.candidate("LogisticRegression"), rows, folder)
-    return {"trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "snapshot": snapshot}
+    inputs = [*rows.frame.columns]
+    return {
+        "trained": done, "folds": 2, "folder": folder, "frame": rows.frame, "inputs": inputs, "snapshot": snapshot
+    }  # fmt: skip
 
 
 def log_night(where: Tracking, name: str, trained: dict[str, Any]) -> tuple[str, TrackedRun]:

@@ -303,7 +303,8 @@ def test_the_release_lies_in_the_store_as_designed(team: Team, released: str) ->
     assert manifest["gate"]["accepted"] and manifest["accuracy"] == manifest["metrics"]["accuracy"]["value"]
 
     files = {entry["path"] for entry in manifest["files"]}
-    assert {"best_model.pkl", "preprocessor.pkl", "model.onnx", "MLmodel", "golden.json", "model_card.html"} == files
+    forms = {"best_model.pkl", "preprocessor.pkl", "model.onnx", "MLmodel", "golden.json"}
+    assert forms | {"requirements.txt", "model_card.html"} == files
     assert_whole(root / "v1.0.0", manifest)
     assert_whole(root / "latest", manifest)
     assert {each.name for each in (root / "v1.0.0").iterdir()} == files | {"claim.json", "metadata.json"}
@@ -471,7 +472,7 @@ def data_of(team: Team, runs: list[dict[str, Any]]) -> dict[date, tuple[str, int
         manifest = became[outcome["fingerprint"]]
         assert manifest["dataset"]["fingerprint"] == outcome["snapshot"]
         assert outcome["as_of"] == each["data_interval_end"][:10]
-        found[date.fromisoformat(outcome["as_of"])] = (manifest["version"], manifest["dataset"]["rows"])
+        found[date.fromisoformat(outcome["as_of"])] = (f"v{manifest['version']}", manifest["dataset"]["rows"])
     return found
 
 

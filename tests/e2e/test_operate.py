@@ -161,7 +161,7 @@ def test_a_rollback_moves_latest_back_and_says_so(team: Team, rolled_back: dict[
     assert (pointer["change"]["by"], pointer["change"]["reason"]) == (USER, "worse on Mondays")
     assert [each["by"] for each in pointer["holds"]] == [USER]
     assert [*pointer["quarantined"]] == ["v1.1.0"]
-    assert read(team.root / "latest/metadata.json")["version"] == "v1.0.0"
+    assert read(team.root / "latest/metadata.json")["version"] == "1.0.0"
     champion = MlflowClient(f"sqlite:///{team.airflow.home.var}/mlflow/mlflow.db").get_model_version_by_alias(
         "heart-disease-four-sites", "champion"
     )

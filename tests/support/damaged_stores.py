@@ -504,7 +504,7 @@ def follower_gives_up_what_home_published(scene: Scene) -> Expected:
 
 @damage()
 def manifest_of_a_newer_format(scene: Scene) -> Expected:
-    scene.put(layout.manifest(V140), scene.body(layout.manifest(V140)).replace(b'"format": 1', b'"format": 2'))
+    scene.put(layout.manifest(V140), scene.body(layout.manifest(V140)).replace(b'"format": 2', b'"format": 3'))
     return told(Damage.UNREADABLE, scene.home, layout.manifest(V140))
 
 

@@ -191,7 +191,8 @@ def test_parquet_gives_the_rows_that_csv_gives(farm: Farm) -> None:
     snapshot = farm.ingest()
 
     assert snapshot.fingerprint == before.fingerprint
-    assert snapshot.left_out == {FIRST: "its name does not match dataset.file, *.parquet"}
+    why = "its name does not match dataset.file, *.parquet; if the partitions are of CSV files, write format: csv"
+    assert snapshot.left_out == {FIRST: why}
 
 
 def test_parquet_that_is_none_is_a_finding(farm: Farm) -> None:

@@ -42,7 +42,7 @@ def test_manifests(path: Path) -> None:
     assert [(each.path, each.size, each.sha256) for each in mine.files] == [
         (each.path, each.size, each.sha256) for each in whole.files
     ]
-    assert mine.made_with == {"Python": whole.python_version, **whole.dependencies}
+    assert mine.made_with == {"Python": whole.python_version, **whole.requirements}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,8 @@ def test_manifests(path: Path) -> None:
     [
         ("version", None),
         ("version", 1),
-        ("version", "v01.0.0"),
+        ("version", "v1.0.0"),
+        ("version", "01.0.0"),
         ("files", {}),
         ("files", [1]),
         ("files", [{"path": "a", "size": 1}]),
@@ -58,11 +59,19 @@ def test_manifests(path: Path) -> None:
         ("files", [{"path": "a", "size": -1, "sha256": "0" * 64}]),
         ("files", [{"path": "a", "size": True, "sha256": "0" * 64}]),
         ("files", [{"path": "a", "size": 1, "sha256": "0" * 63 + "G"}]),
-        ("dependencies", []),
+        ("requirements", []),
     ],
 )
-def test_what_is_no_manifest(name: str, value: object) -> None:
+def test_what_is_no_manifest_of_format_2(name: str, value: object) -> None:
+    document = json.loads(MANIFESTS[-1].read_bytes())
+    with pytest.raises(Corrupt, match="not what it should be"):
+        Promised.read(json.dumps({**document, name: value}).encode(), where="there")
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", "1.0.0"), ("version", "v01.0.0"), ("dependencies", [])])
+def test_what_is_no_manifest_of_format_1(name: str, value: object) -> None:
     document = json.loads(MANIFESTS[0].read_bytes())
+    assert document["format"] == 1
     with pytest.raises(Corrupt, match="not what it should be"):
         Promised.read(json.dumps({**document, name: value}).encode(), where="there")
 
@@ -70,7 +79,7 @@ def test_what_is_no_manifest(name: str, value: object) -> None:
 @pytest.mark.parametrize("read", [Promised.read, Resolved.read])
 def test_a_format_of_a_newer_version(read: type[Promised]) -> None:
     with pytest.raises(UnknownFormat, match="use a newer version"):
-        read(b'{"format": 2}', where="there")  # type: ignore[call-arg]
+        read(b'{"format": 3}', where="there")  # type: ignore[call-arg]
 
 
 def test_the_light_way_is_as_patient_as_the_other() -> None:

@@ -27,7 +27,14 @@ def manifest(tmp_path: Path) -> Manifest:
 def test_what_differs_between_any_two_releases_is_left_out(manifest: Manifest) -> None:
     run = manifest.run.model_copy(update={"run_id": "another"})
     other = manifest.model_copy(
-        update={"version": Version(1, 1, 0), "trained_date": None, "run": run, "fingerprint": "f", "mlflow": None}
+        update={
+            "version": Version(1, 1, 0),
+            "trained_date": None,
+            "trained_at": None,
+            "run": run,
+            "fingerprint": "f",
+            "mlflow": None,
+        }
     )
     assert compare(manifest, other) == {}
 
@@ -49,7 +56,7 @@ def test_what_differs_between_any_two_releases_is_left_out(manifest: Manifest) -
         ("environment", {"python_version": "3.12.1"}, [("Python", "3.11.7", "3.12.1")]),
         ("environment", {"machine": MachineFacts(system="Linux")}, [("system", None, "Linux")]),
         ("code", {"code": CodeFacts(package="1", digest="b")}, [("digest", "a", "b")]),
-        ("facts", {"dependencies": {"scikit-learn": "2"}}, [("dependencies.scikit-learn", "1.9.1", "2")]),
+        ("facts", {"requirements": {"scikit-learn": "2"}}, [("requirements.scikit-learn", "1.9.1", "2")]),
         ("spec", {"spec": {"split": {"seed": 7}}}, [("split.seed", None, 7)]),
         ("gate", {"gate": None}, [("accepted", True, None), ("reasons", ["every floor holds"], None)]),
     ],

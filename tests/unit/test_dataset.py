@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -19,6 +21,7 @@ from model_release.documents.base import sha256_of
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
 from model_release.modelling import dataset
 from model_release.modelling.dataset import Positions, Rows, Snapshot
+from model_release.modelling.dataset.form import CONVERT
 from model_release.spec.load import load_spec
 from model_release.spec.model import Split
 from model_release.stores.local import LocalStore
@@ -324,8 +327,20 @@ def test_broken_row_is_reported(farm: Farm, case: str) -> None:
 NO_HEADER = f"is no header line; expected {HEADER.strip()}"
 MEANT = "if the file is meant so, write under dataset"
 
+
+def _workbook() -> bytes:
+    with io.BytesIO() as opened:
+        with zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
+                archive.writestr(zipfile.ZipInfo(name), "\xe9".encode("latin-1") * 9)
+        return opened.getvalue()
+
+
 BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
-    "no header": (ROWS, [(1, None, f"{NO_HEADER}; deliver the file with a header line", None)]),
+    "no header": (
+        ROWS,
+        [(1, None, f"{NO_HEADER}; {MEANT} header: [the names of the 6 columns, in the file's order]", None)],
+    ),
     "semicolons": (
         HEADER.replace(",", ";"),
         [(1, None, f"{NO_HEADER}; if the file is meant so, write under dataset delimiter: ';'", None)],
@@ -362,11 +377,20 @@ BROKEN_FILES: dict[str, tuple[str | bytes, list[tuple[object, ...]]]] = {
     ),
     "a title": (
         "Beetles of October\n" + HEADER + GOOD * 3,
-        [(1, None, f"{NO_HEADER}; remove its title line", None)],
+        [(1, None, f"{NO_HEADER}; {MEANT} skip_lines: 1", None)],
     ),
+    "JSON lines": (
+        '{"length": 1, "weight": 2}\n{"length": 3, "weight": 4}\n',
+        [(1, None, f"{NO_HEADER}; {CONVERT['json']}", None)],
+    ),
+    "an Excel workbook": (_workbook(), [(1, None, f"is not UTF-8 text; {CONVERT['excel']}", None)]),
     "open quote": (
         HEADER + GOOD + '1,2,"red,1,north,0\n' + GOOD * 5,
         [(3, None, "a quote is opened here and not closed: close or remove it", None)],
+    ),
+    "a quote of line 11 that another one closes far below": (
+        HEADER + GOOD * 9 + '1,2,"red,1,north,0\n' + GOOD * 5 + '1,2,red",1,north,0\n',
+        [(11, None, "a quote is opened here and not closed: close or remove it", None)],
     ),
 }
 
@@ -409,13 +433,20 @@ def test_every_fault_is_reported_at_once_and_kept(farm: Farm) -> None:
     assert farm.keys("processed/") == [key], "the same findings are one report"
 
 
-def test_long_message_is_cut_and_the_report_is_not(farm: Farm) -> None:
-    farm.deliver(FIRST, HEADER + "x,2,red,1,north,0\n" * 200)
+def test_one_cause_is_one_line_of_the_message_and_the_report_has_every_cell(farm: Farm) -> None:
+    farm.deliver(FIRST, HEADER + "x,2,red,1,north,0\n" * 200 + "1,y,green,3,east,7\n")
     with pytest.raises(DataInvalid) as caught:
         farm.ingest()
-    assert len(caught.value.report) == 200
-    assert len(str(caught.value)) < 1500
-    assert str(caught.value).count("is not a number") == 5
+    assert len(caught.value.report) == 205
+    assert caught.value.what.splitlines() == [
+        "the data breaks the spec's rules, 205 findings:",
+        f"  - {FIRST} line 2: length: 'x' is not a number, and 199 more",
+        f"  - {FIRST} line 202: colour: 'green' is none of red, blue",
+        f"  - {FIRST} line 202: garden: 'east' is none of north, south",
+        f"  - {FIRST} line 202: pest: '7' lies outside 0 to 4",
+        f"  - {FIRST} line 202: spots: '3' is none of 1, 2, 7",
+        "  - and 1 more causes",
+    ]
 
 
 @pytest.mark.parametrize("rows", ["", GOOD, GOOD * 3])

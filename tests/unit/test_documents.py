@@ -97,19 +97,19 @@ def test_a_document_of_another_version_of_its_format_keeps_its_bytes() -> None:
     """Digests are of bytes: an upgrade must neither add what an old document lacks nor drop what a new one has."""
     body = canonical_json(
         {
-            "format": 1,
-            "version": "v1.2.0",
+            "format": 2,
+            "version": "1.2.0",
             "abandoned": {"by": "a", "reason": "b", "at": "2026-01-01T00:00:00Z", "later_in_a_part": [1]},
             "later": {"x": 1},
         }
     )
     assert AbandonedManifest.read(body, where="here").to_bytes() == body
-    older = canonical_json({"version": "v1.2.0", "abandoned": {"by": "a", "reason": "b", "at": "2026-01-01T00:00:00Z"}})
-    assert AbandonedManifest.read(older, where="here").to_bytes() == older
+    older = canonical_json({"version": "v1.2.0", "share": 0.5})
+    assert Note.read(older, where="here").to_bytes() == older
 
 
 def test_a_newer_format_is_no_damage() -> None:
     """Whoever reads it is told to update; nobody replaces it, as they would what cannot be read."""
-    newer = b'{"format": 2, "version": "v1.2.0", "given_up": true}'
+    newer = b'{"format": 3, "version": "1.2.0", "given_up": true}'
     with pytest.raises(UnknownFormat, match="use a newer version"):
         AbandonedManifest.read(newer, where="here")

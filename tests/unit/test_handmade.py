@@ -204,9 +204,9 @@ def test_the_classic_fields_are_kept_and_nothing_is_invented(models: Path, scrat
     made = draft_of(models, scratch)
     assert made.model_name == "Heart Disease"
     assert str(made.version) == "v1.0.0"
-    assert made.trained_date == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert (made.trained_date, made.trained_at) == (date(2024, 5, 1), datetime(2024, 5, 1, 12, tzinfo=UTC))
     assert (made.accuracy, made.framework, made.python_version) == (0.8852, "scikit-learn", "3.11")
-    assert made.dependencies == {"scikit-learn": "1.5.0", "numpy": ""}
+    assert (made.dependencies, made.requirements) == (None, {"scikit-learn": "1.5.0", "numpy": ""})
     assert made.training_data == '{"rows": 303}'
     assert (made.gate, made.dataset, made.code, made.mlflow, made.parameters) == (None, None, None, None, None)
     assert (made.metrics, made.environment, made.schema_revision) == ({}, {}, 1)
@@ -217,9 +217,52 @@ def test_the_classic_fields_are_kept_and_nothing_is_invented(models: Path, scrat
 def test_what_nobody_told_is_null(models: Path, scratch: Path) -> None:
     (models / "preprocessor.pkl").unlink()
     made = draft_of(models, scratch)
-    nulls = ("trained_date", "accuracy", "preprocessor_file", "framework", "python_version", "training_data", "told")
+    nulls = (
+        "trained_date", "accuracy", "preprocessor_file", "framework", "python_version", "dependencies", "training_data",
+        "trained_at", "told",
+    )  # fmt: skip
     assert {name: getattr(made, name) for name in nulls} == dict.fromkeys(nulls)
-    assert (made.model_name, made.model_file, made.dependencies) == ("heart", "best_model.pkl", {})
+    assert (made.model_name, made.model_file, made.requirements) == ("heart", "best_model.pkl", {})
+
+
+def test_a_day_is_no_instant(models: Path, scratch: Path) -> None:
+    write(models, {}, trained_date="2024-05-01")
+    made = draft_of(models, scratch)
+    assert (made.trained_date, made.trained_at) == (date(2024, 5, 1), None)
+    assert made.trained == datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def test_the_day_is_that_of_utc(models: Path, scratch: Path) -> None:
+    write(models, {}, trained_date="2024-05-01T23:30:00-05:00")
+    made = draft_of(models, scratch)
+    assert made.trained_date == date(2024, 5, 2)
+
+
+PINNED = (
+    b"# made with pip freeze\nscikit-learn==1.5.0\nnumpy == 1.26.4 ; python_version > '3.9'\npandas>=2\n-r other.txt\n"
+)
+
+
+@pytest.mark.parametrize("told", [{}, {"dependencies": "requirements.txt"}, {"dependencies": None}])
+def test_a_file_of_requirements_is_named_and_its_pins_are_read(
+    models: Path, scratch: Path, told: dict[str, Any]
+) -> None:
+    write(models, {"requirements.txt": PINNED}, **told)
+    made = draft_of(models, scratch)
+    assert made.dependencies == "requirements.txt"
+    assert made.requirements == {"scikit-learn": "1.5.0", "numpy": "1.26.4"}
+
+
+def test_packages_that_are_told_win_over_the_files_pins(models: Path, scratch: Path) -> None:
+    write(models, {"requirements.txt": PINNED}, dependencies={"numpy": "2.0"})
+    made = draft_of(models, scratch)
+    assert (made.dependencies, made.requirements) == ("requirements.txt", {"numpy": "2.0"})
+
+
+def test_a_file_of_requirements_that_is_not_there_is_refused(models: Path, scratch: Path) -> None:
+    write(models, {}, dependencies="requirements.txt")
+    with pytest.raises(UsageError, match=r"there is no file of requirements 'requirements\.txt' among best_model"):
+        draft_of(models, scratch)
 
 
 def test_options_win(models: Path, scratch: Path) -> None:
@@ -235,7 +278,7 @@ def test_options_win(models: Path, scratch: Path) -> None:
     )
     assert (made.accuracy, made.model_file, made.schema_revision) == (0.8852, "other.pkl", 2)
     assert made.data_as_of == date(2024, 4, 30)
-    assert made.dependencies == {"scikit-learn": "1.5.0", "numpy": ">=1,<2", "pandas[all]": ""}
+    assert made.requirements == {"scikit-learn": "1.5.0", "numpy": ">=1,<2", "pandas[all]": ""}
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from model_release.documents.base import canonical_json
 from model_release.documents.manifest import AbandonedManifest, Claim, FileEntry, Manifest, model_bytes, read_manifest
 from model_release.errors import Corrupt, UnknownFormat, UnsafeKey
 from support.release_builder import make
@@ -58,8 +60,54 @@ def test_a_claim_comes_back_with_the_very_manifest(claim: Claim) -> None:
 def test_the_references_ten_fields_come_first(tmp_path: Path) -> None:
     written = json.loads(make(tmp_path, "a").draft.to_bytes())
     assert list(written)[:10] == REFERENCE_FIELDS
-    assert written["version"] == "v1.0.0"
+    assert written["version"] == "1.0.0"
+    assert written["trained_date"] == "2024-05-02"
     assert written["accuracy"] == 0.8525
+
+
+def as_format_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of format 2 as format 1 has its facts; the fields keep their order."""
+    told = {
+        "version": f"v{document['version']}",
+        "trained_date": document["trained_at"],
+        "dependencies": document["requirements"],
+        "format": 1,
+    }
+    return {
+        name: told.get(name, value) for name, value in document.items() if name not in ("trained_at", "requirements")
+    }
+
+
+@LAWS
+@given(manifests)
+def test_format_1_is_read_as_format_2_and_comes_back_byte_for_byte(manifest: Manifest) -> None:
+    body = canonical_json(as_format_1(manifest.to_json()))
+    back = Manifest.read(body, where="here")
+    assert back.to_bytes() == body
+    assert back.trained_date == (manifest.trained_at.date() if manifest.trained_at else None)
+    same = {"format": 2, "trained_date": manifest.trained_date, "dependencies": manifest.dependencies}
+    assert back.model_copy(update=same) == manifest
+
+
+@LAWS
+@given(claims)
+def test_a_claim_of_format_1_comes_back_byte_for_byte(claim: Claim) -> None:
+    document = claim.to_json()
+    body = canonical_json({**document, "format": 1, "metadata": as_format_1(document["metadata"])})
+    assert Claim.read(body, where="here").to_bytes() == body
+
+
+@pytest.mark.parametrize("told", [{"format": 1, "version": "1.0.0"}, {"format": 2, "version": "v1.0.0"}])
+def test_each_format_has_one_spelling_of_a_version(tmp_path: Path, told: dict[str, Any]) -> None:
+    document = make(tmp_path, "a").draft.to_json()
+    document = {**(as_format_1(document) if told["format"] == 1 else document), **told}
+    with pytest.raises(Corrupt, match="version: Value error"):
+        read_manifest(canonical_json(document), where="here")
+
+
+def test_an_unknown_field_called_metadata_is_kept_as_it_is(tmp_path: Path) -> None:
+    body = canonical_json({**make(tmp_path, "a").draft.to_json(), "metadata": {"version": "v1.0.0"}})
+    assert read_manifest(body, where="here").to_bytes() == body
 
 
 def test_the_word_abandoned_may_stand_in_a_manifest(tmp_path: Path) -> None:
@@ -74,8 +122,8 @@ def test_neither_of_the_two(body: bytes) -> None:
 
 
 def test_another_format_is_not_guessed_at(tmp_path: Path) -> None:
-    body = make(tmp_path, "a").draft.to_bytes().replace(b'"format": 1', b'"format": 2')
-    for newer in (body, b'{"format": 2}'):
+    body = make(tmp_path, "a").draft.to_bytes().replace(b'"format": 2', b'"format": 3')
+    for newer in (body, b'{"format": 3}'):
         with pytest.raises(UnknownFormat, match="has a format that this version of model-release does not know"):
             read_manifest(newer, where="here")
 

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner
 
-from model_release import cli
+from model_release import cli, client
 from model_release.documents.base import Document
 from model_release.documents.manifest import AbandonedManifest, Claim, Manifest, read_manifest
 from model_release.documents.pointer import Kind, Pointer
@@ -83,13 +83,16 @@ def test_every_kind_of_document_and_state_is_there() -> None:
     manifests = [each for each in found if isinstance(each, Manifest)]
     lacking = [set(Manifest.model_fields) - each.model_fields_set for each in manifests]
     assert {"told", "machine", "spec", "output", "onnx"} in lacking
+    assert {each.format for each in manifests} == {1, 2}
 
 
-def test_the_newest_format_is_the_one_that_is_written() -> None:
-    """Whoever raises the number keeps releases of it here; docs/decisions says how."""
-    written = {get_args(kind.model_fields["format"].annotation) for kind in (Pointer, Manifest, Claim, DecisionRecord)}
-    newest = max(int(each.name.removeprefix("v")) for each in GOLDEN.iterdir())
-    assert written == {(newest,)}
+def test_every_format_that_is_read_is_kept_here_and_the_newest_is_written() -> None:
+    """A raised number adds releases of it here; docs/decisions says how."""
+    kept = sorted(int(each.name.removeprefix("v")) for each in GOLDEN.iterdir())
+    for kind in (Manifest, AbandonedManifest, Claim):
+        field = kind.model_fields["format"]
+        assert (list(get_args(field.annotation)), field.default) == (kept, kept[-1])
+    assert {get_args(kind.model_fields["format"].annotation) for kind in (Pointer, DecisionRecord)} == {(1,)}
 
 
 def call(store: LocalStore, command: str, *arguments: str) -> Any:
@@ -111,7 +114,23 @@ def test_the_commands_that_read_work_on_them(old: LocalStore) -> None:
     }
     assert [each["epoch"] for each in call(old, "history")["history"]] == [*range(1, 10)]
     assert call(old, "verify", "--all")["verified"]
-    assert call(old, "show", str(V110))["metadata"]["version"] == str(V110)
+    stored = json.loads((old.root / str(V110) / "metadata.json").read_bytes())
+    assert call(old, "show", str(V110))["metadata"].items() >= stored.items()
+
+
+def test_a_client_pulls_them_and_knows_what_their_pickles_need(old: LocalStore, tmp_path: Path) -> None:
+    pulled = client.pull(old.root.as_uri(), to=tmp_path / "models")
+    assert (pulled.version, pulled.promised.made_with["scikit-learn"]) == (LIVE, "1.9.1")
+    assert pulled.manifest.trained is not None
+    assert pulled.manifest.trained.date() == pulled.manifest.trained_date
+
+
+def test_a_rollback_to_them(old: LocalStore, tmp_path: Path) -> None:
+    acts.unhold(ReleaseStore(old), Act(by="bo", reason="to go on", operation="unhold"))
+    acts.rollback(ReleaseStore(old), Act(by="bo", reason="worse", operation="roll back"), to=V110)
+    Chain(old).spread()
+    assert assert_settled(old).version == V110
+    assert client.pull(old.root.as_uri(), to=tmp_path / "models").version == V110
 
 
 def test_doctor_finds_nothing_and_mends_what_breaks(old: LocalStore) -> None:

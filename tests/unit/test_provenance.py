@@ -121,7 +121,7 @@ def test_unknown_candidate_is_refused() -> None:
 def test_versions_are_those_installed() -> None:
     versions = provenance.package_versions()
     assert versions["scikit-learn"] == metadata.version("scikit-learn")
-    assert set(provenance.LOAD_REQUIREMENTS) <= set(versions)
+    assert set(provenance.MODELLING_PACKAGES) == set(versions)
     assert provenance.python_version() == platform.python_version()
 
 

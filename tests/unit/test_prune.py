@@ -62,7 +62,7 @@ class Days:
         since = Pointer.read(live.body, where="").since if live else None
         name = f"{days} days ago"
         made = make(self.folder, name, since=since, as_of=date(2024, 4, 1))
-        draft = made.draft.model_copy(update={"trained_date": self.home.now()})
+        draft = made.draft.model_copy(update={"trained_at": self.home.now()})
         return self.chain.publish(replace(made, draft=draft))
 
     def release(self, *ago: float) -> None:
@@ -284,7 +284,7 @@ def test_a_restored_bucket(days: Days, told: bool) -> None:
     """Every object is new, and manifests may tell nothing of their age: the log says what was live until when."""
     days.release(100, 90, 80, 40, 5)
     for version in () if told else (FIRST, V110, V120):
-        manifest = published(days.home, version).model_copy(update={"trained_date": None})
+        manifest = published(days.home, version).model_copy(update={"trained_date": None, "trained_at": None})
         days.home._put(layout.manifest(version), manifest.to_bytes())
     for store in (days.home, days.follower):
         store.restore()
@@ -299,7 +299,7 @@ def test_a_restored_bucket(days: Days, told: bool) -> None:
 def test_old_files_of_a_version_that_tells_a_later_training(days: Days) -> None:
     days.release(100, 90, 80, 40, 5)
     manifest = published(days.home, V120)
-    later = manifest.model_copy(update={"trained_date": days.home.now()})
+    later = manifest.model_copy(update={"trained_at": days.home.now()})
     days.home._put(layout.manifest(V120), later.to_bytes())
     assert whys(days.plan(KEEP.model_copy(update={"days": 50})))["v1.2.0"] == "it was live within the last 50 days"
 

@@ -278,9 +278,9 @@ def test_a_rollback_to_another_manifest(verb: str, told: str, tmp_path: Path) ->
     home = begun(tmp_path, "ab")
     key = layout.manifest(FIRST)
     manifest = Manifest.read(home._found(key).body, where=key)
-    trained = datetime.now(UTC) + timedelta(days=30) if told == "later" else manifest.trained_date
+    trained = datetime.now(UTC) + timedelta(days=30) if told == "later" else manifest.trained_at
     home.delete(key)
-    home.create(key, manifest.model_copy(update={"seed": 7, "trained_date": trained}).to_bytes())
+    home.create(key, manifest.model_copy(update={"seed": 7, "trained_at": trained}).to_bytes())
     with pytest.raises(Corrupt, match="the manifest is not the one that"):
         VERBS[verb](ReleaseStore(home), act("op"))
     assert live_pointer(home).epoch == 2

@@ -177,13 +177,19 @@ def test_new_people_every_day_are_no_overlap() -> None:
     assert list(overlaps(days, ["id"])) == []
 
 
-def test_the_newest_partition_is_compared_with_every_older_one() -> None:
-    def day(first: int) -> pd.DataFrame:
-        return pd.DataFrame({"id": [str(first + n) for n in range(100)]})
+def numbered(first: int, size: int = 100) -> pd.DataFrame:
+    return pd.DataFrame({"id": [str(first + n) for n in range(size)]})
 
-    found = list(overlaps({"a": day(0), "b": day(1000), "c": day(2000), "d": day(0)}, []))
 
-    assert found == [("d", "repeats a: 100% of its rows are there already")]
+def test_each_partition_is_compared_with_every_older_one() -> None:
+    days = {"a": numbered(0), "b": numbered(1000), "c": numbered(2000), "d": numbered(40), "e": numbered(3000)}
+    assert list(overlaps(days, [])) == [("d", "repeats a: 60% of its rows are there already")]
+
+
+def test_a_partition_that_repeats_half_of_one_among_a_hundred_is_found() -> None:
+    days = {f"day {day}": numbered(day * 3_000, 3_000) for day in range(100)}
+    days["last"] = pd.concat([numbered(50 * 3_000, 1_600), numbered(900_000, 1_400)])
+    assert list(overlaps(days, ["id"])) == [("last", "repeats day 50: 53% of its rows are there already")]
 
 
 cells = st.sampled_from([0.0, 1.0, 2.0, float("nan")])

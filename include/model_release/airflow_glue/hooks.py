@@ -1,4 +1,4 @@
-"""From a connection id to what the connection leads to: a store, or MLflow.
+"""From a connection id to what the connection leads to: a store, a database, or MLflow.
 
 A store's client is made by the provider's hook, so endpoints, assumed roles, impersonation, SAS, managed identities and
 proxies of a connection keep working. Time-outs and retries are the destination's own.
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from model_release.errors import UsageError
 
 if TYPE_CHECKING:  # DAG files import this at every parse, and open no store
+    from sqlalchemy import Engine
+
     from model_release.signing import SigningKey
     from model_release.spec.tracking_uri import Access
     from model_release.spec.transfer import TransferSettings
@@ -70,6 +72,31 @@ def key_of_connection(name: str) -> SigningKey:
         certificates=extra.get("certificates", "").encode(),
         where=where,
     )
+
+
+def database_of_connection(name: str) -> Engine:
+    """Return the database of a connection, as its provider hook connects to it.
+
+    Raises:
+        UsageError: the connection leads to no database.
+        NotFound: there is no such connection.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+    from sqlalchemy import NullPool
+
+    from model_release.errors import NotFound
+
+    try:
+        hook = BaseHook.get_hook(name)
+    except AirflowNotFoundException as error:
+        hint = "create it under Admin → Connections, or name another one in the spec"
+        raise NotFound(f"Airflow has no connection {name!r}", where="dataset.source.sql", hint=hint) from error
+    if not isinstance(hook, DbApiHook):
+        raise UsageError(f"is of type {hook.conn_type!r}, which is no database", where=f"connection {name}")
+    connect = {"creator": hook.get_conn, "poolclass": NullPool}  # the address alone lacks the connection's extras
+    return hook.get_sqlalchemy_engine(connect)
 
 
 def mlflow_at(connection_id: str) -> Access:

@@ -16,7 +16,12 @@ from airflow.sdk import conf, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from model_release.airflow_glue.forms import APPROVE
-from model_release.airflow_glue.hooks import key_of_connection, mlflow_at, open_through_hooks
+from model_release.airflow_glue.hooks import (
+    database_of_connection,
+    key_of_connection,
+    mlflow_at,
+    open_through_hooks,
+)
 from model_release.airflow_glue.links import MlflowRun
 from model_release.errors import UsageError
 
@@ -49,7 +54,13 @@ def retrain_run(spec: Summary) -> RetrainRun:
     context = get_current_context()
     asked = _as_asked(_whole(spec), context["params"])
     zone = asked.schedule.timezone if asked.schedule else "UTC"
-    return RetrainRun(asked, run_facts(context, timezone=zone), opener=open_through_hooks, keys=key_of_connection)
+    return RetrainRun(
+        asked,
+        run_facts(context, timezone=zone),
+        opener=open_through_hooks,
+        keys=key_of_connection,
+        databases=database_of_connection,
+    )
 
 
 def operate_run(spec: Summary) -> Operation:

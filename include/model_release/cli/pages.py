@@ -107,7 +107,7 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
         Text(f"{out.safe(manifest.model_name)} {manifest.version}  ", style="bold") + styled(state),
         out.facts(
             [
-                ("trained", _utc(manifest.trained_date)),
+                ("trained", _utc(manifest.trained)),
                 *_headline(manifest),
                 ("ONNX form", manifest.onnx),
                 ("framework", manifest.framework),
@@ -152,8 +152,8 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
             out.heading("Parameters"),
             out.facts((n, str(value)) for n, value in manifest.parameters.items()),
         ]
-    if manifest.dependencies:
-        page += [out.heading("Dependencies"), out.facts(manifest.dependencies.items())]
+    if manifest.requirements:
+        page += [out.heading("Requirements of the pickles"), out.facts(manifest.requirements.items())]
     page += [out.heading("Files"), files_table(manifest.files)]
     return page
 
@@ -175,7 +175,7 @@ def versions_page(
                 "accuracy": release.accuracy if release else None,
                 "accuracy_measured_on": release.accuracy_measured_on if release else None,
                 "data_as_of": release.data_as_of if release else None,
-                "trained_date": release.trained_date if release else None,
+                "trained_date": release.trained if release else None,
                 "size": total,
                 "why": decided.abandoned.reason if isinstance(decided, AbandonedManifest) else None,
             }
@@ -187,7 +187,7 @@ def versions_page(
                 out.figure(release.accuracy) if release else None,
                 release.accuracy_measured_on if release else None,
                 out.day(release.data_as_of) if release else None,
-                out.day(release.trained_date) if release else None,
+                out.day(release.trained) if release else None,
                 out.size(total) if total is not None else None,
             ]
         )

@@ -49,7 +49,7 @@ def show(*, uri: Uri, version: Number = None, output: out.Output) -> None:
     else:
         manifest = catalog.published(store, Version.parse(version))
     state = pages.state_of(manifest.version, manifest, pointer)
-    document = {"uri": store.uri, "state": state, "metadata": manifest.model_dump(mode="json", by_alias=True)}
+    document = {"uri": store.uri, "state": state, "metadata": manifest.to_json()}
     output.data(document, pages.manifest_page(manifest, state))
 
 

@@ -37,11 +37,12 @@ def try_(
         raise UsageError("scikit-learn is not installed", hint="install model-release with its extra train")
     from model_release.workflows.local_run import at_folder, run_here
     from model_release.workflows.run import Run
+    from model_release.workflows.sources import today_of
 
     here, left_out = at_folder(load_spec(spec), to)
     output.say(f"not part of a try: {', '.join(left_out)}")
-    now = datetime.now(UTC)
-    run = Run(run_id=f"try__{now.isoformat()}", as_of=now.date(), by="model-release try", force=force)
+    run_id = f"try__{datetime.now(UTC).isoformat()}"
+    run = Run(run_id=run_id, as_of=today_of(here), by="model-release try", force=force)
     with Tasks(output.console) as shown:
         done = run_here(here, run, opener=open_without_airflow, watch=shown.show)
     try:

@@ -23,7 +23,10 @@ from model_release.errors import Corrupt, NotFound, UnknownFormat, UnsafeKey, Us
 
 T = TypeVar("T")
 
-FORMAT = 1
+POINTERS = (1,)
+MANIFESTS = (1, 2)
+"""The formats of either document that this reader knows; a document that names none is of the first."""
+
 _SHA256 = re.compile("[0-9a-f]{64}", re.ASCII)
 
 
@@ -58,7 +61,7 @@ class Resolved:
             Corrupt: it is no valid pointer.
         """
         limits.check_size(len(body), limits.POINTER, where)
-        told = _Fields.of(body, where)
+        told = _Fields.of(body, where, POINTERS)
         epoch = told.number("epoch", 1, limits.EPOCH)
         told.number("since", 1, epoch)
         told.day("data_as_of", required=True)
@@ -152,14 +155,15 @@ class Promised:
         found = hashlib.sha256(body).hexdigest()
         if sha256 is not None and found != sha256:
             raise Corrupt(f"the manifest has SHA-256 {found}, and {sha256} is promised", where=where)
-        told = _Fields.of(body, where)
-        number = told.version()
+        told = _Fields.of(body, where, MANIFESTS)
+        first = told.document.get("format", MANIFESTS[0]) == MANIFESTS[0]
+        number = told.version("" if first else "v")
         if version is not None and number != version:
             raise Corrupt(f"the manifest says that it is of {number}", where=where)
         if "abandoned" in told.document:
             reason = _Fields(told.take("abandoned", dict), where).take("reason", str)
             raise NotFound(f"the number {number} was given up: {reason}", where=where)
-        packages = told.take("dependencies", dict, {})
+        packages = told.take("dependencies" if first else "requirements", dict, {})
         python = told.document.get("python_version")
         dataset = _Fields(told.document.get("dataset") or {}, where)
         dataset.number("rows", 0, limits.ROWS, default=0)
@@ -197,12 +201,12 @@ class _Fields:
         self._where = where
 
     @classmethod
-    def of(cls, body: bytes, where: str) -> _Fields:
+    def of(cls, body: bytes, where: str, formats: tuple[int, ...]) -> _Fields:
         try:
             fields = cls(read_json(body), where)
         except ValueError as error:
             raise Corrupt(f"not what it should be: {error}", where=where) from None
-        if fields.document.get("format", FORMAT) != FORMAT:
+        if fields.document.get("format", formats[0]) not in formats:
             raise UnknownFormat(
                 "this has a format that this version of model-release does not know",
                 where=where,
@@ -269,9 +273,10 @@ class _Fields:
             raise Corrupt(f"not what it should be: {name} is {text}", where=self._where)
         return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
-    def version(self) -> Version:
+    def version(self, before: str = "") -> Version:
+        """Return the version; `before` stands for what the document leaves out of its spelling."""
         try:
-            return Version.parse(self.take("version", str))
+            return Version.parse(before + self.take("version", str))
         except UsageError:
             raise self.wrong("version") from None
 

@@ -62,6 +62,24 @@ VersionText = Annotated[
 ]
 """A `Version` that is the string `vX.Y.Z` in JSON."""
 
+
+def _read_bare_version(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Version.parse(f"v{value}")
+    except UsageError:
+        raise ValueError(f"{value!r} is not a version such as 1.4.0") from None
+
+
+BareVersion = Annotated[
+    Version,
+    BeforeValidator(_read_bare_version),
+    PlainSerializer(lambda version: str(version).removeprefix("v"), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$"}),
+]
+"""A `Version` that is the string `X.Y.Z` in JSON, as the reference's `metadata.json` has it."""
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 Epoch = Annotated[int, Field(ge=1, le=limits.EPOCH)]
@@ -128,13 +146,17 @@ class Document(Value):
 
     most_bytes: ClassVar[int] = limits.SMALL
 
+    def to_json(self) -> dict[str, Any]:
+        """Return this document as the JSON object that is stored."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
     def to_bytes(self) -> bytes:
         """Return the one byte form of this document.
 
         Raises:
             UsageError: it is larger than any reader takes.
         """
-        body = canonical_json(self.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        body = canonical_json(self.to_json())
         if len(body) > self.most_bytes:
             raise UsageError(
                 f"this {type(self).__name__.lower()} would have {len(body):,} bytes, and readers take "

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from model_release.documents.base import Document, Value, VersionText
 from model_release.documents.metric import Metric
+from model_release.documents.output import Output
 
 
 class Interval(Value):
@@ -139,6 +140,7 @@ class Evaluation(Document):
         default=None, description="the dummy's loss, if that is the Brier score of always answering the positive share"
     )
     costs: dict[str, Costs] = Field(default={}, description="by candidate")
+    outputs: dict[str, Output] = Field(default={}, description="what each candidate answers, by its own threshold")
     drift: Drift | None = Field(default=None, description="None if there is nothing to compare")
     task: str = "binary"
     loss: Metric = Field(default="brier", description="the figure that candidates are chosen and compared by")

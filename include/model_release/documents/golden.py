@@ -106,7 +106,7 @@ class Golden(Document):
         return first - second > self.tolerance
 
 
-def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
+def made_up_rows(columns: Sequence[InputColumn], rows: int = _ROWS) -> dict[str, list[Cell]]:
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
     A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
@@ -120,7 +120,7 @@ def made_up_rows(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
             else _UNSEEN
             if column.unknown == "allow" and (row + place) % 4 == 1
             else _cell(column, chance.random())
-            for row in range(_ROWS)
+            for row in range(rows)
         ]
         for place, column in enumerate(columns)
     }

@@ -1,24 +1,38 @@
 """The release manifest, `metadata.json`: the files and facts of a version, its origin, and why it was accepted.
 
-The first ten fields are those of hand-made releases, with the same names and meanings.
+The first ten fields are those of hand-made releases, with the same names, types and meanings.
 The manifest is written once, last, and decides its version for ever: a release, or an abandoned number.
 """
 
 from __future__ import annotations
 
-from datetime import date
-from typing import ClassVar, Final, Literal, Self
+from datetime import UTC, date, datetime, time
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, JsonValue, field_validator, model_validator
 
-from model_release.documents import limits
-from model_release.documents.base import Day, Document, Epoch, Instant, Rows, Sha256, Size, Value, VersionText
+from model_release.documents import format1, limits
+from model_release.documents.base import (
+    BareVersion,
+    Day,
+    Document,
+    Epoch,
+    Instant,
+    Rows,
+    Sha256,
+    Size,
+    Value,
+    VersionText,
+)
 from model_release.documents.layout import check_key, check_paths
 from model_release.documents.output import POSITIVE, Output
 from model_release.documents.readings import Part, part_name
 from model_release.errors import Corrupt
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+
+REQUIREMENTS: Final = "requirements.txt"
+"""The file of a release that pins what its pickles need, for `pip install -r`."""
 
 
 class FileEntry(Value):
@@ -135,23 +149,48 @@ class TrackedRun(Value):
     registered_version: str | None = None
 
 
-class Manifest(Document):
+class _EitherFormat(Document):
+    """A document of format 1 or 2; one of format 1 is written back to the same bytes.
+
+    Attributes:
+        inside: the field that holds the manifest; None if the document is one.
+    """
+
+    inside: ClassVar[str | None] = None
+
+    @classmethod
+    def read(cls, body: bytes, *, where: str) -> Self:
+        """Read a document of either format, as `Document.read` does."""
+        limits.check_size(len(body), cls.most_bytes, where)
+        return super().read(format1.as_current(body, inside=cls.inside), where=where)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that is stored, in the document's own format."""
+        document = super().to_json()
+        return format1.as_written(document) if document["format"] == format1.FORMAT else document
+
+
+class Manifest(_EitherFormat):
     """`metadata.json` of a published version. Null means that the fact is not known; no value is made up for it."""
 
     most_bytes: ClassVar[int] = limits.MANIFEST
 
     model_name: str
-    version: VersionText
-    trained_date: Instant | None
+    version: BareVersion
+    trained_date: Day | None = Field(description="the day, in UTC")
     accuracy: float | None
     model_file: str | None
     preprocessor_file: str | None
     framework: str | None
     python_version: str | None
-    dependencies: dict[str, str]
+    dependencies: str | None = Field(description="the file of the release that pins what its pickles need")
     training_data: str | None
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
+    trained_at: Instant | None = Field(default=None, description="the instant, if it is known")
+    requirements: dict[str, str] = Field(
+        default_factory=dict, description="the packages that the pickles need, each with its version"
+    )
     fingerprint: str
     accuracy_measured_on: str | None = None
     files: list[FileEntry]
@@ -188,6 +227,13 @@ class Manifest(Document):
         return self
 
     @property
+    def trained(self) -> datetime | None:
+        """When the model was trained: the instant, or the first moment of the day if only that is known."""
+        if self.trained_at is not None or self.trained_date is None:
+            return self.trained_at
+        return datetime.combine(self.trained_date, time(), UTC)
+
+    @property
     def data_as_of(self) -> date | None:
         """The date that orders this version among others."""
         return self.dataset.as_of if self.dataset else None
@@ -212,27 +258,32 @@ class Abandoned(Value):
     at: Instant
 
 
-class AbandonedManifest(Document):
+class AbandonedManifest(_EitherFormat):
     """`metadata.json` of a number that was given up: it is never used again."""
 
     most_bytes: ClassVar[int] = limits.MANIFEST
 
-    format: Literal[1] = FORMAT
-    version: VersionText
+    format: Literal[1, 2] = FORMAT
+    version: BareVersion
     abandoned: Abandoned
 
 
-class Claim(Document):
+class Claim(_EitherFormat):
     """`claim.json`: which run took this number, and the manifest that its number is to get.
 
     The whole manifest is here, so that each process that continues this version writes the same bytes.
     """
 
     most_bytes: ClassVar[int] = limits.CLAIM
+    inside: ClassVar[str | None] = "metadata"
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     run: str = Field(description="the staging folder that holds the files")
     metadata: Manifest
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that is stored, the manifest in its own format."""
+        return {**self.model_dump(mode="json", exclude_unset=True), "metadata": self.metadata.to_json()}
 
     def same_release(self, other: Claim) -> bool:
         """Whether both claims are for the same fingerprint and the same model bytes."""

@@ -60,7 +60,7 @@ def tries(folder: Path, manifest: Manifest) -> None:
         if reason is None:
             return
         reasons.append(f"{' with '.join(files)}: {reason}")
-    made_with = ", ".join(f"{name} {version}" for name, version in manifest.dependencies.items())
+    made_with = ", ".join(f"{name} {version}" for name, version in manifest.requirements.items())
     raise Refused(
         "\n  ".join([f"no form of {manifest.version} loads here", *(reasons or ["it has none that is known"])]),
         hint=f"it was made with Python {manifest.python_version or 'unknown'}, {made_with or 'unknown packages'}; "

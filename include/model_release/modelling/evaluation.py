@@ -17,8 +17,9 @@ from model_release.documents.verdict import Decision
 from model_release.modelling.dataset import Positions, Rows, rows_apart
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
+from model_release.spec.candidate import Candidate
 from model_release.spec.gate import Choice
-from model_release.spec.model import Candidate, Spec
+from model_release.spec.model import Spec
 from model_release.spec.tasks import BINARY, kind_of
 
 
@@ -87,6 +88,7 @@ def evaluate(
         repeats=spec.validation.repeats,
         dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
+        outputs={each.name: each.output for each in ranked},
         drift=drift,
         task=task.kind.name,
         loss=spec.loss,
@@ -134,9 +136,10 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str
 def recipe_of(manifest: Manifest) -> Candidate | None:
     """Return the recipe in the manifest of a version that this package trained; None in any other."""
     stored = manifest.parameters or {}
+    known = {key: stored[key] for key in Candidate.model_fields if key in stored}  # older ones lack newer keys
     try:
-        return Candidate.model_validate_json(json.dumps({key: stored[key] for key in Candidate.model_fields}))
-    except (KeyError, ValidationError):
+        return Candidate.model_validate_json(json.dumps(known)) if {"parameters", "seed"} <= known.keys() else None
+    except ValidationError:
         return None
 
 
@@ -151,7 +154,7 @@ def _scores_of(recipe: Candidate, twin: Trained | None, spec: Spec, rows: Rows, 
 
 
 def _in_words(recipe: Candidate) -> str:
-    return f"{recipe.estimator}({', '.join(f'{key}={value}' for key, value in recipe.parameters.items())})"
+    return f"{recipe.made_by}({', '.join(f'{key}={value}' for key, value in recipe.parameters.items())})"
 
 
 def _folds_words(evaluation: Evaluation) -> str:

@@ -26,10 +26,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 CODE_OF_A_MODEL = ("documents", "spec", "model_files", "modelling")
 """The rooms of this package that can change a model's bytes or a verdict; a command's words are in none of them."""
 
-LOAD_REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas")
-"""What a consumer of the two pickles installs, at the versions that made them."""
-
-MODELLING_PACKAGES = (*LOAD_REQUIREMENTS, "pyarrow", "pandera", "skl2onnx", "onnx", "onnxruntime")
+MODELLING_PACKAGES = (
+    "scikit-learn", "numpy", "scipy", "joblib", "threadpoolctl", "pandas", "pyarrow", "pandera", "skl2onnx", "onnx",
+    "onnxruntime",
+)  # fmt: skip
 """What can change a model's bytes or a verdict."""
 
 
@@ -97,9 +97,10 @@ def spec_facts(spec: Spec) -> dict[str, Any]:
     password, and a manifest goes to every destination.
     """
     facts = spec.model_dump(mode="json", exclude={"tracking"})
-    source = urlsplit(spec.dataset.source)
-    if source.scheme in ("http", "https"):
-        bare = source._replace(netloc=source.netloc.rpartition("@")[2], query="", fragment="")
+    source = spec.dataset.source
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        parts = urlsplit(source)
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
         facts["dataset"]["source"] = bare.geturl()
     return facts
 

@@ -1,6 +1,6 @@
 """What training a candidate leaves for the tasks after it: its files' names, and its facts as one document.
 
-`training` makes it. Whoever only reads it need not import what trains.
+`training` makes it. The tasks that only read it do not import what trains.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from pydantic import Field
 from model_release.documents.base import Document, Value
 from model_release.documents.evaluation import Costs, Interval, Scores
 from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
-from model_release.spec.model import Candidate
+from model_release.documents.output import Output
+from model_release.spec.candidate import Candidate
 
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
@@ -44,9 +45,11 @@ class Trained(Document):
     Attributes:
         recipe: estimator, parameters and seed, as the spec has them.
         files: what a release of this candidate consists of, apart from the card.
+        output: what it answers, by which threshold.
         onnx: how well the ONNX form agrees, or why there is none, in words.
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
+        requirements: the packages that its pickles need, each with its version; empty if an older version trained it.
         costs: what it costs to serve.
         effects: what the model makes of each column, the one that counts most first; empty without a holdout.
     """
@@ -56,12 +59,14 @@ class Trained(Document):
     scores: Scores
     files: list[FileEntry]
     predictions: FileEntry | None
+    output: Output
     onnx: str
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
     machine: MachineFacts | None = None
     costs: Costs | None = None
     effects: list[Effect] = []
+    requirements: dict[str, str] = {}
 
     @property
     def made(self) -> list[FileEntry]:

@@ -87,8 +87,8 @@ def _gate(manifest: Manifest) -> Facts:
 
 
 def _words(manifest: Manifest) -> Facts:
-    names = {"model_name", "model_file", "preprocessor_file", "framework", "dependencies", "training_data", "told"}
-    return _flat(manifest.model_dump(mode="json", include=names))
+    names = ("model_name", "model_file", "preprocessor_file", "framework", "requirements", "training_data", "told")
+    return _flat({name: getattr(manifest, name) for name in names})
 
 
 def _flat(facts: Mapping[str, Any], above: str = "") -> Facts:

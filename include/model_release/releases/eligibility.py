@@ -83,7 +83,7 @@ def _digest_when_live(releases: ReleaseStore, current: Pointer, manifest: Manife
 
     No version was live before it was trained, so the log is followed back no further than that.
     """
-    trained = manifest.trained_date
+    trained = manifest.trained
     for term in releases.terms(current):
         if term.version == manifest.version:
             return term.metadata_sha256

@@ -244,7 +244,7 @@ def _when_live(
     made = {
         manifest.version: min(
             *(entry.modified for entry in files),
-            (manifest.trained_date or datetime.min.replace(tzinfo=UTC)),
+            (manifest.trained or datetime.min.replace(tzinfo=UTC)),
         )
         for manifest, files in among
     }

@@ -139,7 +139,7 @@ def _model(served: Served, live: Live) -> dict[str, Any]:
         "version": served.version,
         "metadata_sha256": served.digest,
         "form": served.model.form,
-        "trained_date": manifest.trained_date.isoformat() if manifest.trained_date else None,
+        "trained_date": manifest.trained.isoformat() if manifest.trained else None,
         "data_as_of": manifest.data_as_of.isoformat() if manifest.data_as_of else None,
         "epoch": pointer.epoch if pointer else None,
         "since": pointer.since if pointer else None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -12,9 +13,15 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from model_release.documents.base import Sha256, Strict
 from model_release.documents.readings import EXACT, PART_VALUES, Part, label, moment, part_name
 from model_release.documents.suggest import did_you_mean
+from model_release.spec.source import Query
 
 Label = Annotated[str, BeforeValidator(label)]
 """A class as the data spells it."""
+
+
+def _query(value: Any) -> Any:
+    """Return the query that a mapping describes; faults then stand at its own keys."""
+    return Query.model_validate_json(json.dumps(value)) if isinstance(value, dict) else value
 
 
 LEARN: Final = "learn"
@@ -232,10 +239,12 @@ class Dataset(Strict):
     """Where the rows come from and what they must look like.
 
     Attributes:
-        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`.
+        source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`; or a query of a database.
         partition: the key of the partitions' folders.
         format: of the files. `delimiter`, `decimal` (mark) and `encoding` are those of CSV; `compression` goes by the
             end of a file's name unless it is said.
+        skip_lines: lines above the header of a CSV file, such as a title, or above its rows if there is no header.
+        header: names of the columns of CSV files without a header line, in their order.
         file: pattern of the names of the files inside a partition, at any depth; by default, all of the format.
         others: what is done with a file's columns that the spec does not list.
         partitions: `increments`: each partition adds rows; `snapshots`: each one is the whole table, the newest counts.
@@ -245,13 +254,15 @@ class Dataset(Strict):
         missing: marks that mean "not measured" in every column.
     """
 
-    source: str
+    source: Annotated[str | Query, BeforeValidator(_query)]
     partition: str = Field("dt", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     format: Literal["csv", "parquet"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     compression: Literal["infer", "none", "gzip", "bz2", "xz", "zstd"] = "infer"
+    skip_lines: int = Field(0, ge=0, le=1000)
+    header: list[str] | None = None
     file: str | None = None
     others: Literal["refuse", "ignore"] = "refuse"
     partitions: Literal["increments", "snapshots"]
@@ -294,9 +305,38 @@ class Dataset(Strict):
     def _form_of_files(self) -> Self:
         if self.format == "parquet" and (self.delimiter, self.decimal, self.encoding) != (",", ".", "utf-8"):
             raise ValueError("delimiter, decimal and encoding are of CSV files, and format is parquet")
+        if self.format == "parquet" and (self.skip_lines or self.header):
+            raise ValueError("skip_lines and header are of CSV files, and format is parquet")
         if self.delimiter == self.decimal:
             raise ValueError(f"delimiter and decimal are both {self.decimal!r}")
+        if self.header is not None:
+            self._check_header(self.header)
         return self
+
+    def _check_header(self, header: list[str]) -> None:
+        if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+            raise ValueError(f"header names {twice[0]!r} twice")
+        names = [*self.columns, self.target.column]
+        if absent := [name for name in names if name not in header]:
+            raise ValueError(f"header does not name {absent[0]!r}{did_you_mean(absent[0], header)}")
+        if self.others == "refuse" and (unknown := [name for name in header if name not in names]):
+            raise ValueError(f"header names {unknown[0]!r}, which is no column; describe it, or write others: ignore")
+
+    @model_validator(mode="after")
+    def _days_of_query(self) -> Self:
+        if not isinstance(self.source, Query):
+            return self
+        of_files = ("format", "delimiter", "decimal", "encoding", "compression", "skip_lines", "header", "file")
+        if said := [name for name in of_files if getattr(self, name) != type(self).model_fields[name].default]:
+            raise ValueError(f"{said[0]} describes files, and the source is a query")
+        if self.partitions == "increments" and self.source.since is None and self.window_days is None:
+            raise ValueError("source.since is missing: write the first day that has rows, or write window_days")
+        return self
+
+    @property
+    def file_format(self) -> Literal["csv", "parquet"]:
+        """The format of the files that are read; the rows of a query are kept as Parquet."""
+        return "parquet" if isinstance(self.source, Query) else self.format
 
     @model_validator(mode="after")
     def _parts_apart(self) -> Self:
@@ -309,7 +349,7 @@ class Dataset(Strict):
     @property
     def pattern(self) -> str:
         """The pattern of the files' names."""
-        return self.file or f"*.{self.format}"
+        return self.file or f"*.{self.file_format}"
 
     @property
     def inputs(self) -> dict[str, Column]:

@@ -12,6 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from model_release.documents.base import Strict
 from model_release.documents.metric import Metric
+from model_release.documents.suggest import did_you_mean
 from model_release.spec.tasks import TaskKind
 
 _LARGEST_MARGIN = 0.1
@@ -97,6 +98,18 @@ class DriftPolicy(Strict):
     target: Fraction = 0.1
 
 
+class MistakeCosts(Strict):
+    """What each mistake about two classes costs, in any one unit.
+
+    Attributes:
+        false_positive: of a row that is called positive and is not.
+        false_negative: of a row that is positive and is not called so.
+    """
+
+    false_positive: float = Field(gt=0)
+    false_negative: float = Field(gt=0)
+
+
 def _fault(words: str, value: object, *place: str | int) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("figure", "{words}", {"words": words}), loc=place, input=value)
 
@@ -115,6 +128,9 @@ class GatePolicy(Strict):
         compare: whether the champion is compared at all; `never` is for specs that repeat a published procedure.
         beat_dummy: the candidate's loss must be below that of the best constant answer.
         drift: of the data against the champion's.
+        threshold: of two classes, the probability above which a row is called positive; `tuned`: by predictions of rows
+            that were left out of training.
+        tuned_for: what a tuned threshold is best for: a figure by name, or the costs of the two mistakes.
     """
 
     loss: Metric | None = None
@@ -127,9 +143,11 @@ class GatePolicy(Strict):
     compare: Literal["always", "never"] = "always"
     beat_dummy: bool = True
     drift: DriftPolicy = DriftPolicy()
+    threshold: Fraction | Literal["tuned"] = 0.5
+    tuned_for: Metric | MistakeCosts | None = None
 
     def faults(self, kind: TaskKind, classes: Sequence[str]) -> Iterator[InitErrorDetails]:
-        """Yield what is wrong with the loss, the floors and the margin for a kind of task, each with its place.
+        """Yield what is wrong with loss, floors, margin and threshold for a kind of task, each with its place.
 
         Args:
             kind: of the task.
@@ -152,6 +170,20 @@ class GatePolicy(Strict):
         share = kind.measure(self.loss or kind.losses[0])
         if isinstance(self.margin, float | int) and share is not None and share.share and self.margin > _LARGEST_MARGIN:
             yield _fault(f"must be at most {_LARGEST_MARGIN} of a loss between 0 and 1", self.margin, "margin")
+        yield from self._threshold_faults(kind)
+
+    def _threshold_faults(self, kind: TaskKind) -> Iterator[InitErrorDetails]:
+        figures = ", ".join(kind.tunes)
+        if not kind.tunes and (self.threshold, self.tuned_for) != (0.5, None):
+            yield _fault(f"a {kind.name} model has no threshold; one of two classes has", self.threshold, "threshold")
+        elif self.threshold == "tuned" and self.tuned_for is None:
+            words = f"say what for: tuned_for: {figures}, or {{false_positive: 1, false_negative: 10}}, their costs"
+            yield _fault(words, self.threshold, "threshold")
+        elif self.threshold != "tuned" and self.tuned_for is not None:
+            yield _fault("is for threshold: tuned", self.tuned_for, "tuned_for")
+        elif isinstance(self.tuned_for, str) and self.tuned_for not in kind.tunes:
+            words = f"no figure that a threshold is tuned for{did_you_mean(self.tuned_for, kind.tunes)}; those are "
+            yield _fault(f"{words}{figures}, or the costs of both mistakes", self.tuned_for, "tuned_for")
 
     @model_validator(mode="after")
     def _one_slicing_each(self) -> Self:

@@ -29,7 +29,8 @@ def misread(tree: yaml.Node | None) -> Iterator[tuple[int, str, str]]:
     for key, node in _items(_child(dataset, "columns")):
         for name in ("values", "missing_values"):
             yield from _in_list(_child(node, name), f"dataset.columns.{key.value}.{name}")
-    yield from _in_list(_child(dataset, "missing"), "dataset.missing")
+    for name in ("missing", "header"):
+        yield from _in_list(_child(dataset, name), f"dataset.{name}")
     target = _child(dataset, "target")
     for key, _ in _items(_child(target, "classes")):
         yield from _one(key, "dataset.target.classes", boolean=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model_release.documents.base import Strict
 from model_release.documents.layout import join
@@ -22,10 +22,11 @@ from model_release.documents.readings import part_name
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.estimators import EstimatorName
 from model_release.spec.gate import Choice, Fraction, GatePolicy
 from model_release.spec.retention import Retention
+from model_release.spec.source import Query
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
 from model_release.spec.tracking_uri import Access
 from model_release.spec.transfer import TransferSettings
@@ -44,25 +45,6 @@ class Split(Strict):
     method: Literal["content_hash", "stratified"] = "content_hash"
     holdout: Fraction = 0.2
     seed: int = Field(42, ge=0)
-
-
-class Candidate(Strict):
-    """One recipe that is trained and judged.
-
-    Attributes:
-        estimator: scikit-learn's own by name, any other by import path.
-        parameters: of the estimator. A mapping with `estimator`, and `parameters` if it has any, is an estimator in it.
-        seed: its `random_state`, if it has one.
-    """
-
-    estimator: EstimatorName
-    parameters: dict[str, JsonValue] = {}
-    seed: int = Field(42, ge=0)
-
-    @property
-    def takes_text(self) -> bool:
-        """Whether it has a preprocessing of its own, which may take text."""
-        return False
 
 
 class Validation(Strict):
@@ -288,7 +270,7 @@ class Spec(Strict):
     def _text_is_prepared(cls, candidates: dict[str, Candidate], info: ValidationInfo) -> dict[str, Candidate]:
         inputs = info.data["dataset"].inputs if "dataset" in info.data else {}
         texts = [name for name, column in inputs.items() if column.kind == "text"]
-        if texts and (without := [name for name, each in candidates.items() if not each.takes_text]):
+        if texts and (without := [name for name, each in candidates.items() if not each.prepares_itself]):
             raise ValueError(
                 f"{', '.join(texts)} is text, which {', '.join(without)} cannot take: write input: false, or another "
                 "kind, or give the candidate a preprocessing of its own"
@@ -385,7 +367,12 @@ class Spec(Strict):
         return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
 
     def source_uri(self) -> str:
-        """Return where raw partitions come from; a plain path is taken from the spec's own folder."""
+        """Return where raw partitions come from: of a query `sql://<connection>`, else a URI.
+
+        A plain path is taken from the spec's own folder.
+        """
+        if isinstance(self.dataset.source, Query):
+            return f"sql://{self.dataset.source.sql}"
         source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
         return source if "://" in source else (self.path.parent / source).resolve().as_uri()
 

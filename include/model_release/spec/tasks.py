@@ -53,6 +53,7 @@ class TaskKind:
         headline: the figures that the card shows large.
         constant: what the simplest model of all answers, in words.
         folds: how the rows of cross-validation are dealt out, in words.
+        tunes: the figures that a decision threshold may be tuned for; none if the task has no threshold.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TaskKind:
     headline: tuple[str, ...]
     constant: str
     folds: str
+    tunes: tuple[str, ...] = ()
 
     def measure(self, metric: Metric) -> Measure | None:
         """Return the kind of a figure; None if this task has no such figure."""
@@ -132,6 +134,7 @@ BINARY = TaskKind(
     headline=("accuracy", "recall", "roc_auc", "brier"),
     constant="guessing the share",
     folds="stratified cross-validation",
+    tunes=("accuracy", "balanced_accuracy", "f1"),
 )
 MULTICLASS = TaskKind(
     "multiclass",

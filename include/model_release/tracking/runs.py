@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,6 @@ DEAD = timedelta(days=1)
 
 _PICKLED = "model.pkl"
 _PYTHON = "python_env.yaml"
-_NEEDED_TO_LOAD = ("mlflow", "scikit-learn", "numpy", "scipy", "pandas")
 _PARENT = "mlflow.parentRunId"
 _TAG_LENGTH = 5000
 _METRICS_AT_ONCE = 1000
@@ -124,6 +123,7 @@ def log_candidate(
     folds: int,
     folder: Path,
     frame: pd.DataFrame,
+    inputs: Sequence[str],
     snapshot: Snapshot,
     files: Mapping[str, bytes],
 ) -> TrackedRun:
@@ -139,6 +139,7 @@ def log_candidate(
         folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
+        inputs: the columns of it that the model takes.
         snapshot: the snapshot's record.
         files: kept with the run, by their path among its artifacts.
     """
@@ -175,7 +176,7 @@ def log_candidate(
         seen = _dataset(tracking, frame, snapshot)
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
-        model = _log_model(client, run, pipeline, frame, parameters)
+        model = _log_model(client, run, pipeline, frame[[*inputs]], parameters, trained.requirements)
         metrics = _metrics(trained, folds, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
@@ -299,11 +300,16 @@ def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
 
 
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the estimator, the estimator's defaults included."""
+    """The recipe, and every setting of the estimator, the estimator's defaults included; of two classes, the border."""
     settings = pipeline[-1].get_params()
-    plain = {name: value for name, value in settings.items() if not hasattr(value, "get_params")}
-    recipe = {"recipe.estimator": trained.recipe.estimator, "recipe.seed": trained.recipe.seed}
-    return {name: str(value)[:500] for name, value in {**recipe, **plain}.items()}
+    plain = {
+        name.removeprefix("estimator__estimator__"): value  # what stands behind a threshold
+        for name, value in settings.items()
+        if not hasattr(value, "get_params")
+    }
+    recipe = {"recipe.estimator": trained.recipe.made_by, "recipe.seed": trained.recipe.seed}
+    border = {"threshold": trained.output.threshold} if trained.output.form == "probability" else {}
+    return {name: str(value)[:500] for name, value in {**recipe, **plain, **border}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:
@@ -336,9 +342,16 @@ def _answer(pipeline: Pipeline) -> DataType:
 
 
 def _log_model(
-    client: MlflowClient, run: Run, pipeline: Pipeline, frame: pd.DataFrame, parameters: Mapping[str, str]
+    client: MlflowClient,
+    run: Run,
+    pipeline: Pipeline,
+    inputs: pd.DataFrame,
+    parameters: Mapping[str, str],
+    requirements: Mapping[str, str],
 ) -> LoggedModel:
     """Log the fitted pipeline as the run's model, in MLflow's format for scikit-learn.
+
+    Its requirements are those of the release's pickles, and MLflow itself.
 
     MLflow's own `log_model` takes seconds to infer requirements and signature, .4 s to compare given ones with every
     package that is installed, and leaves the address in this process's environment for good.
@@ -348,7 +361,6 @@ def _log_model(
         import mlflow.pyfunc
 
     run_id = run.info.run_id
-    inputs = _schema(frame[list(pipeline[0].feature_names_in_)])
     experiment = run.info.experiment_id
     logged = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -357,12 +369,12 @@ def _log_model(
         run_id=run_id,
         model_id=logged.model_id,
         model_uuid=logged.model_id,
-        signature=ModelSignature(inputs, Schema([ColSpec(_answer(pipeline))])),
+        signature=ModelSignature(_schema(inputs), Schema([ColSpec(_answer(pipeline))])),
     )
     mlflow.pyfunc.add_to_model(
         model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict"
     )
-    versions = {name: importlib.metadata.version(name) for name in _NEEDED_TO_LOAD}
+    versions = {"mlflow": importlib.metadata.version("mlflow"), **requirements}
     model.add_flavor(
         "sklearn",
         pickled_model=_PICKLED,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Evaluation
 from model_release.documents.manifest import (
+    REQUIREMENTS,
     DatasetFacts,
     FileEntry,
     GateVerdict,
@@ -197,23 +198,24 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
     """Return the manifest of the release to be, without its card; its number is settled by the claim."""
     from model_release.modelling import dataset, evaluation
-    from model_release.modelling.tasks import task_of
 
     spec, decision = artifacts.spec, verdict.decision
     chosen = artifacts.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
-    packages = provenance.package_versions()
+    trained_at = datetime.now(UTC).replace(microsecond=0)
     return Manifest(
         model_name=spec.name,
         version=FIRST,
-        trained_date=datetime.now(UTC).replace(microsecond=0),
+        trained_date=trained_at.date(),
         accuracy=accuracy,
         model_file=MODEL_FILE,
         preprocessor_file=PREPROCESSOR_FILE,
         framework="scikit-learn",
         python_version=provenance.python_version(),
-        dependencies={name: packages[name] for name in provenance.LOAD_REQUIREMENTS},
+        dependencies=REQUIREMENTS if chosen.requirements else None,
         training_data=spec.dataset.title,
+        trained_at=trained_at,
+        requirements=chosen.requirements,
         fingerprint=verdict.fingerprint,
         accuracy_measured_on=measured_on,
         files=chosen.files,
@@ -234,15 +236,15 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
             as_of=run.as_of,
         ),
         schema_revision=spec.schema_revision,
-        input_schema=dataset.input_schema(spec, artifacts.snapshot.learned),
+        input_schema=dataset.input_schema(spec, artifacts.rows.learned),
         parameters={"candidate": chosen.name, **chosen.recipe.model_dump(mode="json")},
         seed=chosen.recipe.seed,
-        environment=packages,
+        environment=provenance.package_versions(),
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
-        output=task_of(spec).output(),
+        output=chosen.output,
         onnx=chosen.onnx,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +15,13 @@ from model_release.spec.model import Spec
 from model_release.stores.local import LocalStore
 from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
+from model_release.workflows.sources import database_here, open_source, today_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from model_release.modelling.dataset import Rows
-
-_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +95,25 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _check_candidates(spec: Spec) -> None:
+    from model_release.modelling.dataset import input_schema
     from model_release.modelling.tasks import task_of
     from model_release.modelling.training.recipes import check_recipe
 
+    inputs = spec.dataset.inputs
+    made_up = {name: ["one", "another"] for name, column in inputs.items() if column.is_learned}
     for name, candidate in spec.candidates.items():
-        check_recipe(task_of(spec), candidate, name=name)
+        check_recipe(task_of(spec), candidate, columns=input_schema(spec, made_up), name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:
     """Read the data as ingest does, into a temporary folder."""
     from model_release.modelling import dataset
 
-    source = opener(spec.source_uri(), spec.home.transfer.for_reading())
+    today = today_of(spec)
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         data = LocalStore(Path(scratch))
-        snapshot = dataset.ingest(spec, source=source, data=data, as_of=datetime.now(UTC).date())
+        source = open_source(spec, opener=opener, databases=database_here, data=data, as_of=today)
+        snapshot = dataset.ingest(spec, source=source, data=data, as_of=today)
         return dataset.load(spec, snapshot, data=data)
 
 
@@ -193,21 +195,12 @@ def _constant_answers(spec: Spec, target: NDArray[Any]) -> Iterator[tuple[str, N
 
 def _by_cause(error: DataInvalid, spec: Spec) -> str:
     """One line for each cause: the rule that is broken in a column, how often, and where first."""
-    causes: dict[tuple[Any, Any], list[dict[str, Any]]] = {}
-    for each in error.report:
-        causes.setdefault((each["column"], each["rule"]), []).append(each)
-    if not causes:
+    from model_release.modelling.dataset.findings import Finding, by_cause
+
+    if not error.report:
         return error.what if error.hint is None else f"{error.what}\n  → {error.hint}"
-    lines = [f"the data at {spec.source_uri()} breaks the spec's rules:"]
-    for (column, rule), found in [*causes.items()][:_SHOWN]:
-        first = found[0]
-        where = first["file"] if first["row"] is None else f"{first['file']} line {first['row']}"
-        value = "" if first["value"] is None else f" {first['value']!r}"
-        often = "" if len(found) == 1 else f", and {len(found) - 1:,} more"
-        name = "" if column is None else f"{column}:"
-        lines.append(f"  - {where}: {name}{value} {rule}{often}".replace(":  ", ": "))
-        if column == spec.dataset.target.column and rule == "is not a number":
-            lines.append("    → the target is text: list its labels under dataset.target.classes")
-    if len(causes) > _SHOWN:
-        lines.append(f"  - and {len(causes) - _SHOWN} more causes")
+    found = [Finding(**each) for each in error.report]  # type: ignore[arg-type]
+    lines = [f"the data at {spec.source_uri()} breaks the spec's rules:", *(f"  - {each}" for each in by_cause(found))]
+    if any(each.column == spec.dataset.target.column and each.rule == "is not a number" for each in found):
+        lines.append("    → the target is text: list its labels under dataset.target.classes")
     return "\n".join(lines)

@@ -90,7 +90,8 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     training_rows, _ = dataset.rows_apart(spec, rows)
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
-    bodies = training.pickled(*training.fit(spec, name, recipe, rows, training_rows))
+    task = training.decided(spec, recipe, rows, training_rows)
+    bodies = training.pickled(task, *training.fit(spec, name, recipe, rows, training_rows))
     made = {path: sha256_of(body) for path, body in bodies.items()}
     files = [Remade(path, sha256, made.get(path)) for path, sha256 in model_bytes(manifest).items()]
     return Reproduction(files, _facts(manifest))

@@ -50,6 +50,7 @@ from model_release.workflows.messages import (
 )
 from model_release.workflows.result import run_result
 from model_release.workflows.run import Run
+from model_release.workflows.sources import Databases, database_here, open_source
 from model_release.workflows.tracking_log import TrackingLog
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,23 @@ class RetrainRun:
         run: the facts of the run.
         opener: from a URI and its settings to the store; Airflow's goes through the provider hooks.
         keys: from the name in the spec to the key that signs; Airflow's reads the connection.
+        databases: from the id of a connection to its database; Airflow's goes through the provider hook.
     """
 
-    def __init__(self, spec: Spec, run: Run, *, opener: Opener = open_store, keys: KeySource = needed_key) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        run: Run,
+        *,
+        opener: Opener = open_store,
+        keys: KeySource = needed_key,
+        databases: Databases = database_here,
+    ) -> None:
         self.spec = spec
         self.run = run
         self._open = opener
         self._keys = keys
+        self._databases = databases
 
     @cached_property
     def tracking_log(self) -> TrackingLog:
@@ -117,7 +128,9 @@ class RetrainRun:
 
         snapshot = dataset.ingest(
             self.spec,
-            source=self._open(self.spec.source_uri(), self.spec.home.transfer.for_reading()),
+            source=open_source(
+                self.spec, opener=self._open, databases=self._databases, data=self._data, as_of=self.run.as_of
+            ),
             data=self._data,
             as_of=self.run.as_of,
         )

@@ -90,6 +90,7 @@ class TrackingLog:
             folds=self.spec.validation.folds,
             folder=folder,
             frame=rows.frame.assign(**{self.spec.dataset.target.column: rows.target}),
+            inputs=[*self.spec.dataset.inputs],
             snapshot=snapshot,
             files=_figures(figures),
         )

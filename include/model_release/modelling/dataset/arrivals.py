@@ -9,21 +9,40 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Protocol
 
 from model_release.errors import Corrupt, DataInvalid, NotFound, SpecError
+from model_release.modelling.dataset.form import CONVERT, Kind
 from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
-from model_release.stores.base import Store
+from model_release.stores.base import Entry, Store
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 """How a file is compressed, by the end of its name."""
 
+_KINDS: dict[str, Kind] = {
+    "json": "json", "jsonl": "json", "ndjson": "json", "xls": "excel", "xlsx": "excel", "xlsm": "excel", "zip": "zip",
+}  # fmt: skip
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._=+-]|^[.-]|\.$")
+
+
+class Source(Protocol):
+    """A folder of partitions, of which only names and bytes are read: a store, or the results of a query."""
+
+    uri: str
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the files whose path begins with `prefix`."""
+        ...
+
+    def download(self, key: str, path: Path) -> None:
+        """Write a file's bytes to `path`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +69,7 @@ class Arrived:
     without_data: list[str]
 
 
-def arrived(spec: Spec, source: Store, as_of: date) -> Arrived:
+def arrived(spec: Spec, source: Source, as_of: date) -> Arrived:
     """Find the files of every partition up to `as_of` in one listing.
 
     Raises:
@@ -101,7 +120,7 @@ def compression_of(path: str, dataset: Dataset) -> str | None:
     return COMPRESSIONS.get(path[path.rfind(".") :].lower())
 
 
-def receive(path: str, spec: Spec, source: Store, local: Path) -> Delivery:
+def receive(path: str, spec: Spec, source: Source, local: Path) -> Delivery:
     """Download a file of the source to `local`.
 
     Raises:
@@ -161,7 +180,7 @@ def _left_out(due: list[str], days: dict[str, date], spec: Spec, as_of: date) ->
         elif why := _not_counted(days[path], newest, spec.dataset, as_of):
             found[path] = why
         elif not _is_data(path, spec.dataset):
-            found[path] = f"its name does not match dataset.file, {spec.dataset.pattern}"
+            found[path] = f"its name does not match dataset.file, {spec.dataset.pattern}{_remedy(path, spec.dataset)}"
     return found
 
 
@@ -187,11 +206,20 @@ def _is_data(path: str, dataset: Dataset) -> bool:
     return not _is_no_data(path) and any(fnmatchcase(each, dataset.pattern.lower()) for each in names)
 
 
+def _remedy(path: str, dataset: Dataset) -> str:
+    """Return what to do with a file of another kind, by the end of its name; empty if that says nothing."""
+    ending = path.rpartition(".")[2].lower()
+    if ending in ("csv", "parquet") and ending != dataset.file_format:
+        return f"; if the partitions are of {ending.upper()} files, write format: {ending}"
+    kind = _KINDS.get(ending)
+    return f"; {CONVERT[kind]}" if kind else ""
+
+
 def _escaped(segment: str) -> str:
     return _UNSAFE.sub(lambda found: b"@%02X" % found[0][0], segment.encode()).decode()
 
 
-def _day(path: str, key: str, source: Store) -> date:
+def _day(path: str, key: str, source: Source) -> date:
     day = _parsed(path, key)
     if day is None:
         raise DataInvalid(

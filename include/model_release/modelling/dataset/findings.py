@@ -14,7 +14,8 @@ from model_release.stores.base import Store
 REPORTED = 10_000
 """Findings that a report lists; it says how many there are."""
 
-_SHOWN = 5
+SHOWN = 5
+"""Causes that a message names."""
 
 _MEND = "mend the data at its source, or the rules in the spec"
 
@@ -41,6 +42,21 @@ class Finding:
         return f"{self.file}{line}:{column}{value} {self.rule}"
 
 
+def by_cause(findings: Sequence[Finding]) -> list[str]:
+    """Return one line for each cause: the first breach of a rule in a column, and how many more there are.
+
+    The last line says how many causes are not named.
+    """
+    causes: dict[tuple[str | None, str], list[Finding]] = {}
+    for each in findings:
+        causes.setdefault((each.column, each.rule), []).append(each)
+    lines = [
+        str(found[0]) if len(found) == 1 else f"{found[0]}, and {len(found) - 1:,} more"
+        for found in [*causes.values()][:SHOWN]
+    ]
+    return lines if len(causes) <= SHOWN else [*lines, f"and {len(causes) - SHOWN} more causes"]
+
+
 def keep_report(findings: Sequence[Finding], deliveries: Sequence[Delivery], data: Store, *, what: str) -> str:
     """Keep a report by its content, and return its key: `processed/<what>-<16 digits>/report.json`."""
     files = [{"path": each.path, "sha256": each.sha256} for each in deliveries]
@@ -55,10 +71,10 @@ def rejected(
 ) -> DataInvalid:
     """Keep the report, and return the error that names the source and the report."""
     key = keep_report(findings, deliveries, data, what="rejected")
-    count = "one finding" if len(findings) == 1 else f"{len(findings)} findings"
-    shown = "".join(f"\n  - {finding}" for finding in findings[:_SHOWN])
+    count = "one finding" if len(findings) == 1 else f"{len(findings):,} findings"
+    lines = "".join(f"\n  - {line}" for line in by_cause(findings))
     return DataInvalid(
-        f"the data breaks the spec's rules, {count}:{shown}" + ("\n  - …" if len(findings) > _SHOWN else ""),
+        f"the data breaks the spec's rules, {count}:{lines}",
         where=source,
         hint=f"all of them: {data.uri}/{key}; {hint}",
         report=_listed(findings),

@@ -1,7 +1,7 @@
-"""Which form a delimited file has: compression, encoding, delimiter, decimal sign, title lines, header.
+"""Which form a file has: its kind, and of a text its encoding, delimiter, decimal sign, title lines and header.
 
-For `init`, which reads a file that no spec describes yet, and for ingest's findings about a file of another form.
-Only the standard library is used; a file is read up to its first lines, or as a whole if an open quote is looked for.
+For `init`, which reads a file that no spec describes yet, and for ingest's findings about a file of another form. Only
+the first lines of a file are read, except in the search for an open quote.
 """
 
 from __future__ import annotations
@@ -10,27 +10,42 @@ import bz2
 import csv
 import gzip
 import io
+import json
 import lzma
 import re
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from model_release.spec.dataset import Dataset
 
 DELIMITERS = (",", ";", "\t", "|")
 
-_OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-_MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bz2",
-    b"\xfd7zXZ": "xz",
-    b"PK\x03\x04": "zip",
-    b"PAR1": "parquet",
+Kind = Literal["delimited", "parquet", "json", "excel", "zip"]
+
+CONVERT: dict[Kind, str] = {
+    "json": "it is JSON: convert it to CSV or Parquet, such as with pandas.read_json and DataFrame.to_parquet",
+    "excel": "it is an Excel workbook: save the sheet as CSV",
+    "zip": "it is a ZIP archive: unpack it, or pack the table with gzip",
 }
+"""What to do with a file of a kind that is not read."""
+
+
+def _zstd(path: Path, mode: str) -> IO[bytes]:
+    import pyarrow as arrow
+
+    opened: IO[bytes] = arrow.input_stream(path, compression="zstd")
+    return opened
+
+
+_OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open, "zstd": _zstd}
+_ENDINGS = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst"}
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _HEAD_BYTES = 1 << 18
@@ -41,62 +56,62 @@ _SPAN = 3
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of a file.
+    """The form of a file. What is not of its kind has no meaning.
 
     Attributes:
-        compression: `gzip`, `bz2` or `xz`; None for none. `zip` and `parquet` are no text: the rest is not told then.
+        kind: text with delimiters, or another one.
+        compression: `gzip`, `bz2`, `xz` or `zstd`; None for none.
         encoding: as Python names it.
         decimal: the sign between whole and fraction, a dot or a comma.
-        titles: lines above the header, or above the rows if there is no header.
+        skip_lines: lines above the header, or above the rows if there is no header.
         header: whether the first row after them names the columns.
+        width: cells of most rows.
     """
 
+    kind: Kind = "delimited"
     compression: str | None = None
     encoding: str = "utf-8"
     delimiter: str = ","
     decimal: str = "."
-    titles: int = 0
+    skip_lines: int = 0
     header: bool = True
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is a text with delimiters."""
-        return self.compression not in ("zip", "parquet")
-
-    @property
-    def is_describable(self) -> bool:
-        """Whether a spec can describe it: its keys know neither titles nor rows without a header."""
-        return self.compression != "zip" and not self.titles and self.header
+    width: int = 0
 
     @property
     def ending(self) -> str:
         """The end of the name that files of this form have in a partition."""
-        if self.compression == "parquet":
-            return ".parquet"
-        return ".csv" + {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz"}.get(self.compression or "", "")
+        return ".parquet" if self.kind == "parquet" else f".csv{_ENDINGS.get(self.compression or '', '')}"
 
 
 def recognise(path: Path) -> Form:
     """Return the form of a file, from its first rows."""
     with path.open("rb") as opened:
-        compression = next((name for mark, name in _MAGIC.items() if opened.peek(8).startswith(mark)), None)
-    if compression in ("zip", "parquet"):
-        return Form(compression=compression)
+        mark = opened.read(8)
+    if mark.startswith(b"PAR1"):
+        return Form("parquet")
+    if mark.startswith(_OLD_EXCEL):
+        return Form("excel")
+    if mark.startswith(b"PK\x03\x04"):
+        return Form(_kind_of_archive(path))
+    compression = next((name for start, name in _MAGIC.items() if mark.startswith(start)), None)
     with open_bytes(path, compression) as opened:
         head = opened.read(_HEAD_BYTES)
     encoding = _encoding(head)
     text = head.decode(encoding, errors="ignore")
-    delimiter, rows = max(((each, _rows(text, each)) for each in DELIMITERS), key=lambda pair: _fit(pair[1]))
-    width = _width(rows)
-    titles = next((place for place, row in enumerate(rows) if len(row) == width), 0)
-    rows = rows[titles:]
+    if _is_json(text):
+        return Form("json", compression, encoding)
+    delimiter, rows = max(((each, _rows(text, each)) for each in DELIMITERS), key=lambda pair: _fit(_cells(pair[1])))
+    width = _width(_cells(rows))
+    first = next((place for place, (_, row) in enumerate(rows) if len(row) == width), 0)
+    cells = _cells(rows[first:])
     return Form(
         compression=compression,
         encoding=encoding,
         delimiter=delimiter,
-        decimal=_decimal(rows[1:], delimiter),
-        titles=titles,
-        header=bool(rows) and not any(_NUMBER.fullmatch(cell.strip()) for cell in rows[0]),
+        decimal=_decimal(cells[1:], delimiter),
+        skip_lines=rows[first][0] - 1 if rows else 0,
+        header=bool(cells) and not any(_NUMBER.fullmatch(cell.strip()) for cell in cells[0]),
+        width=width,
     )
 
 
@@ -112,10 +127,10 @@ def remedy(path: Path, dataset: Dataset, compression: str | None) -> str | None:
         found = recognise(path)
     except (OSError, EOFError, lzma.LZMAError, zlib.error):  # damaged, which is a finding of its own
         return None
-    if found.compression == "zip":
-        return "it is a ZIP archive or an Excel workbook: deliver the table as CSV"
-    if found.compression == "parquet":
+    if found.kind == "parquet":
         return "it is Parquet: write under dataset format: parquet"
+    if found.kind != "delimited":
+        return CONVERT[found.kind]
     keys = []
     if found.compression != compression:
         keys.append(f"compression: {found.compression or 'none'}")
@@ -125,14 +140,11 @@ def remedy(path: Path, dataset: Dataset, compression: str | None) -> str | None:
         keys.append(f"delimiter: {found.delimiter!r}")
     if found.decimal != dataset.decimal and found.decimal == ",":
         keys.append("decimal: ','")
-    words = [f"if the file is meant so, write under dataset {' and '.join(keys)}"] if keys else []
-    if found.titles:
-        words.append(
-            f"remove the {found.titles} lines above the header" if found.titles > 1 else "remove its title line"
-        )
-    if not found.header:
-        words.append("deliver the file with a header line")
-    return "; ".join(words) or None
+    if found.skip_lines != dataset.skip_lines:
+        keys.append(f"skip_lines: {found.skip_lines}")
+    if not found.header and dataset.header is None:
+        keys.append(f"header: [the names of the {found.width} columns, in the file's order]")
+    return f"if the file is meant so, write under dataset {' and '.join(keys)}" if keys else None
 
 
 def open_bytes(path: Path, compression: str | None) -> IO[bytes]:
@@ -142,9 +154,17 @@ def open_bytes(path: Path, compression: str | None) -> IO[bytes]:
 
 
 def open_text(path: Path, form: Form) -> IO[str]:
-    """Open a file for reading its text, as the `csv` module wants it."""
+    """Open a file for reading its text below the lines that are skipped, as the `csv` module wants it."""
     encoding = "utf-8-sig" if form.encoding == "utf-8" else form.encoding
-    return io.TextIOWrapper(open_bytes(path, form.compression), encoding=encoding, newline="")
+    opened = io.TextIOWrapper(open_bytes(path, form.compression), encoding=encoding, newline="")
+    for _ in range(form.skip_lines):
+        opened.readline()
+    return opened
+
+
+def is_open_quote(row: list[str], delimiter: str) -> bool:
+    """Whether a row has a cell of many lines with delimiters in them: a quote that was not closed, most likely."""
+    return any(cell.count("\n") >= _SPAN - 1 and delimiter in cell for cell in row)
 
 
 def open_quote(path: Path, form: Form) -> int | None:
@@ -154,13 +174,12 @@ def open_quote(path: Path, form: Form) -> int | None:
     """
     with open_text(path, form) as opened:
         reader: Any = csv.reader(opened, delimiter=form.delimiter, strict=True)
-        began = 1
+        began = form.skip_lines + 1
         try:
             for row in reader:
-                broken = [cell for cell in row if cell.count("\n") >= _SPAN - 1 and form.delimiter in cell]
-                if broken:
+                if is_open_quote(row, form.delimiter):
                     return began
-                began = reader.line_num + 1
+                began = form.skip_lines + reader.line_num + 1
         except csv.Error:
             return began
     return None
@@ -181,17 +200,44 @@ def _encoding(head: bytes) -> str:
     return "utf-8"
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
-    rows: list[list[str]] = []
+def _is_json(text: str) -> bool:
+    """Whether it begins with a JSON object, or with a list of them."""
+    if not text.lstrip("\ufeff \t\r\n[").startswith("{"):
+        return False
     try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+        json.JSONDecoder().raw_decode(text.lstrip("\ufeff \t\r\n["))
+    except ValueError:
+        return len(text) >= _HEAD_BYTES  # an object that ends later
+    return True
+
+
+def _kind_of_archive(path: Path) -> Kind:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "excel" if any(name.startswith("xl/") for name in archive.namelist()) else "zip"
+    except zipfile.BadZipFile:
+        return "zip"
+
+
+def _rows(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the first rows that are not blank, each with the line on which it begins."""
+    rows: list[tuple[int, list[str]]] = []
+    reader: Any = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    began = 1
+    try:
+        for row in reader:
             if row:
-                rows.append(row)
+                rows.append((began, row))
             if len(rows) == _HEAD_ROWS:
                 break
+            began = reader.line_num + 1
     except csv.Error:
         return rows
     return rows
+
+
+def _cells(rows: list[tuple[int, list[str]]]) -> list[list[str]]:
+    return [row for _, row in rows]
 
 
 def _width(rows: list[list[str]]) -> int:

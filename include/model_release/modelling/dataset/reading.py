@@ -5,17 +5,13 @@ Cells stay text until they have passed, so that a finding shows what the file sa
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
-import io
 import lzma
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as arrow
@@ -23,19 +19,11 @@ import pyarrow.parquet as parquet
 
 from model_release.documents.suggest import did_you_mean
 from model_release.modelling.dataset.findings import Finding
-from model_release.modelling.dataset.form import Form, open_quote, remedy
+from model_release.modelling.dataset.form import Form, is_open_quote, open_bytes, open_quote, open_text, remedy
 from model_release.spec.dataset import Dataset
 
 _CHUNK = 50_000
 """Rows that are held as Python lists at a time; the rest of a file lies in pandas' compact strings."""
-
-_OPENERS: dict[str | None, Callable[[Path], Any]] = {
-    None: lambda path: path.open("rb"),
-    "gzip": gzip.open,
-    "bz2": bz2.open,
-    "xz": lzma.open,
-    "zstd": lambda path: arrow.input_stream(path, compression="zstd"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +35,19 @@ class Texts:
             (of Parquet, its number), counted from 1.
         ragged: the rows that have more or fewer cells than the header.
         form: what is wrong with the file as a whole.
+        spans: first lines, by last line, of the rows with a cell of many lines that holds delimiters: either a text, or
+            rows that an open quote has swallowed.
     """
 
     cells: pd.DataFrame
     ragged: list[Finding]
     form: list[Finding]
+    spans: dict[int, int] = field(default_factory=dict)
+
+    def open_quotes(self, invalid: Sequence[Finding], file: str) -> list[Finding]:
+        """Return a finding for each of `spans` that breaks a rule as well: other rows were swallowed there."""
+        lines = dict.fromkeys(self.spans[each.row] for each in invalid if each.row in self.spans)
+        return [_quote(file, line) for line in lines]
 
 
 def read_texts(path: Path, dataset: Dataset, *, file: str, compression: str | None = None) -> Texts:
@@ -66,27 +62,37 @@ def read_texts(path: Path, dataset: Dataset, *, file: str, compression: str | No
     names = [*dataset.columns, dataset.target.column]
     if path.stat().st_size == 0:
         return Texts(_frame([], [], names, names), [], [])
-    if dataset.format == "parquet":
+    if dataset.file_format == "parquet":
         return _read_parquet(path, dataset, names, file)
     return _read_csv(path, dataset, names, file, compression)
 
 
 def _read_csv(path: Path, dataset: Dataset, names: list[str], file: str, compression: str | None) -> Texts:
-    chunks: list[pd.DataFrame] = [_frame([], [], names, names)]
-    form: list[Finding] = []
-    ragged: list[Finding] = []
+    told = Form(
+        compression=compression,
+        encoding=dataset.encoding,
+        delimiter=dataset.delimiter,
+        skip_lines=dataset.skip_lines,
+    )
+    made = Texts(_frame([], [], names, names), [], [])
+    chunks, form = [made.cells], made.form
     reader: Any = None
     try:
-        with _opened(path, dataset.encoding, compression) as lines:
+        with open_text(path, told) as lines:
             reader = csv.reader(lines, strict=True, delimiter=dataset.delimiter)
-            header = [cell.strip() for cell in next(reader, [])]
+            header = dataset.header or [cell.strip() for cell in next(reader, [])]
             form += _check_header(header, dataset, file)
             if not form:
-                rows = _rows(reader, len(header), ragged, file)
+                rows = _rows(reader, header, made, file, told)
                 while chunk := list(islice(rows, _CHUNK)):
+                    if chunk[0][1] == dataset.header:
+                        rule = "is a header line, and dataset.header names the columns: remove one of them"
+                        form.append(Finding(file, None, rule, chunk[0][0]))
                     chunks.append(_frame([line for line, _ in chunk], [row for _, row in chunk], header, names))
     except csv.Error as error:
-        form.append(_not_csv(path, dataset, file, compression, error, reader.line_num if reader else None))
+        opened = open_quote(path, told)
+        line = reader.line_num + told.skip_lines if reader else None
+        form.append(Finding(file, None, f"is not CSV: {error}", line) if opened is None else _quote(file, opened))
     except UnicodeError:
         line = _undecodable_line(path, dataset.encoding, compression)
         form.append(Finding(file, None, f"is not {dataset.encoding.upper()} text", line))
@@ -95,17 +101,12 @@ def _read_csv(path: Path, dataset: Dataset, names: list[str], file: str, compres
             raise
         form.append(Finding(file, None, f"is not {compression}: {error}"))
     if form and form[0].column is None and (words := remedy(path, dataset, compression)) is not None:
-        form = [replace(form[0], rule=f"{form[0].rule}; {words}")]
-    return Texts(pd.concat(chunks), ragged, form)
+        form[0] = replace(form[0], rule=f"{form[0].rule}; {words}")
+    return replace(made, cells=pd.concat(chunks))
 
 
-def _not_csv(
-    path: Path, dataset: Dataset, file: str, compression: str | None, error: csv.Error, line: int | None
-) -> Finding:
-    opened = open_quote(path, Form(compression, dataset.encoding, dataset.delimiter))
-    if opened is not None:
-        return Finding(file, None, "a quote is opened here and not closed: close or remove it", opened)
-    return Finding(file, None, f"is not CSV: {error}", line)
+def _quote(file: str, line: int) -> Finding:
+    return Finding(file, None, "a quote is opened here and not closed: close or remove it", line)
 
 
 def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> Texts:
@@ -131,35 +132,34 @@ def _texts(column: arrow.ChunkedArray) -> pd.Series[str]:
     return pd.Series(column.cast(arrow.string()).to_pandas(), dtype="str").str.strip()
 
 
-@contextmanager
-def _opened(path: Path, encoding: str, compression: str | None) -> Iterator[IO[str]]:
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    with _OPENERS[compression](path) as raw:
-        yield io.TextIOWrapper(raw, encoding=encoding, newline="")
-
-
 def _check_header(header: list[str], dataset: Dataset, file: str) -> list[Finding]:
     names = [*dataset.columns, dataset.target.column]
+    line = dataset.skip_lines + 1
     if not set(header) & set(names):
-        return [Finding(file, None, f"is no header line; expected {dataset.delimiter.join(names)}", 1)]
+        return [Finding(file, None, f"is no header line; expected {dataset.delimiter.join(names)}", line)]
     unknown = [name for name in dict.fromkeys(header) if name not in names and dataset.others == "refuse"]
     missing = [name for name in names if name not in header]
     twice = [name for name in dict.fromkeys(header) if name in names and header.count(name) > 1]
     return [
-        *(Finding(file, name, f"unknown column{did_you_mean(name, missing)}", 1) for name in unknown),
-        *(Finding(file, name, "the column is missing", 1) for name in missing),
-        *(Finding(file, name, "the column stands twice in the header", 1) for name in twice),
+        *(Finding(file, name, f"unknown column{did_you_mean(name, missing)}", line) for name in unknown),
+        *(Finding(file, name, "the column is missing", line) for name in missing),
+        *(Finding(file, name, "the column stands twice in the header", line) for name in twice),
     ]
 
 
-def _rows(reader: Any, width: int, ragged: list[Finding], file: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(reader: Any, header: list[str], made: Texts, file: str, told: Form) -> Iterator[tuple[int, list[str]]]:
     """Yield line and cells of each whole row; blank lines are passed over, ragged ones are found."""
+    began = told.skip_lines + reader.line_num + 1
     for row in reader:
-        line: int = reader.line_num
-        if len(row) == width:
+        line: int = told.skip_lines + reader.line_num
+        if line > began and is_open_quote(row, told.delimiter):
+            made.spans[line] = began
+        if len(row) == len(header):
             yield line, [cell.strip() for cell in row]
         elif row:
-            ragged.append(Finding(file, None, f"the row has {len(row)} cells and the header {width}", line))
+            rule = f"the row has {len(row)} cells and the header {len(header)}"
+            made.ragged.append(Finding(file, None, rule, line))
+        began = line + 1
 
 
 def _frame(lines: list[int], rows: list[list[str]], header: Sequence[str], names: list[str]) -> pd.DataFrame:
@@ -170,7 +170,7 @@ def _undecodable_line(path: Path, encoding: str, compression: str | None) -> int
     """Return the first line of a file that is not text in an encoding in which a line break is one byte."""
     if encoding.startswith("utf-16"):
         return None
-    with _OPENERS[compression](path) as opened:
+    with open_bytes(path, compression) as opened:
         for line, content in enumerate(opened, start=1):
             try:
                 content.decode(encoding)

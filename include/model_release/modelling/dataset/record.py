@@ -80,5 +80,7 @@ class Snapshot(Document):
         for name, count in self.unknown.items():
             known = "learned" if name in self.learned else "listed"
             said.append(f"{count} of {self.rows} rows have a value of {name} that is not {known}, and count as unknown")
-        said += [f"{name} gave no rows" for name in self.without_data]
+        if self.without_data:
+            more = f" and {len(self.without_data) - 1} more" if len(self.without_data) > 1 else ""
+            said.append(f"{self.without_data[0]}{more} gave no rows")
         return said

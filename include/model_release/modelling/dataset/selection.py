@@ -19,6 +19,11 @@ _MOSTLY = 0.8
 
 _LARGELY = 0.5
 
+_SAMPLE = 500
+"""Rows of a partition that are looked up in all others to find the one that is compared with it row by row."""
+
+_Hashes = NDArray[np.uint64]
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -51,43 +56,45 @@ def select(received: pd.DataFrame, rules: RowRules, *, columns: Sequence[str]) -
 def overlaps(partitions: Mapping[str, pd.DataFrame], ids: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each partition that largely repeats an older one, by name, and what it repeats, in words.
 
-    A partition is compared with the one before it, and the newest one with all. Two of them overlap if more than half
-    of the rows, or of the values of an id, are in both; only rows and ids count that stand once in their partition, and
-    only where most of them do. So rows of few distinct values, which agree by chance, are no overlap.
+    Each partition is compared with all older ones. Two of them overlap if more than half of the rows, or of the values
+    of an id, are in both; only rows and ids count that stand once in their partition, and only where most of them do.
+    So rows of few distinct values, which agree by chance, are no overlap.
 
     Args:
         partitions: the cells by the partition's name, the oldest first.
         ids: columns that may tell what a row is about: those that the model does not see.
     """
     names = list(partitions)
-    marks = {name: _marks(frame, ids) for name, frame in partitions.items()}
-    pairs = {*zip(names, names[1:], strict=False), *((older, names[-1]) for older in names[:-1])}
-    for newer in names[1:]:
-        for older in [name for name in names if (name, newer) in pairs]:
-            found = _largest(marks[older], marks[newer])
-            if found is not None:
-                column, share = found
-                what = f"values of {column}" if column is not None else "rows"
-                yield newer, f"repeats {older}: {share:.0%} of its {what} are there already"
-                break
+    nearest = {column: _nearest([_once(frame, column) for frame in partitions.values()]) for column in (None, *ids)}
+    for place, name in enumerate(names):
+        column, (older, share) = max(((each, found[place]) for each, found in nearest.items()), key=lambda it: it[1][1])
+        if share > _LARGELY:
+            what = f"values of {column}" if column is not None else "rows"
+            yield name, f"repeats {names[older]}: {share:.0%} of its {what} are there already"
 
 
-_Marks = dict[str | None, NDArray[np.uint64]]
-"""By column, and by None for the whole row: the hashes of the cells that stand once in a partition."""
+def _once(frame: pd.DataFrame, column: str | None) -> _Hashes:
+    """Return the hashes, in order, of the cells (of None: of the rows) that stand once; none if most stand twice."""
+    cells = frame if column is None else frame[[column]].dropna()
+    values, counts = np.unique(pd.util.hash_pandas_object(cells, index=False).to_numpy(), return_counts=True)
+    once: _Hashes = values[counts == 1]
+    return once if len(once) >= max(_FEWEST, _MOSTLY * len(frame)) else once[:0]
 
 
-def _marks(frame: pd.DataFrame, ids: Sequence[str]) -> _Marks:
-    found: _Marks = {}
-    for name in [None, *ids]:
-        cells = frame if name is None else frame[[name]].dropna()
-        values, counts = np.unique(pd.util.hash_pandas_object(cells, index=False).to_numpy(), return_counts=True)
-        once = values[counts == 1]
-        if len(once) >= max(_FEWEST, _MOSTLY * len(frame)):
-            found[name] = once
+def _nearest(sets: Sequence[_Hashes]) -> list[tuple[int, float]]:
+    """Return for each set the place of the earlier one that holds the most of it, and the share that it holds.
+
+    The smallest hashes of a set are a random sample of it. They are looked up among those of all sets at once; then
+    the share is counted exactly. So the cost grows with the rows, and not with the pairs of sets.
+    """
+    pool = np.concatenate(sets)
+    order = np.argsort(pool, kind="stable")
+    pool, owners = pool[order], np.repeat(np.arange(len(sets)), [len(each) for each in sets])[order]
+    found = []
+    for place, own in enumerate(sets):
+        first, last = (np.searchsorted(pool, own[:_SAMPLE], side=side) for side in ("left", "right"))
+        hits = np.concatenate([owners[low:high] for low, high in zip(first, last, strict=True)] or [owners[:0]])
+        counts = np.bincount(hits, minlength=len(sets))[:place]
+        older = int(counts.argmax()) if counts.any() else 0
+        found.append((older, float(np.isin(own, sets[older]).mean()) if counts.any() else 0.0))
     return found
-
-
-def _largest(older: _Marks, newer: _Marks) -> tuple[str | None, float] | None:
-    shares = {name: float(np.isin(newer[name], older[name]).mean()) for name in newer if name in older}
-    name = max(shares, key=lambda each: shares[each], default=None)
-    return (name, shares[name]) if shares and shares[name] > _LARGELY else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from model_release.documents.base import JSON_TYPE
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
     Delivery,
+    Source,
     arrived,
     compression_of,
     day_of,
@@ -30,6 +31,7 @@ from model_release.modelling.dataset.encoding import fingerprint_of, read_parque
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
 from model_release.modelling.dataset.learning import learn, too_many, unknown_rows
+from model_release.modelling.dataset.query import QuerySource
 from model_release.modelling.dataset.reading import read_texts
 from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.rows import Rows, target_values
@@ -47,7 +49,7 @@ _HOLDOUT = "choose another split.seed or split.method"
 _PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
-def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
+def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
     """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
 
     Rows keep the order received: by day, file name, line. A partition that repeats an older one stops the run. What
@@ -56,7 +58,7 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
 
     Args:
         spec: the model.
-        source: the store at `spec.source_uri()`; only read.
+        source: what `spec.dataset.source` names; only read.
         data: the store at `spec.dataset_uri()`.
         as_of: the last day that counts.
 
@@ -72,7 +74,8 @@ def ingest(spec: Spec, *, source: Store, data: Store, as_of: date) -> Snapshot:
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         found = arrived(spec, source, as_of)
         deliveries = [receive(path, spec, source, Path(scratch) / str(number)) for number, path in enumerate(found.due)]
-        keep_raw(deliveries, data)
+        if not isinstance(source, QuerySource):  # which has kept its own
+            keep_raw(deliveries, data)
         reject = partial(rejected, deliveries=deliveries, data=data, source=source.uri)
         read = [_read(each, spec.dataset) for each in deliveries]
         invalid = [finding for each in read for finding in each.invalid]
@@ -163,7 +166,11 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> Rows:
             where=where,
             hint="the spec has changed since: run the ingest task again",
         )
-    return _as_rows(frame, spec.dataset.target, snapshot.learned)
+    rows = _as_rows(frame, spec.dataset.target)
+    if not any(column.is_learned for column in spec.dataset.inputs.values()):
+        return rows
+    training, _ = rows_apart(spec, rows)  # the record may be of a run with another split
+    return replace(rows, learned=learn(spec.dataset, rows, training))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,8 @@ def _read(delivery: Delivery, dataset: Dataset) -> _Read:
     broken = check_rows(texts, dataset, file=delivery.path, day=day_of(delivery.path))
     invalid = sorted([*file.ragged, *broken], key=lambda each: each.row or 0)
     rows = len(texts) + len(file.ragged)
-    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, file.form)
+    form = [*file.form, *file.open_quotes(invalid, delivery.path)]
+    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, form)
 
 
 def _too_many(read: Sequence[_Read], rules: RowRules) -> list[Finding]:
@@ -224,8 +232,8 @@ def _repeats(texts: Mapping[str, pd.DataFrame], spec: Spec) -> list[Finding]:
     return [Finding(name, None, words) for name, words in overlaps(whole, ids)]
 
 
-def _as_rows(frame: pd.DataFrame, target: Target, learned: Mapping[str, Sequence[str]] | None = None) -> Rows:
-    return Rows(frame.drop(columns=target.column), target_values(frame[target.column], target), learned or {})
+def _as_rows(frame: pd.DataFrame, target: Target) -> Rows:
+    return Rows(frame.drop(columns=target.column), target_values(frame[target.column], target))
 
 
 def _classes(rows: pd.DataFrame, target: Target) -> dict[str, int]:

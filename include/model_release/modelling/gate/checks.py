@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from model_release.documents.evaluation import ColumnDrift, Costs, Drift, Evaluation, Interval, Scores
 from model_release.documents.metric import Metric
+from model_release.documents.output import Output
 from model_release.documents.verdict import Check
-from model_release.spec.gate import Ceilings, DriftPolicy, Floors, GatePolicy, SlicePolicy
+from model_release.spec.gate import Ceilings, DriftPolicy, Floors, GatePolicy, MistakeCosts, SlicePolicy
 from model_release.spec.tasks import TaskKind, kind_of
 
 
@@ -145,6 +146,22 @@ def undefined(scores: Scores) -> list[Check]:
     found = [f"{metric} in {count} of {len(scores.folds[metric])} folds" for metric, count in counts.items() if count]
     words = f"undefined, and no floor asks for it: {', '.join(found)}"
     return [Check(name="undefined figures", passed=True, words=words)] if found else []
+
+
+def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:
+    """Tell the border between two classes, unless it is one half."""
+    if output is None or output.form != "probability" or (policy.tuned_for is None and output.threshold == 0.5):
+        return []
+    match policy.tuned_for:
+        case None:
+            why = "as the spec says"
+        case MistakeCosts(false_positive=positive, false_negative=negative):
+            costs = f"{positive:g} for a false positive and {negative:g} for a false negative"
+            why = f"tuned on rows left out of training for costs of {costs}"
+        case figure:
+            why = f"tuned on rows left out of training for {figure}"
+    words = f"a row is called {output.classes[1]} above a probability of {output.threshold:.4g}, {why}"
+    return [Check(name="threshold", passed=True, words=words, value=output.threshold)]
 
 
 def _floor(kind: TaskKind, place: str, metric: Metric, floor: float, value: float | None) -> Check:

@@ -63,6 +63,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.ceilings(policy.ceilings, evaluation.costs.get(chosen)),
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
+        *ask.threshold(policy, evaluation.outputs.get(chosen)),
         *ask.drift(policy.drift, evaluation.drift),
         *collapse(scores, evaluation),
     ]

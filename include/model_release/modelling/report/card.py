@@ -63,7 +63,7 @@ def model_card(
         as_of: the day up to which data was taken.
         opened_in: in what its files were opened before it was released, in words.
     """
-    task = task_of(spec)
+    task = task_of(spec).answering(trained.output)
     target, out_of_fold = rows.target[predictions.index], _out_of_fold(task, predictions)
     curves = _curves(task, target, out_of_fold)
     called = task.kind.called(evaluation.loss)
@@ -118,7 +118,7 @@ def candidate_figures(spec: Spec, trained: Trained, predictions: pd.DataFrame, r
         predictions: its out-of-fold predictions, as `training.as_frame` returns them.
         rows: the snapshot's rows.
     """
-    task = task_of(spec)
+    task = task_of(spec).answering(trained.output)
     drawn = [*_curves(task, rows.target[predictions.index], _out_of_fold(task, predictions)).values()]
     if trained.effects:
         drawn.append(effect_plots.importance(trained.effects, task.row_loss))

@@ -19,10 +19,11 @@ def task_of(spec: Spec) -> Task:
     room: type[Task] = getattr(import_module(module), name)
     asked = [spec.loss, *spec.gate.cross_validation, *spec.gate.holdout]
     asked += [metric for each in spec.gate.slices for metric in each.floors]
-    return room(
+    task = room(
         kind=spec.task_kind,
         loss=spec.loss,
         asked=tuple(dict.fromkeys(asked)),
         classes=spec.dataset.target.words,
         unit=spec.dataset.target.unit,
     )
+    return task.under(spec)

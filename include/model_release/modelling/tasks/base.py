@@ -7,7 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.spec.model import Validation
+from model_release.spec.model import Spec, Validation
 from model_release.spec.tasks import TaskKind
 
 if TYPE_CHECKING:
@@ -64,6 +64,32 @@ class Task(ABC):
     asked: tuple[Metric, ...] = ()
     classes: tuple[str, ...] = ()
     unit: str = ""
+
+    def under(self, spec: Spec) -> Self:  # noqa: ARG002 - for tasks that have keys of their own
+        """Return the task with what a spec says of this kind of task alone."""
+        return self
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether figures depend on what `tuned` decides, so that each fold needs a decision of its own."""
+        return False
+
+    def tuned(self, target: Target, left_out: Predictions) -> Self:  # noqa: ARG002 - for tasks that decide something
+        """Return the task with what is decided by predictions of rows that were left out of training.
+
+        Args:
+            target: of the rows.
+            left_out: `[rows, repeats]` or `[rows, repeats, classes]`, their predictions.
+        """
+        return self
+
+    def answering(self, output: Output) -> Self:  # noqa: ARG002 - for tasks that decide something
+        """Return the task as a model answers it that was trained for it."""
+        return self
+
+    def released(self, estimator: Any) -> Any:
+        """Return a fitted estimator whose own `predict` answers as the task does."""
+        return estimator
 
     @property
     def shape(self) -> tuple[int, ...]:

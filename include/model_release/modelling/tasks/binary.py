@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics
 from sklearn.datasets import make_classification
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
 
 from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
@@ -19,7 +21,9 @@ from model_release.documents.metric import Metric
 from model_release.documents.output import Output
 from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval, share_interval
 from model_release.modelling.tasks.classification import entropy, stratified_folds
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.threshold import tuned_threshold
+from model_release.spec.gate import MistakeCosts
+from model_release.spec.model import Spec, Validation
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -29,13 +33,54 @@ _Z = float(stats.norm.ppf(0.975))
 
 @dataclass(frozen=True)
 class Binary(Task):
-    """Every figure goes by the positive class, whose code is 1."""
+    """Every figure goes by the positive class, whose code is 1.
+
+    Attributes:
+        threshold: of the positive class's probability, above which a row is called positive.
+        tuned_for: the figure or the costs that the threshold is yet to be tuned for; None if it is decided.
+    """
 
     estimators: ClassVar[Literal["classifier", "regressor"]] = "classifier"
     row_loss: ClassVar[str] = "Brier score"
     number: ClassVar[str] = "probability"
 
     threshold: float = 0.5
+    tuned_for: Metric | MistakeCosts | None = None
+
+    def under(self, spec: Spec) -> Self:
+        """Return the task with the spec's threshold; one that is to be tuned is one half until then."""
+        threshold = spec.gate.threshold
+        return replace(self, threshold=0.5 if threshold == "tuned" else threshold, tuned_for=spec.gate.tuned_for)
+
+    @property
+    def is_tuned(self) -> bool:
+        """Whether the threshold is to be tuned."""
+        return self.tuned_for is not None
+
+    def tuned(self, target: Target, left_out: Predictions) -> Self:
+        """Return the task with the threshold that is best over all repeats together; one half if one is not finite."""
+        if self.tuned_for is None or not np.isfinite(left_out).all():
+            return self
+        repeats = left_out.shape[1]
+        threshold = tuned_threshold(np.tile(target, repeats), left_out.ravel(order="F"), self.tuned_for)
+        return replace(self, threshold=threshold)
+
+    def answering(self, output: Output) -> Self:
+        """Return the task with a model's threshold."""
+        return replace(self, threshold=output.threshold)
+
+    def released(self, estimator: Any) -> Any:
+        """Return the estimator behind its threshold; one whose border is one half is its own.
+
+        scikit-learn calls a row positive from its threshold on, and a release calls it so above: the next number.
+        """
+        if self.threshold == 0.5:
+            return estimator
+        border = float(np.nextafter(self.threshold, 1.0))
+        held = FixedThresholdClassifier(
+            FrozenEstimator(estimator), threshold=border, pos_label=1, response_method="predict_proba"
+        )
+        return held.fit(np.zeros((2, 1)), [0, 1])  # fits nothing: what it holds is frozen
 
     def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
         called = self.called(predictions)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 
 from model_release.modelling.tasks.base import Task
 from model_release.modelling.trained import ONNX_INPUT
@@ -24,7 +23,7 @@ SECONDS = 1.0
 
 
 def latencies(
-    task: Task, preprocessor: ColumnTransformer, estimator: Any, graph: bytes | None, rows: pd.DataFrame
+    task: Task, preprocessor: Any, estimator: Any, graph: bytes | None, rows: pd.DataFrame
 ) -> dict[str, float | None]:
     """Return the 95th percentile over one-row calls in milliseconds, by form, in a loader's order.
 

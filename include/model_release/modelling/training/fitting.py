@@ -15,29 +15,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from sklearn.compose import ColumnTransformer
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Scores
 from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, made_up_rows, table
 from model_release.documents.inputs import UNKNOWN, Inputs
-from model_release.documents.manifest import FileEntry
+from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.provenance import machine_facts
+from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
+from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
 from model_release.modelling.training.slices import slice_scores
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Column, Dataset
-from model_release.spec.model import Candidate, Spec
+from model_release.spec.model import Spec
 
 
 def cross_validate(
@@ -63,15 +65,39 @@ def cross_validate(
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // validation.folds] = predictions
-        for metric, value in task.figures(target[test_rows], predictions).items():
+        decided = _decided_within(task, candidate, spec, inputs.iloc[fit_rows], target[fit_rows])
+        for metric, value in decided.figures(target[test_rows], predictions).items():
             folds[metric].append(value)
     return folds, out_of_fold
+
+
+def _decided_within(task: Task, candidate: Candidate, spec: Spec, inputs: pd.DataFrame, target: Target) -> Task:
+    """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
+    if not task.is_tuned:
+        return task
+    rarest = int(np.bincount(target).min())
+    within = spec.validation.model_copy(update={"repeats": 1, "folds": max(2, min(spec.validation.folds, rarest))})
+    left_out = np.full((len(target), 1), np.nan)
+    for fit_rows, test_rows in task.folds(target, within):
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
+    return task.tuned(target, left_out)
+
+
+def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
+    """Return the task as a released model of this recipe answers it, with what cross-validation decides."""
+    task = task_of(spec)
+    if not task.is_tuned:
+        return task
+    _, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
+    return task.tuned(_target(rows)[training_rows], out_of_fold)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
     """Measure the candidate, fit it to the training rows, and write its files into `folder`.
 
-    The holdout takes no part in any fit.
+    The holdout takes no part in any fit. What is tuned, such as a threshold, is tuned by the out-of-fold predictions;
+    the figures of each fold are those of a threshold that was tuned within its own training rows.
 
     Args:
         spec: the model's spec.
@@ -85,16 +111,19 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
     inputs, target = inputs_of(rows, spec.dataset), _target(rows)
+    task = task.tuned(target[training_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
-    bodies = pickled(*model)
+    bodies = pickled(task, *model)
     schema = input_schema(spec, rows.learned)
     made_up = made_up_rows(schema)
     some = table(Inputs(schema).encode(made_up, GOLDEN_DAY))
-    graph, words = onnx_form(task, *model, inputs, target[training_rows], some)
+    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], some)
     if graph is not None:
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output())
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
+    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
@@ -113,9 +142,11 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         ),
         files=files,
         predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
+        output=task.output(),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
+        requirements=requirements,
         costs=Costs(
             latency_p95_ms=latencies(task, *model, graph, some),
             artifact_bytes=sum(entry.size for entry in files),
@@ -130,25 +161,28 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     )
 
 
-def fit(
-    spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions
-) -> tuple[ColumnTransformer, Any]:
-    """Fit the candidate to the training rows, as it is released.
+def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: Positions) -> tuple[Any, Any]:
+    """Fit the candidate to the training rows.
 
     Returns:
         The preprocessor and the estimator.
     """
     inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
-    if "n_jobs" in estimator.get_params():
-        estimator.set_params(n_jobs=None)  # how many threads fitted it is no part of the model
+    forget_threads(estimator)
     return preprocessor, estimator
 
 
-def pickled(preprocessor: ColumnTransformer, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name."""
+def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
+    """Return the two files of a release that must be reproducible, by name.
+
+    Args:
+        task: with all that was decided, which the pickled estimator answers by itself.
+        preprocessor: fitted.
+        estimator: fitted on what it puts out.
+    """
     return {
-        MODEL_FILE: pickle.dumps(estimator, protocol=5),
+        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
         PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
     }
 
@@ -165,9 +199,7 @@ def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame
     return pd.DataFrame(flat, columns=columns, index=pd.Index(training_rows, name="row"))
 
 
-def _on_holdout(
-    task: Task, preprocessor: ColumnTransformer, estimator: Any, inputs: pd.DataFrame, target: Target
-) -> dict[str, Any]:
+def _on_holdout(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target) -> dict[str, Any]:
     """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
         return {"holdout": dict.fromkeys(task.metrics)}
@@ -220,10 +252,10 @@ def _fit(
     inputs: pd.DataFrame,
     target: Target,
     name: str | None = None,
-) -> tuple[ColumnTransformer, Any]:
+) -> tuple[Any, Any]:
     preprocessor, estimator = build(task, candidate, dataset, name=name)
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
-        estimator.fit(preprocessor.fit_transform(inputs), target)
+        estimator.fit(preprocessor.fit_transform(inputs, target), target)
     return preprocessor, estimator
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.golden import Cell, Golden
 from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import onnx_export
+from model_release.spec.candidate import Candidate
 
 
-def predictions_of(task: Task, preprocessor: ColumnTransformer, estimator: Any, inputs: pd.DataFrame) -> Predictions:
+def predictions_of(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame) -> Predictions:
     """Return what a fitted model predicts for each row."""
     with threadpool_limits(limits=1):
         return task.predict(estimator, preprocessor.transform(inputs))
@@ -24,7 +24,7 @@ def predictions_of(task: Task, preprocessor: ColumnTransformer, estimator: Any, 
 
 def golden_answers(
     task: Task,
-    preprocessor: ColumnTransformer,
+    preprocessor: Any,
     estimator: Any,
     made_up: Mapping[str, Sequence[Cell]],
     inputs: pd.DataFrame,
@@ -46,7 +46,8 @@ def golden_answers(
 
 def onnx_form(
     task: Task,
-    preprocessor: ColumnTransformer,
+    candidate: Candidate,
+    preprocessor: Any,
     estimator: Any,
     inputs: pd.DataFrame,
     target: Target,
@@ -60,12 +61,15 @@ def onnx_form(
 
     Args:
         task: what is answered.
+        candidate: the recipe.
         preprocessor: fitted.
         estimator: fitted on what it puts out.
         inputs: all rows of the data.
         target: theirs, which tells how large a difference is small.
         some: made-up rows, some of which lack a value.
     """
+    if candidate.prepares_itself:
+        return None, "left out: the preprocessing is the team's own, which no converter writes"
     names = list(inputs.columns)
     texts = [name for name in names if inputs[name].dtype == object]
     if texts:
@@ -90,19 +94,19 @@ def onnx_form(
     return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
 
 
-def _with_unseen(preprocessor: ColumnTransformer, inputs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _with_unseen(preprocessor: Any, inputs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with each category replaced by one that training has not seen; nothing if there are no categories."""
     names = [name for kind, _, each in preprocessor.transformers_ if kind == "categorical" for name in each]
     return rows.assign(**{name: inputs[name].max() + 1 for name in names}) if names else rows.head(0)
 
 
-def _labels(task: Task, preprocessor: ColumnTransformer, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:
-    """Return what the estimator itself calls each row, in the ONNX form's words; None if it predicts numbers."""
+def _labels(task: Task, preprocessor: Any, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:
+    """Return what the pickled estimator calls each row, in the ONNX form's words; None if it predicts numbers."""
     output = task.output()
     if output.form == "value":
         return None
     with threadpool_limits(limits=1):
-        codes = np.asarray(estimator.predict(preprocessor.transform(rows)))
+        codes = np.asarray(task.released(estimator).predict(preprocessor.transform(rows)))
     return codes if output.form == "probability" else np.array(output.classes, dtype=object)[codes.astype(int)]
 
 

@@ -154,7 +154,7 @@ def _joined(
     graph.name = "model"
     match output.form:
         case "probability":
-            _end_in_probability(graph, label, more[0], output)
+            _end_in_probability(graph, more[0], output)
         case "classes":
             _end_in_classes(graph, label, more[0], output)
         case "value":
@@ -172,14 +172,16 @@ def _joined(
     )
 
 
-def _end_in_probability(graph: onnx.GraphProto, label: str, both: str, output: Output) -> None:
-    """Keep the positive class's probability alone."""
-    names = [column.name for column in output.columns]
+def _end_in_probability(graph: onnx.GraphProto, both: str, output: Output) -> None:
+    """Keep the positive class's probability alone, and label a row by the threshold, which no converter writes."""
+    label, probability = [column.name for column in output.columns]
     _constant(graph, "positive", np.array(1, dtype=np.int64))
+    _constant(graph, "threshold", np.array(output.threshold, dtype=np.float32))
     graph.node.extend(
         [
-            helper.make_node("Identity", [label], [names[0]]),
-            helper.make_node("Gather", [both, "positive"], [names[1]], axis=1),
+            helper.make_node("Gather", [both, "positive"], [probability], axis=1),
+            helper.make_node("Greater", [probability, "threshold"], ["above"]),
+            helper.make_node("Cast", ["above"], [label], to=TensorProto.INT64),
         ]
     )
 

@@ -29,5 +29,7 @@ def without_onnx(spec: Spec, name: str, rows: Rows) -> str | None:
     inputs = inputs_of(rows, spec.dataset)
     schema = input_schema(spec, rows.learned)
     made_up = table(Inputs(schema).encode(made_up_rows(schema), GOLDEN_DAY))
-    graph, words = onnx_form(task_of(spec), *model, inputs.iloc[some], rows.target[some], made_up)
+    graph, words = onnx_form(
+        task_of(spec), spec.candidates[name], *model, inputs.iloc[some], rows.target[some], made_up
+    )
     return None if graph is not None else words.removeprefix("left out: ")

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from model_release.documents.golden import GOLDEN_DAY, made_up_rows, table
+from model_release.documents.inputs import Inputs
+from model_release.documents.manifest import InputColumn
 from model_release.errors import SpecError
-from model_release.modelling.tasks.base import Task
+from model_release.modelling.tasks.base import Predictions, Target, Task
+from model_release.modelling.training import own
 from model_release.modelling.training.estimators import estimator_of
+from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.model import Candidate
 
 
-def check_recipe(task: Task, candidate: Candidate, *, name: str | None = None) -> None:
-    """Find out whether the estimator takes these parameters, by name and by a fit to made-up rows.
+def check_recipe(
+    task: Task, candidate: Candidate, *, columns: Sequence[InputColumn] = (), name: str | None = None
+) -> None:
+    """Find out whether a recipe can be made, fitted to made-up rows, asked, and pickled.
 
     Args:
         task: what is predicted.
         candidate: the recipe.
+        columns: the model's inputs, of which a team's own preprocessing gets rows.
         name: what the spec calls it, for the error.
 
     Raises:
@@ -32,29 +42,63 @@ def check_recipe(task: Task, candidate: Candidate, *, name: str | None = None) -
             objects to.
     """
     where = f"candidates.{name}" if name else None
-    estimator = estimator_of(task, candidate, where=where)
     rows, target = task.made_up()
+    steps: list[Any]
+    features: Any = rows
+    if candidate.prepares_itself:
+        steps = [*_own(task, candidate, where)]
+        features = table(Inputs(columns).encode(made_up_rows(columns, len(target)), GOLDEN_DAY))
+    else:
+        steps = [estimator_of(task, candidate, where=where)]
     try:
         with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore")  # a fit that warns is still a recipe that fits
-            task.predict(estimator.fit(rows, target), rows[:1])
+            for step in steps[:-1]:
+                features = step.fit_transform(features, target)
+            answers = task.predict(steps[-1].fit(features, target), features)
+            own_border = bool(task.classes) and not _same_border(task, steps[-1], features, answers, target)
     except Exception as error:  # of whatever kind: the estimator may be anybody's
         said = " ".join(str(error).split())[:300]
-        raise SpecError(f"{candidate.estimator} does not accept its parameters: {said}", where=where) from error
+        what = "cannot be fitted to made-up rows" if candidate.prepares_itself else "does not accept its parameters"
+        raise SpecError(f"{candidate.made_by} {what}: {said}", where=where) from error
+    if own_border:
+        raise SpecError(
+            f"{candidate.made_by} calls classes by a border of its own, which figures and other forms do not know",
+            where=where,
+            hint="gate.threshold sets or tunes the border of every candidate",
+        )
+    try:
+        pickle.dumps(steps, protocol=5)
+    except Exception as error:  # the same
+        said = " ".join(str(error).split())[:300]
+        raise SpecError(
+            f"{candidate.made_by} cannot be released, since it cannot be pickled: {said}",
+            where=where,
+            hint="define functions and classes at the top of a module, not inside others",
+        ) from error
 
 
-def build(
-    task: Task, candidate: Candidate, dataset: Dataset, *, name: str | None = None
-) -> tuple[ColumnTransformer, Any]:
-    """Return a preprocessor and an estimator, both not fitted.
+def _same_border(task: Task, estimator: Any, features: Any, answers: Predictions, target: Target) -> bool:
+    """Whether an estimator calls each row that is no close call as its probabilities do."""
+    wanted = task.golden({}, answers, target)
+    clear = np.array([wanted.is_clear(each) for each in wanted.numbers], dtype=bool)
+    called = np.asarray(task.released(estimator).predict(features), dtype=np.int64).reshape(-1)
+    return bool((called == task.called(answers))[clear].all())
 
-    Numeric inputs: median for what is missing, then zero mean and unit variance. Categorical inputs: the most
-    frequent value for what is missing, then one column per value; a value that training has not seen gives
-    zeros.
+
+def build(task: Task, candidate: Candidate, dataset: Dataset, *, name: str | None = None) -> tuple[Any, Any]:
+    """Return a preprocessor, which takes a frame of the inputs, and an estimator, both not fitted.
+
+    Unless the recipe brings its own preprocessor, numeric inputs get the median for what is missing, then zero mean and
+    unit variance; categorical ones the most frequent value for what is missing, then one column per value: a value that
+    training has not seen gives zeros.
 
     Raises:
         SpecError: the estimator has no such parameter, or is none for this task.
     """
+    where = f"candidates.{name}" if name else None
+    if candidate.prepares_itself:
+        return _own(task, candidate, where)
     columns = {
         kind: [sys.intern(column) for column, each in dataset.features.items() if each.role == kind]
         for kind in ("numeric", "categorical")
@@ -67,4 +111,10 @@ def build(
         ),
     }
     preprocessor = ColumnTransformer([(kind, pipelines[kind], names) for kind, names in columns.items() if names])
-    return preprocessor, estimator_of(task, candidate, where=f"candidates.{name}" if name else None)
+    return preprocessor, estimator_of(task, candidate, where=where)
+
+
+def _own(task: Task, candidate: Candidate, where: str | None) -> tuple[Any, Any]:
+    if candidate.pipeline is not None:
+        return own.pipeline_of(task, candidate, where=where)
+    return own.preprocessor_of(candidate, where=where), estimator_of(task, candidate, where=where)

@@ -1,4 +1,4 @@
-"""What people say of files that they made, and the manifest that follows from it. What nobody told stays null.
+"""The facts that a person gives about files made elsewhere, and the manifest that follows. A fact not given is null.
 
 Facts come from a hand-made `metadata.json`, which may hold anything else as well, and from options, which win.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from model_release.documents import layout
 from model_release.documents.base import Day, canonical_json, sha256_of
-from model_release.documents.manifest import DatasetFacts, Manifest, RunFacts
+from model_release.documents.manifest import REQUIREMENTS, DatasetFacts, Manifest, RunFacts
 from model_release.documents.suggest import did_you_mean
 from model_release.documents.version import FIRST
 from model_release.errors import UsageError
@@ -26,6 +26,7 @@ from model_release.releases.manual.collect import Collected
 MODEL_FILE = "best_model.pkl"
 PREPROCESSOR_FILE = "preprocessor.pkl"
 
+_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;#,\\]+)", re.ASCII)
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*(.*?)\s*", re.ASCII)
 
 
@@ -114,7 +115,7 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
     Args:
         collected: the files.
         options: facts that were told beside `metadata.json`, by the names of `Facts`; they win.
-        called: the model's name where nobody tells it.
+        called: the model's name if no fact gives it.
 
     Raises:
         UsageError: a fact that cannot be right or has no such name, or a model file that is not there.
@@ -139,17 +140,22 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
             )
     counted = {"files": paths, "told": told, "facts": facts.model_dump(mode="json", exclude_defaults=True)}
     fingerprint = sha256_of(json.dumps(counted, sort_keys=True, allow_nan=False).encode())
+    requirements_file, requirements = _requirements_of(facts, collected, paths)
+    trained = facts.trained_date
+    only_day = _is_day({**(told or {}), **options}.get("trained_date"))
     return Manifest(
         model_name=facts.model_name or called,
         version=FIRST,
-        trained_date=facts.trained_date,
+        trained_date=trained.astimezone(UTC).date() if trained else None,
         accuracy=facts.accuracy,
         model_file=model,
         preprocessor_file=preprocessor,
         framework=facts.framework,
         python_version=facts.python_version,
-        dependencies=facts.dependencies,
+        dependencies=requirements_file,
         training_data=facts.training_data,
+        trained_at=None if only_day else trained,
+        requirements=requirements,
         fingerprint=fingerprint,
         accuracy_measured_on=facts.accuracy_measured_on,
         files=collected.files,
@@ -160,8 +166,42 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
     )
 
 
+def _requirements_of(facts: Facts, collected: Collected, paths: Collection[str]) -> tuple[str | None, dict[str, str]]:
+    """Return the file that pins what the pickles need, if there is one, and the packages.
+
+    The reference's `dependencies` is the file's name; here it may be the packages as well, and they win over the
+    file's pins.
+    """
+    (name, version), *more = facts.dependencies.items() or [("", "")]
+    if not name.endswith(".txt") or version or more:
+        file, told = REQUIREMENTS if REQUIREMENTS in paths else None, facts.dependencies
+    elif name in paths:
+        file, told = name, {}
+    else:
+        raise UsageError(
+            f"there is no file of requirements {name!r} among {', '.join(paths)}",
+            where=collected.source,
+            hint="put it there, or tell the packages themselves as dependencies",
+        )
+    return file, told or (_pins((collected.folder / file).read_text(errors="replace")) if file else {})
+
+
+def _pins(text: str) -> dict[str, str]:
+    """Return the exact versions that a file of requirements asks for; other lines say nothing here."""
+    found = [_PIN.match(line.strip()) for line in text.splitlines()]
+    return {match[1]: match[2] for match in found if match}
+
+
+def _is_day(value: object) -> bool:
+    try:
+        date.fromisoformat(str(value).strip())
+    except ValueError:
+        return False
+    return True
+
+
 def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
-    """Read a hand-made `metadata.json`; None where there is none."""
+    """Read a hand-made `metadata.json`; None if there is none."""
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number in JSON")

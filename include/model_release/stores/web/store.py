@@ -34,7 +34,9 @@ UNKNOWN_SIZE = -1
 
 _SUMS_LIMIT = 64 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LINE = re.compile(r"([0-9A-Fa-f]{64}) [ *](?:\./)?(.+)")
+_LINE = re.compile(r"(?P<escaped>\\?)(?P<sha256>[0-9A-Fa-f]{64}) [ *](?:\./)?(?P<name>.+)")
+_ESCAPED = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
+_ESCAPE = re.compile(r"\\[\\nr]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +194,14 @@ class WebStore:
 
 
 def _digests(body: bytes, where: str) -> dict[str, str]:
-    """Read the lines of `SHA256SUMS`. A name that no key can have is not the store's."""
+    """Read the lines of `SHA256SUMS`. A name that leads out of the folder is not the store's.
+
+    In a line that begins with a backslash, the name has a backslash or a line break in it, which are escaped.
+    """
     digests: dict[str, str] = {}
     for number, line in enumerate(body.decode("utf-8-sig", errors="replace").splitlines(), start=1):
-        if not line.strip() or line.startswith(("#", "\\")):
-            continue  # a backslash marks a name with characters that no key has
+        if not line.strip() or line.startswith("#"):
+            continue
         found = _LINE.fullmatch(line)
         if found is None:
             raise Corrupt(
@@ -204,7 +209,13 @@ def _digests(body: bytes, where: str) -> dict[str, str]:
                 where=where,
                 hint=f"write it anew: sha256sum dt=*/* > {SUMS}",
             )
-        sha256, name = found[1].lower(), found[2]
+        sha256, name = found["sha256"].lower(), found["name"]
+        if found["escaped"]:
+            name = _ESCAPE.sub(lambda escape: _ESCAPED[escape[0]], name)
+        if not name.isprintable():
+            raise UnsafeKey(
+                f"line {number}: {name!r} is no name of an object", where=where, hint="rename it at the source"
+            )
         if not _is_key(name):
             continue
         if digests.setdefault(name, sha256) != sha256:

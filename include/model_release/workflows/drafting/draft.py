@@ -16,7 +16,6 @@ import yaml
 
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import DataInvalid, UsageError
-from model_release.modelling.dataset.form import Form
 from model_release.workflows.drafting.columns import Described, describe
 from model_release.workflows.drafting.goal import goal_of
 from model_release.workflows.drafting.table import Table, with_point
@@ -79,15 +78,14 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
     for mark in marks:
         where = [each for each in [*kept, target] if mark in described[each].marks]
         guesses.append(f"{mark!r} means that a value is missing ({_listed(where)})")
-    if not form.is_describable:
-        guesses.append("no spec can describe a title, or rows without a header: the partition has them as plain CSV")
     text = _render(
         name=slug,
         title=slug.replace("-", " ").capitalize(),
         owner=_owner(),
         rows=table.rows,
         source=f"data/{slug}",
-        form=form if form.is_describable else Form(),
+        form=form,
+        header=None if form.header else list(table.columns),
         others="ignore" if len(kept) + 1 < len(table.columns) else "refuse",
         marks=[*USUAL_MARKS, *marks],
         columns=[(_indented({each: _column(what)}, 4), what.words) for each, what in kept.items()],

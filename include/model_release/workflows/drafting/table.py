@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model_release.errors import DataInvalid, UsageError
-from model_release.modelling.dataset.form import Form, open_quote, open_text, recognise
+from model_release.modelling.dataset.form import CONVERT, Form, open_quote, open_text, recognise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,12 +44,10 @@ def read_table(path: Path) -> Table:
         form = recognise(path)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    if form.compression == "zip":
-        raise UsageError(
-            "is a ZIP archive or an Excel workbook", where=str(path), hint="save the table as CSV and give that file"
-        )
-    if form.compression == "parquet":
+    if form.kind == "parquet":
         return Table(form, _parquet(path), [])
+    if form.kind != "delimited":
+        raise UsageError(CONVERT[form.kind], where=str(path))
     notes = [*_notes(form)]
     with open_text(path, form) as opened:
         try:
@@ -63,16 +61,6 @@ def read_table(path: Path) -> Table:
     if not form.header:
         notes.append(f"the file has no header line: the columns are called {names[0]} to {names[-1]}")
     return Table(form, dict(zip(names, cells, strict=True)), notes)
-
-
-def write_csv(table: Table, names: list[str], path: Path) -> None:
-    """Write columns of a table as plain CSV: UTF-8, commas, decimal points, one header line."""
-    point = table.form.decimal == ","
-    with path.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow(names)
-        for row in zip(*(table.columns[name] for name in names), strict=True):
-            writer.writerow([with_point(cell) for cell in row] if point else row)
 
 
 def with_point(cell: str) -> str:
@@ -90,16 +78,14 @@ def _notes(form: Form) -> Iterator[str]:
         yield f"the cells are separated by {form.delimiter!r}"
     if form.decimal == ",":
         yield "the numbers have a decimal comma"
-    if form.titles:
-        lines = "line is" if form.titles == 1 else f"{form.titles} lines are"
+    if form.skip_lines:
+        lines = "line is" if form.skip_lines == 1 else f"{form.skip_lines} lines are"
         yield f"the first {lines} a title and no data"
 
 
 def _cells(path: Path, form: Form, opened: Any) -> tuple[list[str], list[list[str]]]:
     reader: Any = csv.reader(opened, delimiter=form.delimiter, strict=True)
     rows = (row for row in reader if row)
-    for _ in range(form.titles):
-        next(rows, None)
     first = [cell.strip() for cell in next(rows, [])]
     if not first:
         raise DataInvalid("is empty", where=str(path))
@@ -108,7 +94,7 @@ def _cells(path: Path, form: Form, opened: Any) -> tuple[list[str], list[list[st
     if twice:
         raise DataInvalid(
             f"the header names {', '.join(map(repr, twice))} more than once",
-            where=f"{path} line {reader.line_num}",
+            where=f"{path} line {form.skip_lines + reader.line_num}",
             hint="give each column a name of its own",
         )
     cells: list[list[str]] = [[] if form.header else [cell] for cell in first]
@@ -118,7 +104,8 @@ def _cells(path: Path, form: Form, opened: Any) -> tuple[list[str], list[list[st
             if line is not None:
                 raise DataInvalid(f"a quote is opened on line {line} and not closed", where=str(path))
             raise DataInvalid(
-                f"the row has {len(row)} cells and the header {len(names)}", where=f"{path} line {reader.line_num}"
+                f"the row has {len(row)} cells and the header {len(names)}",
+                where=f"{path} line {form.skip_lines + reader.line_num}",
             )
         for column, cell in zip(cells, row, strict=True):
             column.append(cell.strip())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from model_release.errors import UsageError
-from model_release.modelling.dataset.form import Form
 from model_release.spec.load import load_spec, parse_spec
 from model_release.workflows.drafting.draft import Draft
-from model_release.workflows.drafting.table import Table, write_csv
+from model_release.workflows.drafting.table import Table
 
 
 def arrival(file: Path, *, today: date) -> date:
@@ -19,9 +17,7 @@ def arrival(file: Path, *, today: date) -> date:
 
 
 def write(made: Draft, table: Table, file: Path, *, day: date, folder: Path) -> tuple[Path, Path]:
-    """Write the partition, then the spec; read the spec back.
-
-    The partition has the file's own bytes if a spec can describe them as they are; else the same rows as plain CSV.
+    """Write the partition, which has the file's own bytes, then the spec; read the spec back.
 
     Args:
         made: the spec.
@@ -41,14 +37,8 @@ def write(made: Draft, table: Table, file: Path, *, day: date, folder: Path) -> 
     parse_spec(made.text.encode(), spec)
     if spec.exists():
         raise _taken(spec)
-    form = table.form if table.form.is_describable else Form()
-    partition = folder / made.source / f"dt={day.isoformat()}" / f"{made.name}{form.ending}"
-    with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
-        plain = Path(scratch) / "plain.csv"
-        if not table.form.is_describable:
-            write_csv(table, made.kept, plain)
-        content = (file if table.form.is_describable else plain).read_bytes()
-    _create(partition, content)
+    partition = folder / made.source / f"dt={day.isoformat()}" / f"{made.name}{table.form.ending}"
+    _create(partition, file.read_bytes())
     _create(spec, made.text.encode())
     load_spec(spec)
     return spec, partition

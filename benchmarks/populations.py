@@ -20,7 +20,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
 
 from model_release.documents.evaluation import Scores
 from model_release.documents.metric import Metric
-from model_release.spec.model import Validation
+from model_release.spec.split import Validation
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int64]

@@ -50,7 +50,7 @@ def main(
 def _train(folder: Path) -> None:
     from model_release import tracking
     from model_release.modelling import training
-    from model_release.spec.model import Validation
+    from model_release.spec.split import Validation
     from support import reference_model
 
     spec = reference_model.spec(validation=Validation())

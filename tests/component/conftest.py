@@ -12,7 +12,7 @@ from model_release.documents.manifest import Manifest
 from model_release.model_files import sandbox
 from model_release.modelling import dataset, training
 from model_release.spec.load import load_spec
-from model_release.spec.model import Validation
+from model_release.spec.split import Validation
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from support.quick_specs import quick_spec

@@ -154,6 +154,50 @@ class TestPull:
             client.pull("s3://conn@bucket/x", to=to)
 
 
+class TestAFolderThatIsNotMounted:
+    """A store on a disk that is away leaves a folder that is empty, or none."""
+
+    @pytest.mark.parametrize("left", ["an empty folder", "no folder", "no parent"])
+    def test_the_last_good_copy_is_used_and_said(self, store: LocalStore, to: Path, left: str) -> None:
+        first = client.pull(store.uri, to=to)
+        away = store.root.parent if left == "no parent" else store.root
+        away.rename(away.with_name("elsewhere"))
+        if left == "an empty folder":
+            store.root.mkdir()
+        again = client.pull(store.uri, to=to)
+        assert (again.stale, again.folder, again.changed) == (True, first.folder, False)
+        assert "this folder is missing or empty, as one that is not mounted is" in again.notes[0]
+        with pytest.raises(StoreUnavailable, match="not mounted"):
+            client.pull(store.uri, to=to, strict=True)
+
+    def test_a_watcher_goes_on_when_it_is_back(self, store: LocalStore, tmp_path: Path, to: Path) -> None:
+        watcher = client.Watcher(store.uri, to)
+        watcher.poll()
+        store.root.rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreUnavailable, match="not mounted"):
+            watcher.poll()
+        (tmp_path / "elsewhere").rename(store.root)
+        release(store, tmp_path, "b")
+        pulled = watcher.poll()
+        assert pulled is not None
+        assert (str(pulled.version), pulled.stale) == ("v1.1.0", False)
+
+    def test_a_follower_that_starts_without_the_folder_has_the_copy(self, store: LocalStore, to: Path) -> None:
+        client.pull(store.uri, to=to)
+        store.root.rename(store.root.with_name("elsewhere"))
+        watcher = client.Watcher(store.uri, to)
+        for _ in range(2):
+            pulled = watcher.poll()
+            assert pulled is not None
+            assert pulled.stale
+
+    def test_a_folder_without_a_pointer_that_holds_other_files_is_not_away(self, store: LocalStore, to: Path) -> None:
+        client.pull(store.uri, to=to)
+        (store.root / "latest.json").unlink()
+        with pytest.raises(NotFound, match="no latest.json here"):
+            client.pull(store.uri, to=to)
+
+
 class TestPins:
     """A version or a digest that is asked for."""
 

@@ -130,7 +130,9 @@ def test_a_text_target_is_told_how_to_be_described(tmp_path: Path) -> None:
 
 def test_more_folds_than_rows_of_a_class(tmp_path: Path) -> None:
     spec = copied(tmp_path, ("positive_above: 0", "positive_above: 3"), ("folds: 5", "folds: 20"))
-    assert "validation.folds: 20 folds, and " in fault(spec)
+    said = fault(spec)
+    assert "validation.folds: the rarest class, " in said
+    assert "rows outside the holdout, too few for 20 folds" in said
 
 
 def test_a_gate_without_floors_accepts_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from model_release.modelling.training.estimators import estimator_of
 from model_release.modelling.training.recipes import build, check_recipe
 from model_release.spec.candidate import Candidate
 from model_release.spec.load import load_spec
-from model_release.spec.model import Spec, Validation
+from model_release.spec.model import Spec
+from model_release.spec.split import Validation
 from support import own_package, reference_model
 
 NAME = "churn_model_of_tests"

@@ -18,7 +18,7 @@ from model_release.documents.manifest import REQUIREMENTS
 from model_release.modelling import requirements, training
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.spec.model import Validation
+from model_release.spec.split import Validation
 from support import reference_model
 
 LOADS = f"""

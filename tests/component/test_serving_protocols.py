@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import socket
+import threading
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
@@ -17,7 +22,9 @@ from model_release import __version__, client
 from model_release.client import Pulled
 from model_release.documents.golden import table
 from model_release.serving.application import application
+from model_release.serving.content import decoded
 from model_release.serving.live import Live
+from model_release.serving.problems import Problem
 from model_release.serving.served import open_release
 from support.servable_releases import ROW, golden, release
 
@@ -37,6 +44,18 @@ def service(pulled: Pulled) -> Iterator[TestClient]:
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=False)
     with TestClient(application(Live(served), limit=100_000)) as asking:
         yield asking
+
+
+@pytest.fixture
+def served_url(service: TestClient) -> Iterator[str]:
+    """The service on a port of this machine, for clients that speak HTTP by themselves."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(service.app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=[[listening]])
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +122,75 @@ def test_csv_gets_the_answer_of_mlflow_s_server(service: TestClient, theirs: Any
     same(answer.json(), theirs(body, "text/csv"))
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/csv;",
+        "text/csv; header=present",
+        "Text/CSV; charset=us-ascii",
+        'text/csv; header="present"; charset="UTF-8" ;',
+        "text/csv ; charset = utf8",
+    ],
+)
+def test_a_content_type_may_have_parameters(service: TestClient, theirs: Any, kind: str) -> None:
+    body = FRAME.to_csv(index=False)
+    answer = service.post("/invocations", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 200, answer.text
+    same(answer.json(), theirs(body, "text/csv"))
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/predict", INFER])
+@pytest.mark.parametrize("encoding", ["gzip", "X-GZIP", "identity"])
+def test_a_body_may_be_gzip(service: TestClient, path: str, encoding: str) -> None:
+    tensors = [{"name": name, "shape": [1], "datatype": "FP64", "data": [value]} for name, value in ROW.items()]
+    document = {"/invocations": {"inputs": ROW}, "/predict": ROW, INFER: {"inputs": tensors}}[path]
+    body = json.dumps(document).encode()
+    plain = service.post(path, content=body)
+    sent = body if encoding == "identity" else gzip.compress(body[:9]) + gzip.compress(body[9:])
+    answer = service.post(path, content=sent, headers={"Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()) == (200, plain.json())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "error"),
+    [
+        ("br", b"{}", 415, "this content encoding is not read here; send the body plain, or as gzip"),
+        ("gzip, gzip", b"{}", 415, "this content encoding is not read here"),
+        ("gzip", b"{}", 400, "the body is not gzip, as its content encoding says"),
+        ("gzip", gzip.compress(b"{}")[:-9], 400, "the body ends before its gzip data does"),
+        ("gzip", gzip.compress(b" " * 100_000_000), 413, "the body is longer than 100,000 bytes"),
+        ("gzip", gzip.compress(b" " * 60_000) * 2, 413, "the body is longer than 100,000 bytes"),
+    ],
+)
+def test_other_encodings_and_bombs_are_refused(
+    service: TestClient, encoding: str, body: bytes, status: int, error: str
+) -> None:
+    answer = service.post("/predict", content=body, headers={"Content-Encoding": encoding})
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(error)
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    with pytest.raises(Problem, match="longer than 1,000 bytes"):
+        decoded(bomb, "gzip", 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_mlflow_s_own_client_is_answered(service: TestClient, served_url: str) -> None:
+    from mlflow.pyfunc.scoring_server import client as scoring
+
+    made: Any = scoring.ScoringServerClient  # without types
+    asking = made(*served_url.split(":"))
+    asking.wait_server_ready()
+    assert asking.get_version() == __version__
+    ours = service.post("/invocations", json={"dataframe_records": WITH_NULLS}).json()["predictions"]
+    assert asking.invoke(FRAME).get_predictions().to_dict(orient="records") == ours
+
+
 def same(ours: Any, theirs: Any) -> None:
     assert len(ours["predictions"]) == len(theirs["predictions"]) > 0
     for mine, other in zip(ours["predictions"], theirs["predictions"], strict=True):
@@ -145,6 +233,14 @@ def same(ours: Any, theirs: Any) -> None:
         ("text/csv", ",".join(ROW), 422, "there are no rows"),
         ("text/csv", ",".join(ROW) + "\n" + ",".join(["x"] * 13), 422, "row 0, age: must be a number from 18 to 110"),
         ("application/json; charset=latin-1", "{}", 415, "only UTF-8 is read"),
+        ("text/csv; header=present; charset=utf-16", "", 415, "only UTF-8 is read"),
+        (
+            "text/csv",
+            ",".join(["63"] * 13) + "\n",
+            422,
+            "the first line must be a header with the names of the columns: age,",
+        ),
+        ("text/csv;header=absent", ",".join(ROW), 422, "the first line must be a header with the names of the columns"),
         ("application/x-npy", "", 415, "this content type is not read here; use one of application/json and"),
     ],
 )
@@ -239,6 +335,32 @@ def test_the_open_inference_protocol_is_spoken(service: TestClient, version: str
     wanted = {"inputs": tensors, "outputs": [{"name": "probability"}]}
     (alone,) = told(service, f"{path}/infer", "response", body=wanted)["outputs"]
     assert alone == probability
+
+
+def test_the_request_of_kserve_s_client_is_answered(service: TestClient) -> None:
+    """As `InferRequest.to_rest` of KServe's package makes it: parameters at each level, which have no effect."""
+    tensors = [
+        {"name": name, "shape": [1], "datatype": "FP64", "parameters": {"content_type": "np"}, "data": [value]}
+        for name, value in ROW.items()
+    ]
+    body = {
+        "id": "af2a0e55-9b0c-4d55-b9c7-0e07e1b3c9a1",
+        "model_name": "heart-disease",
+        "inputs": tensors,
+        "parameters": {"content_type": "pd"},
+        "outputs": [{"name": "probability", "parameters": {"binary_data": False}}],
+    }
+    headers = {"content-type": "application/json", "x-request-id": "7", "accept-encoding": "gzip"}
+    answer = service.post(INFER, content=json.dumps(body), headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["id"], len(answer.json()["outputs"])) == (body["id"], 1)
+
+
+def test_tensors_in_binary_are_refused_by_name(service: TestClient) -> None:
+    """As Triton's client sends them unless it is told otherwise."""
+    header = {"Inference-Header-Content-Length": "10"}
+    answer = service.post(INFER, content=b'{"inputs":' + bytes(9), headers=header)
+    assert (answer.status_code, answer.json()["error"][:36]) == (415, "the extension for binary tensors is ")
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -20,7 +20,8 @@ from model_release.documents.version import Version
 from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, StoreUnavailable, UsageError
 from model_release.modelling import training
 from model_release.modelling.trained import Trained
-from model_release.spec.model import Tracking, Validation
+from model_release.spec.model import Tracking
+from model_release.spec.split import Validation
 from model_release.spec.tracking_uri import Access, without_credentials
 from support import reference_model
 from support.release_builder import make
@@ -72,7 +73,6 @@ def log(where: Tracking, made: tuple[Trained, Path], **facts: str) -> TrackedRun
         facts={**FACTS, **facts},
         tags={"fingerprint": "f"},
         trained=trained,
-        folds=2,
         folder=folder,
         frame=rows.frame,
         inputs=[*rows.frame.columns],
@@ -248,7 +248,7 @@ def test_three_processes_prepare_and_log_at_once(
         "for number in range(3):\n"
         "    facts = {'airflow.run_id': f'night {number}'}\n"
         "    tracking.begin(where, name='night', facts=facts, tags={})\n"
-        "    tracking.log_candidate(where, facts=facts, tags={}, folds=2, files={}, snapshot=snapshot,\n"
+        "    tracking.log_candidate(where, facts=facts, tags={}, files={}, snapshot=snapshot,\n"
         "        frame=rows.frame, inputs=[*rows.frame.columns],\n"
         "        trained=trained.model_copy(update={'name': sys.argv[3]}), folder=folder)\n"
     )

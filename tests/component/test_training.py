@@ -27,7 +27,7 @@ from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTION
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.recipes import build, check_recipe
 from model_release.spec.candidate import Candidate
-from model_release.spec.model import Validation
+from model_release.spec.split import Validation
 from support import reference_model
 
 TASK = task_of(reference_model.spec())
@@ -113,7 +113,7 @@ def test_the_bytes_are_the_same_in_every_process(tmp_path: Path) -> None:
     code = (
         "import json, sys; from support import reference_model; from pathlib import Path\n"
         "from model_release.modelling import training\n"
-        "from model_release.spec.model import Validation\n"
+        "from model_release.spec.split import Validation\n"
         "spec = reference_model.spec(validation=Validation(folds=2, repeats=1)); rows, _ = reference_model.rows()\n"
         "for estimator, parameters in json.loads(sys.argv[2]).items():\n"
         "    folder = Path(sys.argv[1]) / estimator; folder.mkdir()\n"

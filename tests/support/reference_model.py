@@ -12,7 +12,8 @@ from model_release.modelling import dataset
 from model_release.modelling.dataset import Rows, Snapshot
 from model_release.spec.candidate import Candidate
 from model_release.spec.load import load_spec
-from model_release.spec.model import Spec, Split, Validation
+from model_release.spec.model import Spec
+from model_release.spec.split import Split, Validation
 from model_release.stores.local import LocalStore
 
 MODELS = Path(__file__).resolve().parents[2] / "include" / "models"

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 from model_release.documents.golden import Golden
 from model_release.documents.manifest import Manifest
 from model_release.modelling import dataset, training
-from model_release.spec.model import Validation
+from model_release.spec.split import Validation
 from model_release.stores import open_store
 from support.reference_model import candidate, rows, spec
 from support.release_builder import Chain, Made, make

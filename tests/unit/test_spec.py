@@ -81,7 +81,8 @@ def test_defaults(write: Write) -> None:
     assert spec.housekeeping is not None
     assert spec.housekeeping.cron == "0 4 * * 0"
     assert spec.retention == Retention(live_versions=10, days=30, other_versions=5, grace_hours=24)
-    assert (spec.split.method, spec.split.holdout) == ("content_hash", 0.2)
+    assert (spec.split_method, spec.split.holdout) == ("content_hash", 0.2)
+    assert spec.validation_method == "repeated_stratified"
     assert spec.dataset.missing == ["", "?"]
     assert spec.tracking is None
     assert spec.path.name == "beetle.yaml"

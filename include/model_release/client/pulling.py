@@ -134,7 +134,11 @@ class Puller:
         """Do the same; return None, after one conditional request, if the pointer is as at the last call."""
         if self._seen is None:
             return self.pull()
-        moved = self.reader.changed(layout.POINTER, self._seen)
+        try:
+            moved = self.reader.changed(layout.POINTER, self._seen)
+        except NotFound:
+            self.reader.check_mounted()
+            raise
         return None if moved is None else self._pull(moved)
 
     def _pull(self, seen: Stored | None) -> Pulled:
@@ -143,12 +147,12 @@ class Puller:
         with self.folder.locked():
             known = self.folder.remembered()
             try:
-                seen = seen or self.reader.get(layout.POINTER)
+                seen = seen or self._pointer()
                 for _ in range(_ROUNDS):
                     try:
                         pulled = self._follow(seen, known)
                     except (NotFound, Corrupt):  # it may have been pruned meanwhile
-                        before, seen = seen, self.reader.get(layout.POINTER)
+                        before, seen = seen, self._pointer()
                         if before is None or seen is None or before.body == seen.body:
                             raise
                     else:
@@ -159,6 +163,13 @@ class Puller:
                 if self._strict:
                     raise
                 return self._fall_back(known, error)
+
+    def _pointer(self) -> Stored | None:
+        """Read the pointer. A folder that is missing or empty beside a copy counts as a store that is away."""
+        found = self.reader.get(layout.POINTER)
+        if found is None and self.folder.current() is not None:
+            self.reader.check_mounted()
+        return found
 
     def _follow(self, seen: Stored | None, known: Resolved | None) -> Pulled:
         where = f"{self.reader.uri}/{layout.POINTER}"

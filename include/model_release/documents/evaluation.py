@@ -14,6 +14,10 @@ from model_release.documents.base import Document, Value, VersionText
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
 
+SplitMethod = Literal["content_hash", "stratified", "group", "time"]
+ValidationMethod = Literal["repeated_stratified", "group", "forward", "single"]
+UnitKind = Literal["rows", "groups", "days"]
+
 
 class Interval(Value):
     """A figure with its two-sided 95 % confidence interval."""
@@ -43,12 +47,17 @@ class Scores(Value):
 
     Attributes:
         folds: by metric, one value per fold, in the order of the folds (repeats x folds values).
+        intervals: of the figures of one fold alone, over its rows; empty if there are more.
+        losses: by what of the rows is independent, the compared loss added up over each batch of `Design.batches`, mean
+            over the repeats; of an RMSE the squared errors. Empty: the folds are compared.
         holdout: by metric, on the rows that were set apart; empty for a recipe that was not fitted for release.
         holdout_intervals: of those figures.
         slices: in the policy's order, small groups included.
     """
 
     folds: dict[Metric, list[float | None]]
+    intervals: dict[Metric, Interval] = {}
+    losses: dict[UnitKind, list[float]] = {}
     holdout: dict[Metric, float | None] = {}
     holdout_intervals: dict[Metric, Interval | None] = {}
     slices: list[SliceScores] = []
@@ -75,6 +84,7 @@ class Champion(Value):
         candidate: the candidate that has the same recipe.
         quarantined: why it is no baseline, in words, though it is live.
         task: what it was trained for; a version of another task is no baseline either.
+        released_by: how its rows were split and measured when it was released, in words, if otherwise than now.
     """
 
     version: VersionText
@@ -85,6 +95,7 @@ class Champion(Value):
     candidate: str | None = None
     quarantined: str | None = None
     task: str = "binary"
+    released_by: str | None = None
 
 
 class ColumnDrift(Value):
@@ -127,6 +138,36 @@ class Drift(Value):
     target_now: float | None = None
 
 
+class Design(Value):
+    """How the rows of one run were split and measured.
+
+    Attributes:
+        split: how the holdout was set apart.
+        validation: how recipes were measured, and `by`, how the rows were divided into folds for it.
+        group, time: the columns that say which rows belong together, and when each is from.
+        gap: days, or the time's unit, between rows that a model is fitted to and those that it is measured on.
+        left_out: rows that are neither in training nor in the holdout, so that a gap or a group is kept.
+        folds: models in each of the `repeats`.
+        measured: rows that cross-validation measures in each repeat.
+        batches: by what of the rows is independent, the weight of each of at most 200 batches of the measured rows: how
+            many rows, if all count the same. Days stand in order. Empty: the folds are compared.
+        overlap: rows that the folds measure over rows that their models are fitted to, all folds together.
+    """
+
+    split: SplitMethod
+    validation: ValidationMethod
+    by: ValidationMethod
+    group: str | None = None
+    time: str | None = None
+    gap: float = 0
+    left_out: int = 0
+    folds: int
+    repeats: int
+    measured: int
+    overlap: float
+    batches: dict[UnitKind, list[float]] = {}
+
+
 class Evaluation(Document):
     """The evidence of one run. The candidates stand in order of simplicity, simplest first."""
 
@@ -150,6 +191,8 @@ class Evaluation(Document):
         description="the last version that was superior when it was judged, or the first; null: the champion",
     )
 
+    design: Design | None = Field(default=None, description="how rows were split and measured; null: not recorded")
+
     @property
     def dummy(self) -> float | None:
         """The loss of the best constant answer; None if it was not measured."""
@@ -158,4 +201,4 @@ class Evaluation(Document):
     @property
     def test_over_train(self) -> float:
         """Rows in a test fold over rows that the fold's model was fitted on."""
-        return 1 / (self.folds - 1)
+        return self.design.overlap if self.design else 1 / (self.folds - 1)

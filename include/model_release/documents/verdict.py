@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from model_release.documents.base import Document, Value, VersionText
-from model_release.documents.evaluation import Interval
+from model_release.documents.evaluation import Interval, UnitKind
 from model_release.documents.metric import Metric
 
 
@@ -27,7 +27,11 @@ class Check(Value):
 
 
 class Comparison(Value):
-    """The paired comparison with the champion: the champion's loss minus the candidate's, over the folds."""
+    """The paired comparison with the champion: the champion's loss minus the candidate's, on the same rows.
+
+    Attributes:
+        independent: what of the rows was taken to be so; empty: the folds, corrected for their overlap.
+    """
 
     champion: VersionText
     rule: Literal["superior", "non_inferior"]
@@ -35,6 +39,7 @@ class Comparison(Value):
     lower_bound: float
     needed: float
     loss: Metric = "brier"
+    independent: list[UnitKind] = []
 
 
 class Decision(Document):

@@ -15,12 +15,13 @@ from model_release.documents.evaluation import Champion, Drift, Evaluation, Scor
 from model_release.documents.manifest import Manifest, Measured
 from model_release.documents.verdict import Decision
 from model_release.modelling.dataset import Positions, Rows, rows_apart
+from model_release.modelling.folds import folds_in_words, holdout_in_words
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
 from model_release.spec.candidate import Candidate
 from model_release.spec.gate import Choice
 from model_release.spec.model import Spec
-from model_release.spec.tasks import BINARY, kind_of
+from model_release.spec.tasks import BINARY
 
 
 def evaluate(
@@ -54,7 +55,7 @@ def evaluate(
     training_rows, holdout_rows = rows_apart(spec, rows)
     order = list(spec.candidates)
     ranked = sorted(trained, key=lambda each: order.index(each.name))
-    task = task_of(spec)
+    task, design = task_of(spec), ranked[0].design
     dummy = task.dummy(rows.target[training_rows])
     rivals: list[Champion] = []
     if champion is not None and spec.gate.compare == "always":
@@ -77,6 +78,7 @@ def evaluate(
                     candidate=twin.name if twin and same_task else None,
                     quarantined=barred,
                     task=manifest.answers.task,
+                    released_by=_released_by(manifest, spec),
                 )
             )
     return Evaluation(
@@ -84,8 +86,8 @@ def evaluate(
         champion=rivals[0] if rivals else None,
         rows=len(training_rows),
         holdout_rows=len(holdout_rows),
-        folds=spec.validation.folds,
-        repeats=spec.validation.repeats,
+        folds=design.folds,
+        repeats=design.repeats,
         dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
         outputs={each.name: each.output for each in ranked},
@@ -93,6 +95,7 @@ def evaluate(
         task=task.kind.name,
         loss=spec.loss,
         anchor=rivals[1] if len(rivals) > 1 else None,
+        design=design,
         dummy_loss=None if spec.loss == "brier" and task.kind is BINARY else dummy,
     )
 
@@ -105,9 +108,9 @@ def headline(decision: Decision, evaluation: Evaluation, spec: Spec) -> tuple[fl
     """
     if spec.choose is Choice.BEST_HOLDOUT_ACCURACY:
         accuracy = evaluation.candidates[decision.chosen].holdout.get("accuracy")
-        return accuracy, _holdout_words(evaluation, spec)
+        return accuracy, holdout_in_words(evaluation, spec.split.seed)
     interval = decision.intervals.get("accuracy")
-    return (interval.mean if interval else None), _folds_words(evaluation)
+    return (interval.mean if interval else None), folds_in_words(evaluation)
 
 
 def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str, Measured]:
@@ -120,7 +123,7 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str
     those of `Task.intervals`.
     """
     found = {
-        metric: Measured(value=each.mean, low=each.low, high=each.high, on=_folds_words(evaluation))
+        metric: Measured(value=each.mean, low=each.low, high=each.high, on=folds_in_words(evaluation))
         for metric, each in decision.intervals.items()
     }
     scores = evaluation.candidates[decision.chosen]
@@ -128,7 +131,7 @@ def measured(decision: Decision, evaluation: Evaluation, spec: Spec) -> dict[str
         if value is not None:
             bounds = scores.holdout_intervals.get(metric)
             low, high = (bounds.low, bounds.high) if bounds else (None, None)
-            on = _holdout_words(evaluation, spec)
+            on = holdout_in_words(evaluation, spec.split.seed)
             found[f"holdout_{metric}"] = Measured(value=value, low=low, high=high, on=on)
     return found
 
@@ -149,22 +152,26 @@ def _scores_of(recipe: Candidate, twin: Trained | None, spec: Spec, rows: Rows, 
     # Imported here: on most nights a candidate has the recipe of the champion, and nothing is cross-validated.
     from model_release.modelling.training import cross_validate
 
-    folds, _ = cross_validate(recipe, spec, rows, training_rows)
-    return Scores(folds=folds)
+    return cross_validate(recipe, spec, rows, training_rows).scores
+
+
+def _released_by(manifest: Manifest, spec: Spec) -> str | None:
+    """Return how a version's rows were split and measured, in words; None if as now, or if it is not recorded."""
+    try:
+        then = Spec.model_validate_json(json.dumps(manifest.spec))
+    except ValidationError:
+        return None
+    theirs, ours = (
+        {
+            "split.method": each.split_method,
+            "validation.method": each.validation_method,
+            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time")},
+        }
+        for each in (then, spec)
+    )
+    changed = [f"{key}: {value or 'none'}" for key, value in theirs.items() if value != ours[key]]
+    return ", ".join(changed) or None
 
 
 def _in_words(recipe: Candidate) -> str:
     return f"{recipe.made_by}({', '.join(f'{key}={value}' for key, value in recipe.parameters.items())})"
-
-
-def _folds_words(evaluation: Evaluation) -> str:
-    return (
-        f"mean over {evaluation.repeats} times {evaluation.folds}-fold {kind_of(evaluation.task).folds} "
-        f"of {evaluation.rows} rows"
-    )
-
-
-def _holdout_words(evaluation: Evaluation, spec: Spec) -> str:
-    method = "stratified" if spec.split.method == "stratified" else "content-hash"
-    seed = f", seed {spec.split.seed}" if spec.split.method == "stratified" else ""
-    return f"holdout of {evaluation.holdout_rows} rows, {method} split{seed}"

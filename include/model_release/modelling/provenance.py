@@ -150,9 +150,9 @@ def _head(git: Path) -> str | None:
 def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
-    Data, code, Python, packages, and of the spec: task, columns, target, split, validation, the candidates,
-    choice, gate and schema revision. Titles, words, owner, schedule, destinations and tracking have no part
-    in it.
+    Data, code, Python, packages, and of the spec: task, columns with group and time, target, split,
+    validation, the candidates, choice, gate and schema revision. Titles, words, owner, schedule, destinations and
+    tracking have no part in it.
 
     Args:
         snapshot: the fingerprint of the rows.
@@ -172,6 +172,7 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         "packages": package_versions(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
         "key": described["dataset"]["rows"]["key"],
+        **{role: described["dataset"][role] for role in ("group", "time")},
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
         **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "schema_revision")},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from model_release.documents.base import Document, Value
-from model_release.documents.evaluation import Costs, Interval, Scores
+from model_release.documents.evaluation import Costs, Design, Interval, Scores
 from model_release.documents.manifest import FileEntry, MachineFacts, TrackedRun
 from model_release.documents.output import Output
 from model_release.spec.candidate import Candidate
@@ -44,6 +44,7 @@ class Trained(Document):
 
     Attributes:
         recipe: estimator, parameters and seed, as the spec has them.
+        design: how rows were split and measured: the same for every candidate of a run.
         files: what a release of this candidate consists of, apart from the card.
         output: what it answers, by which threshold.
         onnx: how well the ONNX form agrees, or why there is none, in words.
@@ -57,6 +58,7 @@ class Trained(Document):
     name: str
     recipe: Candidate
     scores: Scores
+    design: Design
     files: list[FileEntry]
     predictions: FileEntry | None
     output: Output

@@ -39,7 +39,7 @@ _REFUSALS = {
     "400": "The body cannot be read.",
     "404": "Another model or version is served.",
     "413": "The body is too long.",
-    "415": "The content type is not read here.",
+    "415": "The content type or the content encoding is not read here.",
     "422": "A row does not fit the model's schema; the error names the row and the field.",
 }
 
@@ -51,7 +51,7 @@ def document(app: FastAPI, served: Served) -> dict[str, Any]:
     )
     rows = _examples(served)
     told["components"] = {"schemas": {**told.get("components", {}).get("schemas", {}), **_schemas(served)}}
-    own = _operation("Predict one row, or many", OWN, _json("Rows", _own(rows)), "Predictions", without=("404", "415"))
+    own = _operation("Predict one row, or many", OWN, _json("Rows", _own(rows)), "Predictions", without=("404",))
     invoked = {
         **_json("Invocation", _invocations(rows)),
         "text/csv": {"schema": {"type": "string"}, "example": _csv(rows)},
@@ -62,7 +62,7 @@ def document(app: FastAPI, served: Served) -> dict[str, Any]:
     }
     tensors = _json("InferenceRequest", {"inputs by column": {"inputs": _tensors(served, rows)}})
     for path, names in (("", ["name"]), ("/versions/{version}", ["name", "version"])):
-        infer = _operation("Infer", OPEN_INFERENCE, tensors, "InferenceResponse", without=("415",))
+        infer = _operation("Infer", OPEN_INFERENCE, tensors, "InferenceResponse")
         infer["post"]["parameters"] = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
         ]
@@ -70,7 +70,7 @@ def document(app: FastAPI, served: Served) -> dict[str, Any]:
     return told
 
 
-def _operation(summary: str, tag: str, content: dict[str, Any], answer: str, *, without: tuple[str, ...]) -> Any:
+def _operation(summary: str, tag: str, content: dict[str, Any], answer: str, *, without: tuple[str, ...] = ()) -> Any:
     answered = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
     refusals = {status: words for status, words in _REFUSALS.items() if status not in without}
     return {

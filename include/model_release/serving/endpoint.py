@@ -14,6 +14,7 @@ import msgspec
 from prometheus_client import Counter
 from starlette.types import Message, Receive, Scope, Send
 
+from model_release.serving.content import decoded, too_long
 from model_release.serving.problems import Problem
 from model_release.serving.served import Served
 
@@ -70,15 +71,17 @@ class Endpoint:
         self._adapter = adapter
         self._limit = limit
         self._predictions = predictions
-        self._too_long = Problem(413, f"the body is longer than {limit:,} bytes; send fewer rows at a time")
+        self._too_long = too_long(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; `served` in its scope is the release that does."""
         served: Served = scope["served"]
         try:
             body = await self._read(scope, receive)
-            content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-            request = Request(body, content_type.decode("latin-1"), scope["path_params"])
+            encoding = _header(scope, b"content-encoding")
+            if encoding:
+                body = await asyncio.to_thread(decoded, body, encoding, self._limit)
+            request = _request(scope, body)
             if len(body) <= INLINE_BYTES and served.model.form == "onnx":
                 answer = self._adapter(served, request)
             else:
@@ -122,6 +125,17 @@ async def answer_problem(problem: Problem, send: Send) -> None:
 def fault(problem: Problem) -> bytes:
     """Return an error as JSON."""
     return msgspec.json.encode(Fault(str(problem), problem.row, problem.field))
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    if _header(scope, b"inference-header-content-length"):
+        raise Problem(415, "the extension for binary tensors is not spoken; send the tensors' data as JSON")
+    return Request(body, _header(scope, b"content-type"), scope["path_params"])
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return the first header of a name; the empty text if there is none."""
+    return next((bytes(value).decode("latin-1") for each, value in scope["headers"] if each == name), "")
 
 
 class _Gone(Exception):

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from model_release.documents.readings import number
+from model_release.serving.content import media_type
 from model_release.serving.endpoint import Encoded, Request
 from model_release.serving.inference import datatype
 from model_release.serving.problems import Problem
@@ -27,15 +28,12 @@ _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
 
 def invocations(served: Served, request: Request) -> Encoded:
     """Answer rows with the columns of the model's output, as MLflow's scoring server does."""
-    kind, _, parameters = request.content_type.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if charset not in ("", "utf-8", "utf8"):
-        raise Problem(415, "only UTF-8 is read")
-    match kind.strip().lower():
+    kind = media_type(request.content_type)
+    match kind.name:
         case "application/json" | "":
             rows = _json_rows(request.body, served.schema)
         case "text/csv":
-            rows = _csv_rows(request.body, served.schema)
+            rows = _csv_rows(request.body, served.schema, headless=kind.headless)
         case _:
             raise Problem(415, f"this content type is not read here; use one of {_TYPES}")
     answers = served.table(served.schema.take(rows))
@@ -98,13 +96,15 @@ _FORMS: dict[str, Callable[[Any], list[Any]]] = {
 }
 
 
-def _csv_rows(body: bytes, schema: InputSchema) -> list[Any]:
+def _csv_rows(body: bytes, schema: InputSchema, *, headless: bool) -> list[Any]:
     try:
         header, *lines = csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True)
     except (UnicodeDecodeError, csv.Error):
         raise Problem(400, "the body is not CSV in UTF-8") from None
     except ValueError:
         raise Problem(400, "the body is empty; its first line must name the columns") from None
+    if headless or schema.columns.keys().isdisjoint(header):
+        raise Problem(422, f"the first line must be a header with the names of the columns: {','.join(schema.columns)}")
     _check_once(header)
     rows = []
     for place, line in enumerate(filter(None, lines)):

@@ -211,6 +211,10 @@ class Target(Strict):
         return (self.negative, self.positive) if self.negative is not None and self.positive is not None else ()
 
 
+_ROLES: Final = {"group": (), "time": ("numeric", "integer", "datetime", "text")}
+"""The keys that name a column for what its rows are, each with the kinds that it may have; none: any."""
+
+
 class RowRules(Strict):
     """What is done to the rows that arrive. By default nothing is changed, and what is wrong stops the run.
 
@@ -252,6 +256,8 @@ class Dataset(Strict):
         leave_out: files that take no part though they were delivered, by path below the source, each with the reason.
         sha256: known digests, by path below the source; a file that is listed must match.
         missing: marks that mean "not measured" in every column.
+        group: column that says which rows belong together, such as a customer's; they are on one side of every split.
+        time: column that says when a row is from: an ISO 8601 date or time, or a number such as a year.
     """
 
     source: Annotated[str | Query, BeforeValidator(_query)]
@@ -272,6 +278,8 @@ class Dataset(Strict):
     sha256: dict[str, Sha256] = {}
     missing: list[str] = ["", "?"]
     columns: dict[str, Column] = Field(min_length=1)
+    group: str | None = None
+    time: str | None = None
     target: Target
     title: str
     description: str = ""
@@ -291,6 +299,21 @@ class Dataset(Strict):
                 raise ValueError(f"rows.key: {name} is nullable, and a row without a key cannot be told from others")
         if not any(column.input for column in self.columns.values()):
             raise ValueError("no column has input: true")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_of_columns(self) -> Self:
+        for role, kinds in _ROLES.items():
+            name = getattr(self, role)
+            if name is None:
+                continue
+            if name not in self.columns:
+                raise ValueError(f"{role}: there is no column {name!r}{did_you_mean(name, self.columns)}")
+            column = self.columns[name]
+            if column.nullable:
+                raise ValueError(f"{role}: {name} is nullable, and no row can be without a {role}")
+            if kinds and column.kind not in kinds:
+                raise ValueError(f"{role}: {name} is {column.kind}; a {role} is {' or '.join(kinds)}")
         return self
 
     @field_validator("encoding")

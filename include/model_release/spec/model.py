@@ -17,6 +17,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from model_release.documents.base import Strict
+from model_release.documents.evaluation import SplitMethod, ValidationMethod
 from model_release.documents.layout import join
 from model_release.documents.readings import part_name
 from model_release.documents.suggest import did_you_mean
@@ -24,35 +25,16 @@ from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
-from model_release.spec.gate import Choice, Fraction, GatePolicy
+from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.retention import Retention
 from model_release.spec.source import Query
+from model_release.spec.split import Split, Validation
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
 from model_release.spec.tracking_uri import Access
 from model_release.spec.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-
-
-class Split(Strict):
-    """How the holdout is set apart.
-
-    `content_hash` goes by the row's content: a holdout row stays one as the data grows. `stratified` is
-    scikit-learn's shuffled split with `random_state=seed`.
-    """
-
-    method: Literal["content_hash", "stratified"] = "content_hash"
-    holdout: Fraction = 0.2
-    seed: int = Field(42, ge=0)
-
-
-class Validation(Strict):
-    """Repeated stratified cross-validation on the rows outside the holdout, the same folds for every recipe."""
-
-    folds: int = Field(5, ge=2, le=20)
-    repeats: int = Field(10, ge=1, le=50)
-    seed: int = Field(0, ge=0)
 
 
 class Destination(Strict):
@@ -223,8 +205,8 @@ class Spec(Strict):
     schema_revision: int = Field(1, ge=1)
     task: str = "classification"
     dataset: Dataset
-    split: Split = Split()
-    validation: Validation = Validation()
+    split: Split = Field(Split(), validate_default=True)
+    validation: Validation = Field(Validation(), validate_default=True)
     candidates: dict[Identifier, Candidate] = Field(min_length=1)
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
@@ -264,6 +246,25 @@ class Spec(Strict):
         if task not in known:
             raise ValueError(f"no such task{did_you_mean(task, known)}; the tasks are {', '.join(known)}")
         return task
+
+    @field_validator("split")
+    @classmethod
+    def _split_of_dataset(cls, split: Split, info: ValidationInfo) -> Split:
+        if "dataset" not in info.data:
+            return split
+        if fault := split.fault(info.data["dataset"]):
+            raise ValueError(fault)
+        return split.model_copy(update={"method": split.method_for(info.data["dataset"])})
+
+    @field_validator("validation")
+    @classmethod
+    def _validation_of_dataset(cls, validation: Validation, info: ValidationInfo) -> Validation:
+        if not {"dataset", "split"} <= {*info.data}:
+            return validation
+        by = info.data["dataset"], info.data["split"]
+        if fault := validation.fault(*by):
+            raise ValueError(fault)
+        return validation.model_copy(update={"method": validation.method_for(*by)})
 
     @field_validator("candidates")
     @classmethod
@@ -319,6 +320,16 @@ class Spec(Strict):
     def task_kind(self) -> TaskKind:
         """What kind of task it is."""
         return _kind(self.task, self.dataset)
+
+    @property
+    def split_method(self) -> SplitMethod:
+        """How the holdout is set apart."""
+        return self.split.method_for(self.dataset)
+
+    @property
+    def validation_method(self) -> ValidationMethod:
+        """How recipes are measured."""
+        return self.validation.method_for(self.dataset, self.split)
 
     @property
     def loss(self) -> str:

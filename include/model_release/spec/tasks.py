@@ -25,6 +25,7 @@ class Measure:
         share: lies between 0 and 1.
         of: what a parametrised figure is of: each `class`, or a `quantile`.
         asked: measured only if a floor or the compared loss asks for it.
+        root: the square root of a mean over the rows.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Measure:
     share: bool = True
     of: str = ""
     asked: bool = False
+    root: bool = False
 
     @property
     def words(self) -> str:
@@ -160,7 +162,7 @@ REGRESSION = TaskKind(
     "regression",
     room=f"{_ROOMS}.regression:Regression",
     measures=(
-        replace(_ERROR, name="rmse", called="RMSE"),
+        replace(_ERROR, name="rmse", called="RMSE", root=True),
         replace(_ERROR, name="mae", called="MAE"),
         replace(_ERROR, name="median_absolute_error"),
         Measure("r2", called="R²", share=False),

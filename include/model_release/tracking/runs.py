@@ -39,7 +39,7 @@ from pandas.api.types import is_numeric_dtype
 from model_release.documents.base import canonical_json, sha256_of
 from model_release.documents.manifest import TrackedRun
 from model_release.modelling import provenance
-from model_release.modelling.gate import corrected_interval
+from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.spec.model import Tracking
 from model_release.tracking.connection import connected, experiment_id
@@ -120,7 +120,6 @@ def log_candidate(
     facts: Mapping[str, str],
     tags: Mapping[str, str],
     trained: Trained,
-    folds: int,
     folder: Path,
     frame: pd.DataFrame,
     inputs: Sequence[str],
@@ -136,7 +135,6 @@ def log_candidate(
         facts: the identity of the night; with the candidate's name, that of the run.
         tags: further facts of the run.
         trained: the result of training.
-        folds: of each cross-validation, for the intervals.
         folder: the folder that training wrote into.
         frame: the snapshot's rows.
         inputs: the columns of it that the model takes.
@@ -177,7 +175,7 @@ def log_candidate(
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
         model = _log_model(client, run, pipeline, frame[[*inputs]], parameters, trained.requirements)
-        metrics = _metrics(trained, folds, model, seen.dataset)
+        metrics = _metrics(trained, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
         _keep(client, run_id, {**files, "environment.txt": _environment()})
@@ -256,17 +254,17 @@ def _pipeline(folder: Path) -> Pipeline:
     )
 
 
-def _metrics(trained: Trained, folds: int, model: LoggedModel, seen: Dataset) -> list[Metric]:
+def _metrics(trained: Trained, model: LoggedModel, seen: Dataset) -> list[Metric]:
     """Figures by their plain names, as in the manifest, with the bounds of their 95 % intervals; and fold by fold.
 
     A fold's number is the step.
     """
     figures: dict[str, float] = {"training_seconds": trained.seconds}
     steps: list[tuple[str, int, float]] = []
+    for metric, over_folds in intervals_of(trained.scores, trained.design.overlap).items():
+        name = _allowed(metric)
+        figures |= {name: over_folds.mean, f"{name}_low": over_folds.low, f"{name}_high": over_folds.high}
     for metric, values in trained.scores.folds.items():
-        measured = [value for value in values if value is not None]
-        if measured and len(measured) == len(values):
-            figures |= _spread(_allowed(metric), measured, folds)
         steps += [(f"fold/{_allowed(metric)}", step, value) for step, value in enumerate(values) if value is not None]
     for metric, holdout in trained.scores.holdout.items():
         if holdout is not None:
@@ -294,13 +292,8 @@ def _allowed(metric: str) -> str:
     return f"{name}{slash}{re.sub(r'[^0-9A-Za-z_. -]', '_', of).strip('.') or '_'}" if slash else name
 
 
-def _spread(name: str, values: list[float], folds: int) -> dict[str, float]:
-    found = corrected_interval(values, 1 / (folds - 1))
-    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
 def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
-    """The recipe, and every setting of the estimator, the estimator's defaults included; of two classes, the border."""
+    """The recipe, every setting of the estimator, its defaults included, the border of two classes, and the design."""
     settings = pipeline[-1].get_params()
     plain = {
         name.removeprefix("estimator__estimator__"): value  # what stands behind a threshold
@@ -309,7 +302,8 @@ def _parameters(trained: Trained, pipeline: Pipeline) -> dict[str, str]:
     }
     recipe = {"recipe.estimator": trained.recipe.made_by, "recipe.seed": trained.recipe.seed}
     border = {"threshold": trained.output.threshold} if trained.output.form == "probability" else {}
-    return {name: str(value)[:500] for name, value in {**recipe, **plain, **border}.items()}
+    design = {f"design.{name}": value for name, value in trained.design if name != "batches" and value not in (None, 0)}
+    return {name: str(value)[:500] for name, value in {**recipe, **plain, **border, **design}.items()}
 
 
 def _dataset(tracking: Tracking, frame: pd.DataFrame, snapshot: Snapshot) -> DatasetInput:

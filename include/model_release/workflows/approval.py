@@ -8,7 +8,7 @@ from model_release.documents import layout
 from model_release.documents.evaluation import Interval
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
-from model_release.modelling.gate import corrected_interval
+from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import CARD_FILE
 from model_release.releases.decisions import ApprovalAnswer, DecisionRecord, answered, decided
 from model_release.releases.publish import recall
@@ -82,12 +82,7 @@ def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, 
 def _table(verdict: DecisionRecord) -> list[str]:
     """A figure a row: the candidate's and the champion's mean with its interval."""
     champion, overlap = verdict.evaluation.champion, verdict.evaluation.test_over_train
-    theirs: dict[str, Interval] = {}
-    if champion is not None:
-        for metric, values in champion.scores.folds.items():
-            finite = [value for value in values if value is not None]
-            if len(finite) > 1:
-                theirs[metric] = corrected_interval(finite, overlap)
+    theirs = intervals_of(champion.scores, overlap) if champion is not None else {}
     other = f"live {champion.version}" if champion else "live"
     rows = [
         f"| {metric} | {_words(mine)} | {_words(theirs.get(metric))} |"

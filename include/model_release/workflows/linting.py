@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model_release.errors import DataInvalid, ModelReleaseError, NotFound, SpecError
 from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
+from model_release.spec.split import disagreements
 from model_release.stores.local import LocalStore
 from model_release.workflows.addresses import check_destinations, passwords
 from model_release.workflows.destinations import Opener
@@ -118,27 +119,18 @@ def _read(spec: Spec, opener: Opener) -> Rows:
 
 
 def _check_folds(spec: Spec, rows: Rows) -> None:
-    """Find out whether each fold can have a row of each class.
+    """Find out whether a model can be fitted in each fold.
 
     Raises:
         DataInvalid: it cannot.
     """
-    import numpy as np
-
     from model_release.modelling import dataset
+    from model_release.modelling.folds import folds_of
 
-    words = spec.dataset.target.words
-    if not words:
-        return
-    training, _ = dataset.rows_apart(spec, rows)
-    counts = np.bincount(rows.target[training], minlength=len(words))
-    rarest = int(counts.argmin())
-    if counts[rarest] < spec.validation.folds:
-        raise DataInvalid(
-            f"validation.folds: {spec.validation.folds} folds, and {counts[rarest]} rows outside the holdout are of "
-            f"class {words[rarest]!r}",
-            hint="write fewer folds, or wait for more rows of that class",
-        )
+    try:
+        folds_of(spec, rows, dataset.rows_apart(spec, rows)[0])
+    except DataInvalid as error:
+        raise DataInvalid(f"validation.folds: {error.what}", hint=error.hint) from error
 
 
 def _warnings(spec: Spec) -> Iterator[str]:
@@ -149,6 +141,7 @@ def _warnings(spec: Spec) -> Iterator[str]:
     floors = [gate.cross_validation, gate.holdout, *(each.floors for each in gate.slices)]
     if not any(each for each in floors):
         yield "gate: there are no floors, and a gate without floors accepts nothing"
+    yield from disagreements(spec.dataset, spec.split, spec.validation)
 
 
 def _warnings_of_data(spec: Spec, rows: Rows) -> Iterator[str]:

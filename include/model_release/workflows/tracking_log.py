@@ -87,7 +87,6 @@ class TrackingLog:
             facts=self._facts,
             tags={**self._links, "fingerprint": fingerprint},
             trained=trained,
-            folds=self.spec.validation.folds,
             folder=folder,
             frame=rows.frame.assign(**{self.spec.dataset.target.column: rows.target}),
             inputs=[*self.spec.dataset.inputs],

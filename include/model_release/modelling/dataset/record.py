@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from model_release.documents.base import Document, Sha256, Value
+from model_release.documents.evaluation import SplitMethod
 
 FORMAT: Final = 1
 
@@ -18,6 +19,22 @@ class Partition(Value):
     path: str
     sha256: Sha256
     rows: int = Field(ge=0)
+
+
+class Apart(Value):
+    """How the spec's split divides the rows.
+
+    Attributes:
+        method: of the split.
+        training, holdout: rows on either side; `left_out`, on neither, so that a gap or a group is kept.
+        groups: how many there are; None without a group.
+    """
+
+    method: SplitMethod
+    training: int
+    holdout: int
+    left_out: int = 0
+    groups: int | None = None
 
 
 class Snapshot(Document):
@@ -37,6 +54,7 @@ class Snapshot(Document):
         left_out: due files that were not read, by path below the source, with the reason.
         set_aside: rows left out because they break a rule; `set_aside_report` is the key of the report that lists them.
         without_data: the due partitions that gave no row.
+        apart: how the rows are split; in the store, by the spec of the first run that met them.
         learned: by column, the categories that the training rows have, if the spec lists none.
         unknown: by column, rows whose category is not among the listed or learned ones: the model takes it for unknown.
     """
@@ -59,6 +77,7 @@ class Snapshot(Document):
     set_aside: int = 0
     set_aside_report: str | None = None
     without_data: list[str] = []
+    apart: Apart | None = None
     learned: dict[str, list[str]] = {}
     unknown: dict[str, int] = {}
 
@@ -80,6 +99,8 @@ class Snapshot(Document):
         for name, count in self.unknown.items():
             known = "learned" if name in self.learned else "listed"
             said.append(f"{count} of {self.rows} rows have a value of {name} that is not {known}, and count as unknown")
+        if self.apart is not None and self.apart.left_out:
+            said.append(f"{self.apart.left_out} of {self.rows} rows are on neither side of the split by time")
         if self.without_data:
             more = f" and {len(self.without_data) - 1} more" if len(self.without_data) > 1 else ""
             said.append(f"{self.without_data[0]}{more} gave no rows")

@@ -12,6 +12,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from model_release.documents.base import JSON_TYPE
@@ -33,7 +34,8 @@ from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
 from model_release.modelling.dataset.learning import learn, too_many, unknown_rows
 from model_release.modelling.dataset.query import QuerySource
 from model_release.modelling.dataset.reading import read_texts
-from model_release.modelling.dataset.record import Partition, Snapshot
+from model_release.modelling.dataset.record import Apart, Partition, Snapshot
+from model_release.modelling.dataset.roles import faults_of, groups_of
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
 from model_release.modelling.dataset.validation import check_rows, fields, set_aside, stored, to_values, without_marks
@@ -94,8 +96,10 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
             rule = f"of {len(rows)} rows, none is of class {', '.join(absent)}: a model needs rows of every class"
             raise reject([Finding("all files", spec.dataset.target.column, rule)])
         together = _as_rows(rows, spec.dataset.target)
+        if faults := faults_of(together, spec.dataset):
+            raise reject([Finding("all files", column, words) for column, words in faults])
         training, holdout = rows_apart(spec, together)
-        if far := far_from_asked(together, holdout, spec.split, spec.dataset.target.words):
+        if far := far_from_asked(spec, together, training, holdout):
             raise reject([Finding("all files", None, far)], hint=_HOLDOUT)
         learned = learn(spec.dataset, together, training)
         if unlearnable := [*too_many(spec.dataset, learned)]:
@@ -124,6 +128,13 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
             superseded=selected.superseded,
             left_out=found.left_out,
             without_data=[*found.without_data, *_empty(read)],
+            apart=Apart(
+                method=spec.split_method,
+                training=len(training),
+                holdout=len(holdout),
+                left_out=len(together) - len(training) - len(holdout),
+                groups=spec.dataset.group and len(np.unique(groups_of(together, spec.dataset))),
+            ),
             learned=learned,
             unknown=unknown_rows(spec.dataset, together, learned),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ import pandera.pandas as pa
 from model_release.documents.readings import number, part_name, parts_of
 from model_release.modelling.dataset.cells import Number, Reading, number_with, reading_of, time_of
 from model_release.modelling.dataset.findings import Finding
+from model_release.modelling.dataset.roles import rules_of
 from model_release.spec.dataset import Column, Dataset, Target
 
 
@@ -43,7 +45,7 @@ def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 
 def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str, day: date) -> list[Finding]:
     """Return every cell that breaks a rule of its column, by line and column; `day` is the partition's."""
-    readings = {name: reading_of(column, dataset, day) for name, column in fields(dataset).items()}
+    readings = {name: _reading(name, column, dataset, day) for name, column in fields(dataset).items()}
     schema = pa.DataFrameSchema(
         {
             name: pa.Column(
@@ -94,6 +96,11 @@ def to_values(texts: pd.DataFrame, dataset: Dataset, day: date) -> pd.DataFrame:
 def set_aside(texts: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
     """Return the rows that no finding is about."""
     return texts[~texts.index.isin([finding.row for finding in findings])]
+
+
+def _reading(name: str, column: Column | Target, dataset: Dataset, day: date) -> Reading:
+    reading = reading_of(column, dataset, day)
+    return replace(reading, rules=[*reading.rules, *rules_of(name, dataset, reading.value)])
 
 
 def _is_mark(

@@ -17,7 +17,7 @@ from model_release.documents.evaluation import (
 )
 from model_release.documents.verdict import Check, Comparison, Decision
 from model_release.modelling.gate.checks import drifted
-from model_release.modelling.gate.statistics import corrected_error, corrected_interval
+from model_release.modelling.gate.statistics import corrected_error, corrected_interval, intervals_of
 from model_release.modelling.gate.verdict import choose, judge
 from model_release.spec.gate import Ceilings, Choice, DriftPolicy, Floors, Fraction, GatePolicy, SlicePolicy
 
@@ -44,5 +44,6 @@ __all__ = [
     "corrected_error",
     "corrected_interval",
     "drifted",
+    "intervals_of",
     "judge",
 ]

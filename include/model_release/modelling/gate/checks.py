@@ -206,7 +206,7 @@ def unsound(scores: Scores, loss: Metric, *, floors: Floors, holdout: Floors) ->
         for metric, each in scores.holdout_intervals.items()
         if metric in holdout and _is_hole(each) and f"{metric} on the holdout" not in apart
     ]
-    missing = [] if len(scores.folds.get(loss, [])) > 1 else [f"{loss} in cross-validation"]
+    missing = [] if scores.folds.get(loss) else [f"{loss} in cross-validation"]
     return folds + apart + intervals + missing
 
 

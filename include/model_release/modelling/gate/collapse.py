@@ -28,7 +28,10 @@ def collapse(scores: Scores, evaluation: Evaluation) -> list[Check]:
     folds = [each for each in scores.folds.get(loss, []) if each is not None]
     if held is None or len(folds) < 2 or not evaluation.holdout_rows:
         return []
-    scale = math.sqrt(evaluation.rows / evaluation.folds / evaluation.holdout_rows)
+    design = evaluation.design
+    scale = math.sqrt((design.measured if design else evaluation.rows) / evaluation.folds / evaluation.holdout_rows)
+    if design is not None and design.batches:  # more rows of the same groups and days vary no less
+        scale = max(scale, 1.0)
     expected, bound = fmean(folds), fmean(folds) + _DEVIATIONS * stdev(folds) * scale
     if held <= bound:
         return []

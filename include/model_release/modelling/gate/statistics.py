@@ -1,4 +1,4 @@
-"""Intervals of means over folds that overlap. For the gate, and for whoever shows its figures."""
+"""Intervals of means over folds that overlap. For the gate, and for what shows its figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, variance
 
-from model_release.documents.evaluation import Interval
+from model_release.documents.evaluation import Interval, Scores
+from model_release.documents.metric import Metric
 
 
 def corrected_interval(values: Sequence[float], test_over_train: float, *, confidence: float = 0.95) -> Interval:
@@ -20,6 +21,21 @@ def corrected_interval(values: Sequence[float], test_over_train: float, *, confi
     mean = fmean(values)
     reach = t_quantile((1 + confidence) / 2, len(values) - 1) * error
     return Interval(mean=mean, low=mean - reach, high=mean + reach)
+
+
+def intervals_of(scores: Scores, test_over_train: float) -> dict[Metric, Interval]:
+    """Return the means over the folds with their 95 % intervals, of each figure that every fold has.
+
+    Of one fold alone, an interval is that of its rows.
+    """
+    found = {}
+    for metric, values in scores.folds.items():
+        known = [value for value in values if value is not None and math.isfinite(value)]
+        if len(known) == len(values) > 1:
+            found[metric] = corrected_interval(known, test_over_train)
+        elif len(known) == len(values) == 1 and (interval := scores.intervals.get(metric)):
+            found[metric] = interval
+    return found
 
 
 def corrected_error(values: Sequence[float], test_over_train: float) -> float:

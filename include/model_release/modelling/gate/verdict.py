@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import Literal
 
 from model_release.documents.evaluation import Champion, Evaluation
 from model_release.documents.verdict import Check, Comparison, Decision
 from model_release.documents.version import Version
 from model_release.modelling.gate import checks as ask
-from model_release.modelling.gate.checks import finite, unsound, unsound_beside
+from model_release.modelling.gate.checks import unsound, unsound_beside
 from model_release.modelling.gate.collapse import collapse
-from model_release.modelling.gate.statistics import corrected_error, corrected_interval, t_quantile
+from model_release.modelling.gate.paired import difference, loss_of
+from model_release.modelling.gate.statistics import intervals_of
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.tasks import kind_of
 
@@ -35,10 +35,9 @@ def choose(evaluation: Evaluation, how: Choice) -> str:
         return next(iter(evaluation.candidates))
     if how is Choice.BEST_HOLDOUT_ACCURACY:
         return max(sound, key=lambda name: sound[name].holdout.get(_ACCURACY) or 0.0)
-    losses = {name: finite(scores.folds[evaluation.loss]) for name, scores in sound.items()}
-    best = min(losses, key=lambda name: fmean(losses[name]))
-    bound = fmean(losses[best]) + corrected_error(losses[best], evaluation.test_over_train)
-    return next(name for name, values in losses.items() if fmean(values) <= bound)
+    losses = {name: loss_of(scores, evaluation) for name, scores in sound.items()}
+    best = min(losses.values(), key=lambda loss: loss.mean)
+    return next(name for name, loss in losses.items() if loss.mean <= best.mean + best.error)
 
 
 def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decision:
@@ -52,11 +51,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         words = f"{chosen}: not a finite number: {', '.join(holes)}"
         check = Check(name="finite", passed=False, words=words)
         return Decision(accepted=False, chosen=chosen, reasons=[words], checks=[check], intervals={}, comparison=None)
-    intervals = {
-        metric: corrected_interval(finite(values), evaluation.test_over_train)
-        for metric, values in scores.folds.items()
-        if len(finite(values)) == len(values) > 1
-    }
+    intervals = intervals_of(scores, evaluation.test_over_train)
     checks = [
         *ask.floors(policy, intervals, scores, evaluation),
         *ask.slices(policy.slices, scores, kind_of(evaluation.task)),
@@ -134,19 +129,17 @@ def _compared(
     policy: GatePolicy,
     rule: Literal["superior", "non_inferior"],
 ) -> Comparison:
-    """Compare two recipes fold by fold; the bound is one-sided."""
-    loss = evaluation.loss
-    theirs, mine = finite(rival.scores.folds[loss]), finite(evaluation.candidates[chosen].folds[loss])
-    differences = [their - my for their, my in zip(theirs, mine, strict=True)]
-    interval = corrected_interval(differences, evaluation.test_over_train)
-    error = corrected_error(differences, evaluation.test_over_train)
+    """Compare two recipes on the same rows; the bound is one-sided."""
+    found = difference(rival.scores, evaluation.candidates[chosen], evaluation)
+    theirs = loss_of(rival.scores, evaluation).mean
     return Comparison(
         champion=rival.version,
         rule=rule,
-        difference=interval,
-        lower_bound=interval.mean - t_quantile(policy.confidence, len(differences) - 1) * error,
-        needed=0.0 if rule == "superior" else -_margin(policy, evaluation.task, fmean(theirs)),
-        loss=loss,
+        difference=found.interval(),
+        lower_bound=found.bound(policy.confidence),
+        needed=0.0 if rule == "superior" else -_margin(policy, evaluation.task, theirs),
+        loss=evaluation.loss,
+        independent=[*evaluation.design.batches] if evaluation.design else [],
     )
 
 
@@ -183,6 +176,8 @@ def _against_champion(
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")
         )
+    if champion.released_by is not None:
+        words += f"; it was released by {champion.released_by}, and is measured here as the candidates are"
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
 
 

@@ -17,12 +17,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from model_release.documents.evaluation import Evaluation, Interval, Scores
-from model_release.documents.metric import Metric
+from model_release.documents.evaluation import Evaluation, Interval
 from model_release.documents.verdict import Decision
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Rows
-from model_release.modelling.gate import corrected_interval
+from model_release.modelling.folds import folds_in_words, holdout_in_words
+from model_release.modelling.gate import intervals_of
 from model_release.modelling.plots.svg import figures
 from model_release.modelling.report import effect_plots, plots, sections, slice_plots
 from model_release.modelling.tasks import Predictions, Task, task_of
@@ -67,9 +67,11 @@ def model_card(
     target, out_of_fold = rows.target[predictions.index], _out_of_fold(task, predictions)
     curves = _curves(task, target, out_of_fold)
     called = task.kind.called(evaluation.loss)
-    table = {name: _intervals(scores, evaluation) for name, scores in evaluation.candidates.items()}
+    table = {name: intervals_of(scores, evaluation.test_over_train) for name, scores in evaluation.candidates.items()}
     if evaluation.champion is not None:
-        table[f"live {evaluation.champion.version}"] = _intervals(evaluation.champion.scores, evaluation)
+        table[f"live {evaluation.champion.version}"] = intervals_of(
+            evaluation.champion.scores, evaluation.test_over_train
+        )
     losses = {name: each[evaluation.loss] for name, each in table.items() if evaluation.loss in each}
     groups = sections.groups(evaluation.candidates[decision.chosen], spec.gate, task.kind)
     page = _environment().get_template(_TEMPLATE)
@@ -80,6 +82,8 @@ def model_card(
         trained=trained,
         task=task.kind,
         output=task.output(),
+        folds_words=folds_in_words(evaluation),
+        holdout_words=holdout_in_words(evaluation, spec.split.seed),
         loss=called,
         row_loss=task.row_loss,
         number=task.number,
@@ -143,14 +147,6 @@ def _environment() -> Environment:
     }
     environment.tests["link"] = lambda url: str(url).startswith(("https://", "http://"))
     return environment
-
-
-def _intervals(scores: Scores, evaluation: Evaluation) -> dict[Metric, Interval]:
-    return {
-        metric: corrected_interval([value for value in values if value is not None], evaluation.test_over_train)
-        for metric, values in scores.folds.items()
-        if len(values) > 1 and None not in values
-    }
 
 
 def _column(name: str, spec: Spec, rows: Rows) -> dict[str, Any]:

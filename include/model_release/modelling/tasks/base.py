@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -19,7 +19,7 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.spec.model import Spec, Validation
+from model_release.spec.model import Spec
 from model_release.spec.tasks import TaskKind
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ Predictions = NDArray[np.float64]
 
 _GROUPS = 20
 _T = float(stats.t.ppf(0.975, _GROUPS - 1))
-
-Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Positions of the rows that a fold's model is fitted to, and of those that it is measured on."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +179,12 @@ class Task(ABC):
         """Return the loss of each row, of which a column's importance is the rise."""
 
     @abstractmethod
-    def dummy(self, target: Target) -> float:
-        """Return the loss of the constant answer that is best on these rows."""
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return what the compared loss is the mean of over the rows, or the root of it; None if it is no such mean."""
 
     @abstractmethod
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield the folds, `repeats x folds` of them, which depend on the rows and on `validation` alone.
-
-        Raises:
-            DataInvalid: the rows are too few.
-        """
+    def dummy(self, target: Target) -> float:
+        """Return the loss of the constant answer that is best on these rows."""
 
     @abstractmethod
     def predict(self, estimator: Any, features: Any) -> Predictions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -19,11 +19,11 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval, share_interval
-from model_release.modelling.tasks.classification import entropy, stratified_folds
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.classification import entropy
 from model_release.modelling.tasks.threshold import tuned_threshold
 from model_release.spec.gate import MistakeCosts
-from model_release.spec.model import Spec, Validation
+from model_release.spec.model import Spec
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -127,18 +127,15 @@ class Binary(Task):
         losses: NDArray[np.float64] = (predictions - target) ** 2
         return losses
 
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the Brier score or of the log loss."""
+        rows = {"brier": self.row_losses, "log_loss": _surprise}.get(self.loss)
+        return rows(target, predictions) if rows else None
+
     def dummy(self, target: Target) -> float:
         """Return the loss of always answering the positive class's share."""
         share = float(target.mean())
         return share * (1 - share) if self.loss == "brier" else entropy(target)
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield folds in which both classes have their shares.
-
-        Raises:
-            DataInvalid: a class has fewer rows than there are folds.
-        """
-        return stratified_folds(target, 2, validation)
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the positive class's probability for each row."""

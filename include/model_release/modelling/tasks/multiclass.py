@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,9 +17,8 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval, share_interval
-from model_release.modelling.tasks.classification import entropy, stratified_folds
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.classification import entropy
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -49,7 +48,7 @@ class Multiclass(Task):
             "roc_auc": lambda: metrics.roc_auc_score(
                 target, predictions / predictions.sum(axis=1, keepdims=True), multi_class="ovr", labels=codes
             ),
-            "brier": lambda: float(((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1).mean()),
+            "brier": lambda: float(_squared(target, predictions).mean()),
             "log_loss": lambda: metrics.log_loss(target, predictions, labels=codes),
         }
         for code, words in enumerate(self.classes):
@@ -64,7 +63,7 @@ class Multiclass(Task):
         called = self.called(predictions)
         found: dict[Metric, Interval | None] = {
             "accuracy": share_interval(int((called == target).sum()), len(target)),
-            "brier": mean_interval(((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1)),
+            "brier": mean_interval(_squared(target, predictions)),
             "log_loss": mean_interval(self.row_losses(target, predictions)),
         }
         for code, words in enumerate(self.classes):
@@ -81,20 +80,17 @@ class Multiclass(Task):
         losses: NDArray[np.float64] = -np.log(np.clip(of_class, tiny, 1 - tiny))
         return losses
 
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the log loss or of the Brier score."""
+        rows = {"brier": _squared, "log_loss": self.row_losses}.get(self.loss)
+        return rows(target, predictions) if rows else None
+
     def dummy(self, target: Target) -> float:
         """Return the loss of always answering the classes' shares."""
         if self.loss == "log_loss":
             return entropy(target)
         shares = np.bincount(target, minlength=len(self.classes)) / len(target)
         return float(1 - (shares**2).sum())
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield folds in which all classes have their shares.
-
-        Raises:
-            DataInvalid: a class has fewer rows than there are folds.
-        """
-        return stratified_folds(target, len(self.classes), validation)
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the probability of each class for each row."""
@@ -144,6 +140,11 @@ class Multiclass(Task):
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
+
+
+def _squared(target: Target, predictions: Predictions) -> NDArray[np.float64]:
+    losses: NDArray[np.float64] = ((predictions - _one_hot(target, predictions)) ** 2).sum(axis=1)
+    return losses
 
 
 def _one_hot(target: Target, predictions: Predictions) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import xlogy
 from sklearn import metrics
 from sklearn.datasets import make_regression
-from sklearn.model_selection import RepeatedKFold
 
 from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.errors import DataInvalid
-from model_release.modelling.tasks.base import Fold, Predictions, Target, Task, mean_interval
-from model_release.spec.model import Validation
+from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -71,6 +69,24 @@ class Regression(Task):
         losses: NDArray[np.float64] = (target - predictions) ** 2
         return losses
 
+    def losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64] | None:
+        """Return each row's part of the loss; of the RMSE, its squared error."""
+        name, _, quantile = self.loss.partition("/")
+        errors: NDArray[np.float64] = target - predictions
+        losses: NDArray[np.float64] | None = None
+        match name:
+            case "rmse":
+                losses = errors**2
+            case "mae":
+                losses = np.abs(errors)
+            case "pinball":
+                losses = np.maximum(float(quantile) * errors, (float(quantile) - 1) * errors)
+            case "poisson_deviance":
+                losses = 2 * (xlogy(target, target / predictions) - errors)
+            case "gamma_deviance":
+                losses = 2 * (np.log(predictions / target) + errors / predictions)
+        return losses
+
     def dummy(self, target: Target) -> float:
         """Return the loss of the mean; of the median for the MAE, of the quantile for its pinball loss."""
         if self.loss.startswith("pinball/"):
@@ -78,20 +94,6 @@ class Regression(Task):
         else:
             constant = float(np.median(target) if self.loss == "mae" else target.mean())
         return float(self._measures(target, np.full(len(target), constant))[self.loss]())
-
-    def folds(self, target: Target, validation: Validation) -> Iterator[Fold]:
-        """Yield shuffled folds.
-
-        Raises:
-            DataInvalid: there are fewer than two rows to a fold.
-        """
-        if len(target) < 2 * validation.folds:
-            raise DataInvalid(
-                f"there are {len(target)} rows outside the holdout, too few for {validation.folds} folds",
-                hint="add data, or lower validation.folds in the spec",
-            )
-        plan = RepeatedKFold(n_splits=validation.folds, n_repeats=validation.repeats, random_state=validation.seed)
-        yield from plan.split(np.zeros((len(target), 1)))
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the predicted number for each row."""

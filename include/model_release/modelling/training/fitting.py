@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from pandas.api.types import is_numeric_dtype
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
-from model_release.documents.evaluation import Costs, Scores
+from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, made_up_rows, table
 from model_release.documents.inputs import UNKNOWN, Inputs
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
+from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
@@ -42,46 +44,70 @@ from model_release.spec.dataset import Column, Dataset
 from model_release.spec.model import Spec
 
 
-def cross_validate(
-    candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions
-) -> tuple[dict[Metric, list[float | None]], Predictions]:
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidated:
+    """How a recipe did on the rows that its folds left out.
+
+    Attributes:
+        scores: by metric, `repeats x folds` values each, None if one was not finite.
+        predictions: for each measured row while it was left out: `[measured rows, repeats]`, or
+            `[measured rows, repeats, classes]`.
+        folds: the plan, whose `measured` says which of the training rows these are.
+    """
+
+    scores: Scores
+    predictions: Predictions
+    folds: Folds
+
+
+def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions) -> CrossValidated:
     """Fit the recipe once per fold and measure it on the rows that the fold left out.
 
-    The folds depend on the rows and on the spec's task and validation alone, so that recipes are compared pairwise,
-    fold by fold.
-
-    Returns:
-        The figures by metric, `repeats x folds` values each, None if one was not finite; and the predictions for each
-        row while it was left out: `[training rows, repeats]`, or `[training rows, repeats, classes]`.
+    The folds depend on the rows and on the spec alone, so that recipes are compared pairwise.
 
     Raises:
         DataInvalid: the rows are too few for the folds.
     """
-    task, validation = task_of(spec), spec.validation
+    task, plan = task_of(spec), folds_of(spec, rows, training_rows)
     inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
-    folds: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
-    out_of_fold = np.full((len(target), validation.repeats, *task.shape), np.nan)
-    for number, (fit_rows, test_rows) in enumerate(task.folds(target, validation)):
+    figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
+    out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
+    alone: dict[Metric, Interval] = {}
+    for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
-        out_of_fold[test_rows, number // validation.folds] = predictions
-        decided = _decided_within(task, candidate, spec, inputs.iloc[fit_rows], target[fit_rows])
+        out_of_fold[test_rows, number // plan.folds] = predictions
+        decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
         for metric, value in decided.figures(target[test_rows], predictions).items():
-            folds[metric].append(value)
-    return folds, out_of_fold
+            figures[metric].append(value)
+        if len(plan.pairs) == 1:
+            alone = decided.intervals(target[test_rows], predictions, task.metrics)
+    measured = out_of_fold[plan.measured]
+    losses = _losses(task, plan, target[plan.measured], measured)
+    return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
 
 
-def _decided_within(task: Task, candidate: Candidate, spec: Spec, inputs: pd.DataFrame, target: Target) -> Task:
+def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -> dict[UnitKind, list[float]]:
+    """Add the compared loss up over the batches of independent rows, mean over the repeats; none if it is no mean."""
+    rows = [task.losses(target, predictions[:, repeat]) for repeat in range(plan.repeats)] if plan.batches else []
+    known = [each for each in rows if each is not None and np.isfinite(each).all()]
+    if not known or len(known) < len(rows):
+        return {}
+    mean = np.mean(known, axis=0)
+    return {kind: [float(each) for each in np.bincount(of, weights=mean)] for kind, of in plan.batches.items()}
+
+
+def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
     """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
     if not task.is_tuned:
         return task
-    rarest = int(np.bincount(target).min())
-    within = spec.validation.model_copy(update={"repeats": 1, "folds": max(2, min(spec.validation.folds, rarest))})
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    plan = inner_folds(spec, rows, fitted_rows)
     left_out = np.full((len(target), 1), np.nan)
-    for fit_rows, test_rows in task.folds(target, within):
+    for fit_rows, test_rows in plan.pairs:
         model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
         left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
-    return task.tuned(target, left_out)
+    return task.tuned(target[plan.measured], left_out[plan.measured])
 
 
 def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
@@ -89,8 +115,8 @@ def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positio
     task = task_of(spec)
     if not task.is_tuned:
         return task
-    _, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
-    return task.tuned(_target(rows)[training_rows], out_of_fold)
+    found = cross_validate(candidate, spec, rows, training_rows)
+    return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
@@ -109,9 +135,10 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     began = time.monotonic()
     task = task_of(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
-    folds, out_of_fold = cross_validate(candidate, spec, rows, training_rows)
+    validated = cross_validate(candidate, spec, rows, training_rows)
+    measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = inputs_of(rows, spec.dataset), _target(rows)
-    task = task.tuned(target[training_rows], out_of_fold)
+    task = task.tuned(target[measured_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
     schema = input_schema(spec, rows.learned)
@@ -128,20 +155,22 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     return Trained(
         name=name,
         recipe=candidate,
-        scores=Scores(
-            folds=folds,
-            **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
-            slices=slice_scores(
-                task,
-                spec.gate.slices,
-                spec.dataset.table,
-                rows.frame.iloc[training_rows],
-                target[training_rows],
-                out_of_fold,
-            ),
+        scores=validated.scores.model_copy(
+            update={
+                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
+                "slices": slice_scores(
+                    task,
+                    spec.gate.slices,
+                    spec.dataset.table,
+                    rows.frame.iloc[measured_rows],
+                    target[measured_rows],
+                    out_of_fold,
+                ),
+            }
         ),
         files=files,
-        predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, training_rows).to_parquet()),
+        predictions=_write(folder, PREDICTIONS_FILE, as_frame(out_of_fold, measured_rows).to_parquet()),
+        design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
         output=task.output(),
         onnx=words,
         seconds=round(time.monotonic() - began, 3),
@@ -187,7 +216,7 @@ def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
     }
 
 
-def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame:
+def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:
     """Return out-of-fold predictions as a table: a line per row (the index holds its position), a column per repeat.
 
     If several numbers are predicted for a row, a repeat has a column for each.
@@ -196,7 +225,7 @@ def as_frame(out_of_fold: Predictions, training_rows: Positions) -> pd.DataFrame
     repeats = [f"repeat_{number + 1}" for number in range(out_of_fold.shape[1])]
     numbers = [""] if out_of_fold.ndim == 2 else [f"_class_{code}" for code in range(out_of_fold.shape[2])]
     columns = [repeat + number for repeat in repeats for number in numbers]
-    return pd.DataFrame(flat, columns=columns, index=pd.Index(training_rows, name="row"))
+    return pd.DataFrame(flat, columns=columns, index=pd.Index(measured_rows, name="row"))
 
 
 def _on_holdout(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target) -> dict[str, Any]:

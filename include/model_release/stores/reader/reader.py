@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from model_release.documents import limits
 from model_release.documents.layout import check_key
-from model_release.errors import NotFound, UsageError
+from model_release.errors import NotFound, StoreUnavailable, UsageError
 from model_release.stores import folder_of, open_store
 from model_release.stores.base import Stored
 from model_release.stores.forks import forked
@@ -131,6 +131,22 @@ class Reader:
         if found is None:
             raise NotFound("was there and is gone", where=f"{self.uri}/{key}")
         return None if found.body == since.body else found
+
+    def check_mounted(self) -> None:
+        """Check that a store that is a folder is there and not empty. Stores that answer requests pass.
+
+        Raises:
+            StoreUnavailable: it is missing or empty, as the folder of a disk that is not mounted is.
+        """
+        if not isinstance(self._careful, LocalStore):
+            return
+        root = self._careful.root
+        if not root.is_dir() or not any(root.iterdir()):
+            raise StoreUnavailable(
+                "this folder is missing or empty, as one that is not mounted is",
+                where=self.uri,
+                hint="mount it; if the model was removed on purpose, remove its copies too",
+            )
 
     def read(self, key: str, start: int, size: int, scratch: Path) -> Iterator[bytes | memoryview]:
         """Yield the bytes of an object from `start` on. A caller that stops asking stops the reading.

@@ -91,6 +91,7 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
         columns=[(_indented({each: _column(what)}, 4), what.words) for each, what in kept.items()],
         goal=goal,
         target=_indented(goal.target, 4),
+        group=next((each for each, what in kept.items() if what.groups_rows), None),
         repeats=10 if table.rows <= 1_000 else 3 if table.rows <= 10_000 else 1,
     )
     return Draft(slug, text, f"data/{slug}", [*kept, target], guesses)
@@ -109,12 +110,14 @@ def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
         )
     elif what.kind == "text":
         why = "names each row" if what.names_rows else f"is text with {what.distinct:,} different values"
-        guesses.append(f"column {shown} {why}: left out")
-    if not name or what.kind not in _FOR_MODELS:
+        if not what.groups_rows:
+            guesses.append(f"column {shown} {why}: left out")
+    if not name or not (what.kind in _FOR_MODELS or what.groups_rows):
         return False
     if what.groups_rows:
         guesses.append(
-            f"column {shown} may be an id that several rows share: such rows can stand on both sides of a split"
+            f"column {shown} seems to be an id that several rows share: kept, and not shown to the model; the first "
+            "such column is the group, whose rows stay on one side of every split"
         )
     if what.names_rows:
         guesses.append(f"column {shown} seems to be an id: kept, and not shown to the model")

@@ -41,11 +41,14 @@ def retrain_params(spec: Summary) -> dict[str, Param]:
         ),
         "accuracy_floor": Param(
             None,
-            type=["null", "number"],
+            type=["null", "number"] if spec.has_accuracy else "null",
             exclusiveMinimum=0,
             exclusiveMaximum=1,
             title="Accuracy floor",
-            description="Least mean accuracy in cross-validation, such as 0.82. Empty: what the spec says.",
+            description="Least mean accuracy in cross-validation: more than 0 and less than 1, such as 0.82 (not 82). "
+            "Empty: what the spec says."
+            if spec.has_accuracy
+            else "A model of numbers has no accuracy: leave it empty. Floors of its own figures stand in the spec.",
         ),
         "promote": Param(
             "auto",
@@ -114,8 +117,8 @@ def operate_params() -> dict[str, Param]:
             type=["null", "integer"],
             minimum=1,
             title="Epoch seen",
-            description="The epoch of latest that you looked at. If latest has moved since, nothing is done. "
-            "Empty: the one at the moment of the trigger.",
+            description="The epoch of latest that you looked at, a whole number from 1 on. If latest has moved since, "
+            "nothing is done. Empty: the one at the moment of the trigger.",
         ),
         "overrule": Param(
             False,
@@ -131,10 +134,11 @@ def housekeeping_params() -> dict[str, Param]:
     """Return the form of a round of housekeeping."""
     return {
         "dry_run": Param(
-            False,
+            True,
             type="boolean",
             title="Dry run",
-            description="Only say what would be removed; doctor only looks, as well.",
+            description="Only say what would be removed; doctor only looks, as well. Untick it to remove. "
+            "The weekly runs remove.",
         ),
         "repair": Param(
             False,

@@ -181,6 +181,10 @@ class Evaluation(Document):
         default=None, description="the dummy's loss, if that is the Brier score of always answering the positive share"
     )
     costs: dict[str, Costs] = Field(default={}, description="by candidate")
+    without_onnx: dict[str, str] = Field(
+        default={}, description="why a candidate has no ONNX form, in words, by candidate"
+    )
+    needs_onnx: str | None = Field(default=None, description="why a release must have that form, in words; null: not")
     outputs: dict[str, Output] = Field(default={}, description="what each candidate answers, by its own threshold")
     drift: Drift | None = Field(default=None, description="None if there is nothing to compare")
     task: str = "binary"

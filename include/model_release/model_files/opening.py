@@ -196,10 +196,11 @@ class _OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # to hand a row to other threads takes longer than to answer it
         self._session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
-        (given,) = self._session.get_inputs()
+        given = self._session.get_inputs()
+        self._table = given[0].name if len(given) == 1 and len(given[0].shape) == 2 else None
+        self._texts = {each.name for each in given if each.type == "tensor(string)"}
         self._told = [output.name for output in self._session.get_outputs()]
         self._output = manifest.answers
-        self._given = given.name
         told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
         self._door = _Door(manifest, told)
         self.columns, self.features = self._door.columns, self._door.features
@@ -210,12 +211,25 @@ class _OnnxModel:
     def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         import numpy as np
 
-        return self.predict_matrix(np.array([*features.values()], dtype=np.float64).T)
+        if self._table is not None:
+            return self.predict_matrix(np.array([*features.values()], dtype=np.float64).T)
+        return self._answers({name: self._tensor(name, cells) for name, cells in features.items()})
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
+        return self._answers({self._table: matrix} if self._table else dict(zip(self.features, matrix.T, strict=True)))
+
+    def _tensor(self, name: str, cells: Sequence[Cell]) -> NDArray[Any]:
+        """Return a column as an input of its own; a text that is missing is the empty one."""
         import numpy as np
 
-        first, *more = self._session.run(self._told, {self._given: matrix})
+        if name not in self._texts:
+            return np.array(cells, dtype=np.float64)
+        return np.array([cell if isinstance(cell, str) else "" for cell in cells], dtype=object)
+
+    def _answers(self, feed: Mapping[str, NDArray[Any]]) -> ModelOutputs:
+        import numpy as np
+
+        first, *more = self._session.run(self._told, dict(feed))
         match self._output.form:
             case "value":
                 return ModelOutputs(None, None, first)

@@ -14,7 +14,7 @@ from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
 from model_release.spec.split import disagreements
 from model_release.stores.local import LocalStore
-from model_release.workflows.addresses import check_destinations, passwords
+from model_release.workflows.addresses import check_destinations, check_source, passwords
 from model_release.workflows.destinations import Opener
 from model_release.workflows.sources import database_here, open_source, today_of
 
@@ -54,6 +54,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
         if namesakes := _namesakes(spec, given):
             raise SpecError(namesakes, hint="give each spec a name of its own")
         check_destinations(spec)
+        check_source(spec)
         if find_spec("sklearn") is None:
             return Findings(warnings=[*_warnings(spec)])
         _check_candidates(spec)

@@ -41,14 +41,13 @@ from model_release.workflows.messages import (
     ReconcileOutcome,
     ReleaseOutcome,
     RetrainOutcome,
-    RunResult,
     TrainedCandidate,
     Uploaded,
     UploadOrder,
     Verdict,
     Work,
 )
-from model_release.workflows.result import run_result
+from model_release.workflows.result import RunResult, run_result, say
 from model_release.workflows.run import Run
 from model_release.workflows.sources import Databases, database_here, open_source
 from model_release.workflows.tracking_log import TrackingLog
@@ -350,11 +349,9 @@ class RetrainRun:
     def report(self, outcomes: Sequence[RetrainOutcome]) -> RunResult:
         """Say what became of the run, from what its tasks have reported and what is live now."""
         live = self.releases.pointer()
-        result = run_result(outcomes, live.pointer if live else None)
-        for line in [*result.reasons, *(f"latest is held {each}" for each in result.held), result.summary]:
-            log.info("%s", line)
-        for line in result.lagging:
-            log.warning("%s", line)
+        began = self.releases.still_logged(live.pointer.since) if live else None
+        result = run_result(outcomes, live.pointer if live else None, began.change.at if began else None)
+        say(result)
         return result
 
     @cached_property

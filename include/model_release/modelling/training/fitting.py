@@ -6,7 +6,6 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import pickle
 import sys
 import time
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
-from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, made_up_rows, table
+from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
 from model_release.documents.inputs import UNKNOWN, Inputs
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
@@ -38,6 +37,7 @@ from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build
+from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Column, Dataset
@@ -141,12 +141,12 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     task = task.tuned(target[measured_rows], out_of_fold)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
-    schema = input_schema(spec, rows.learned)
-    made_up = made_up_rows(schema)
-    some = table(Inputs(schema).encode(made_up, GOLDEN_DAY))
+    varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
+    made_up, some = _golden_rows(spec, rows)
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], some)
     if graph is not None:
-        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output())
+        texts = onnx_export.texts_of(inputs)
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output(), texts=texts)
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
     requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
@@ -173,6 +173,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
         output=task.output(),
         onnx=words,
+        varies=varies,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         requirements=requirements,
@@ -202,18 +203,24 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
-def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name.
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], rows: Rows, training_rows: Positions) -> Golden:
+    """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
-        task: with all that was decided, which the pickled estimator answers by itself.
-        preprocessor: fitted.
-        estimator: fitted on what it puts out.
+        task: with all that was decided.
+        spec: the model's spec.
+        model: fitted.
+        rows: the snapshot.
+        training_rows: those that it was fitted to.
     """
-    return {
-        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
-        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
-    }
+    return golden_answers(task, *model, *_golden_rows(spec, rows), rows.target[training_rows])
+
+
+def _golden_rows(spec: Spec, rows: Rows) -> tuple[dict[str, list[Cell]], pd.DataFrame]:
+    """Return the golden rows as requests have them, and what the model takes for them."""
+    schema = input_schema(spec, rows.learned)
+    made_up = made_up_rows(schema)
+    return made_up, table(Inputs(schema).encode(made_up, GOLDEN_DAY))
 
 
 def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from model_release.documents.inputs import Inputs, Misfit
 from model_release.documents.manifest import InputColumn, Manifest
 from model_release.errors import Corrupt, Refused, UsageError
 from model_release.model_files.onnx_safety import check_self_contained
+from model_release.model_files.rows import Table, by_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,15 +72,17 @@ class Model(Protocol):
     columns: tuple[str, ...]
     features: tuple[str, ...]
 
-    def predict(self, rows: Mapping[str, Sequence[Any]], *, day: date | None = None) -> ModelOutputs:
-        """Return the answers to rows by column, in any order of the columns.
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
+        """Return the answers to rows: a frame of pandas or polars, a dictionary of columns or of one row, or a list.
+
+        Columns may have any order. A row of a list is a dictionary, or has its values in the model's order.
 
         Args:
             rows: the cells of each column, as a file or a table has them; None and NaN are missing.
             day: the one from which the ages of dates are counted; by default today, in the zone of each date.
 
         Raises:
-            UsageError: a column is missing or is not one of the model's, or does not take a value.
+            UsageError: these are no rows; a column is missing, is not one of the model's, or does not take a value.
         """
 
     def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
@@ -174,12 +177,12 @@ class _Door:
         self.columns = tuple(self._inputs.columns) if self._inputs else tuple(features)
         self.features = tuple(features) or (self._inputs.features if self._inputs else ())
 
-    def encode(self, rows: Mapping[str, Sequence[Any]], day: date | None) -> dict[str, Sequence[Cell]]:
-        rows = _ordered(rows, self.columns)
+    def encode(self, rows: Table, day: date | None) -> dict[str, Sequence[Cell]]:
+        columns = _ordered(by_column(rows, self.columns), self.columns)
         if self._inputs is None:
-            return rows
+            return columns
         try:
-            found = self._inputs.encode(rows, day or datetime.now(UTC))
+            found = self._inputs.encode(columns, day or datetime.now(UTC))
         except Misfit as error:
             raise UsageError(str(error), hint="the release's input schema says what each column takes") from None
         return _ordered(found, self.features)
@@ -205,15 +208,16 @@ class _OnnxModel:
         self._door = _Door(manifest, told)
         self.columns, self.features = self._door.columns, self._door.features
 
-    def predict(self, rows: Mapping[str, Sequence[Any]], *, day: date | None = None) -> ModelOutputs:
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
         return self.predict_features(self._door.encode(rows, day))
 
     def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         import numpy as np
 
+        tensors = {name: self._tensor(name, cells) for name, cells in features.items()}
         if self._table is not None:
-            return self.predict_matrix(np.array([*features.values()], dtype=np.float64).T)
-        return self._answers({name: self._tensor(name, cells) for name, cells in features.items()})
+            return self.predict_matrix(np.stack([*tensors.values()], axis=1))
+        return self._answers(tensors)
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         return self._answers({self._table: matrix} if self._table else dict(zip(self.features, matrix.T, strict=True)))
@@ -223,7 +227,10 @@ class _OnnxModel:
         import numpy as np
 
         if name not in self._texts:
-            return np.array(cells, dtype=np.float64)
+            try:
+                return np.array(cells, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise UsageError("holds a value that is no number", where=name) from None
         return np.array([cell if isinstance(cell, str) else "" for cell in cells], dtype=object)
 
     def _answers(self, feed: Mapping[str, NDArray[Any]]) -> ModelOutputs:
@@ -252,7 +259,7 @@ class _PickledModel:
             if name is not None
         ]
 
-    def predict(self, rows: Mapping[str, Sequence[Any]], *, day: date | None = None) -> ModelOutputs:
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
         return self.predict_features(self._door.encode(rows, day))
 
     def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:

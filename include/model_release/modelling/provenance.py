@@ -151,8 +151,8 @@ def _head(git: Path) -> str | None:
 def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
-    Data, code, Python, packages, the team's own code, and of the spec: task, columns with group and time, target,
-    split, validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
+    Data, code, Python, packages, the team's own code, and of the spec: task, columns with group, time and weight,
+    target, split, validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
     destinations and tracking have no part in it.
 
     Args:
@@ -176,7 +176,7 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         "own": theirs.digests(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
         "key": described["dataset"]["rows"]["key"],
-        **{role: described["dataset"][role] for role in ("group", "time")},
+        **{role: described["dataset"][role] for role in ("group", "time", "weight")},
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
         **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "forms")},

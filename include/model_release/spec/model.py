@@ -159,7 +159,7 @@ class Approvers(Strict):
     """Who is asked before a version is made, where the spec says `approval: required`.
 
     Attributes:
-        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        users: the names by which those who may answer log in to Airflow; empty: each user who may answer there.
         hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
     """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support import people
 from support.dag_runs import DAGS, load
 
 KINDS = {
@@ -90,3 +91,24 @@ def test_a_broken_spec_is_an_import_error_apart_and_breaks_no_other_model(specs:
     assert Path(file).name == "unreadable_specs.py"
     assert str(broken) in bag.import_errors[file]
     assert "did you mean 'cross_validation'?" in bag.import_errors[file]
+
+
+def test_an_accuracy_floor_is_refused_at_the_form_of_a_model_that_has_no_accuracy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    from model_release.airflow_glue.forms import retrain_params
+    from model_release.spec.summary import Summary, summaries
+
+    made = people.night(
+        tmp_path, task="regression", target={"column": "income"}, candidates={"a": {"estimator": "Ridge"}}
+    )
+    monkeypatch.setenv("MODEL_RELEASE_SPECS", str(made.spec.path))
+    (summary,) = summaries(tmp_path)
+    assert isinstance(summary, Summary)
+    floor = retrain_params(summary)["accuracy_floor"]
+
+    assert floor.resolve() is None
+    with pytest.raises(ParamValidationError):
+        floor.resolve(0.8)

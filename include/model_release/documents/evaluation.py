@@ -144,7 +144,7 @@ class Design(Value):
     Attributes:
         split: how the holdout was set apart.
         validation: how recipes were measured, and `by`, how the rows were divided into folds for it.
-        group, time: the columns that say which rows belong together, and when each is from.
+        group, time, weight: the columns that say which rows belong together, when each is from, and how much it counts.
         gap: days, or the time's unit, between rows that a model is fitted to and those that it is measured on.
         left_out: rows that are neither in training nor in the holdout, so that a gap or a group is kept.
         folds: models in each of the `repeats`.
@@ -159,6 +159,7 @@ class Design(Value):
     by: ValidationMethod
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     gap: float = 0
     left_out: int = 0
     folds: int
@@ -181,6 +182,10 @@ class Evaluation(Document):
         default=None, description="the dummy's loss, if that is the Brier score of always answering the positive share"
     )
     costs: dict[str, Costs] = Field(default={}, description="by candidate")
+    without_onnx: dict[str, str] = Field(
+        default={}, description="why a candidate has no ONNX form, in words, by candidate"
+    )
+    needs_onnx: str | None = Field(default=None, description="why a release must have that form, in words; null: not")
     outputs: dict[str, Output] = Field(default={}, description="what each candidate answers, by its own threshold")
     drift: Drift | None = Field(default=None, description="None if there is nothing to compare")
     task: str = "binary"

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from model_release.documents.evaluation import Champion, Drift, Evaluation, Scores
 from model_release.documents.manifest import Manifest, Measured
 from model_release.documents.verdict import Decision
+from model_release.model_files.opening import ONNX_FILE, forms
 from model_release.modelling.dataset import Positions, Rows, rows_apart
-from model_release.modelling.folds import folds_in_words, holdout_in_words
+from model_release.modelling.folds import folds_in_words, holdout_in_words, sample_of
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
 from model_release.spec.candidate import Candidate
@@ -56,7 +57,8 @@ def evaluate(
     order = list(spec.candidates)
     ranked = sorted(trained, key=lambda each: order.index(each.name))
     task, design = task_of(spec), ranked[0].design
-    dummy = task.dummy(rows.target[training_rows])
+    weight = sample_of(spec, rows).take(training_rows).weight
+    dummy = task.dummy(rows.target[training_rows], weight)
     rivals: list[Champion] = []
     if champion is not None and spec.gate.compare == "always":
         live, since = champion
@@ -91,6 +93,8 @@ def evaluate(
         dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
         outputs={each.name: each.output for each in ranked},
+        without_onnx={each.name: each.onnx for each in ranked if ONNX_FILE not in {entry.path for entry in each.files}},
+        needs_onnx=_needs_onnx(spec, champion[0] if champion else None),
         drift=drift,
         task=task.kind.name,
         loss=spec.loss,
@@ -165,12 +169,23 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
         {
             "split.method": each.split_method,
             "validation.method": each.validation_method,
-            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time")},
+            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time", "weight")},
         }
         for each in (then, spec)
     )
     changed = [f"{key}: {value or 'none'}" for key, value in theirs.items() if value != ours[key]]
     return ", ".join(changed) or None
+
+
+def _needs_onnx(spec: Spec, live: Manifest | None) -> str | None:
+    """Return why what this run releases must have an ONNX form; None if it need not."""
+    match spec.forms.require:
+        case "onnx":
+            return "forms.require is onnx"
+        case None if live is not None and "onnx" in forms(live):
+            return f"the live {live.version} has one, and forms.require is not any"
+        case _:
+            return None
 
 
 def _in_words(recipe: Candidate) -> str:

@@ -22,8 +22,10 @@ from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.allowed_stores import check_allowed
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
+from model_release.spec.forms import Forms
 from model_release.spec.gate import Choice, GatePolicy
 from model_release.spec.retention import Retention
 from model_release.spec.source import Query
@@ -156,7 +158,7 @@ class Approvers(Strict):
     """Who is asked before a version is made, where the spec says `approval: required`.
 
     Attributes:
-        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        users: the names by which those who may answer log in to Airflow; empty: each user who may answer there.
         hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
     """
 
@@ -191,6 +193,7 @@ class Spec(Strict):
         task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
+        forms: which forms a release must have.
         retention: how long releases are kept.
         signing: whose key signs the releases; None: they are not signed.
         approval: whether a person is asked before an accepted candidate becomes a version that may go live.
@@ -209,6 +212,7 @@ class Spec(Strict):
     candidates: dict[Identifier, Candidate] = Field(min_length=1)
     choose: Choice = Choice.SIMPLEST_NOT_WORSE
     gate: GatePolicy
+    forms: Forms = Forms()
     destinations: list[Destination] = Field(min_length=1)
     retention: Retention = Retention()
     signing: Signing | None = None
@@ -346,18 +350,15 @@ class Spec(Strict):
 
     def model_uri(self, destination: Destination) -> str:
         """Return where the releases lie at a destination: `<root>/<name>-models`."""
-        return join(
-            expand(destination.uri, where=f"{self.path}: destination {destination.name}"),
-            f"{self.name}-models",
-        )
+        return join(self._root(destination), f"{self.name}-models")
 
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
+        return join(self._root(self.home), "datasets", self.name)
 
     def mlruns_uri(self) -> str:
         """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
+        return join(self._root(self.home), "mlruns")
 
     def source_uri(self) -> str:
         """Return where raw partitions come from: of a query `sql://<connection>`, else a URI.
@@ -365,9 +366,16 @@ class Spec(Strict):
         A plain path is taken from the spec's own folder.
         """
         if isinstance(self.dataset.source, Query):
-            return f"sql://{self.dataset.source.sql}"
-        source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
-        return source if "://" in source else (self.path.parent / source).resolve().as_uri()
+            uri = f"sql://{self.dataset.source.sql}"
+        else:
+            source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
+            uri = source if "://" in source else (self.path.parent / source).resolve().as_uri()
+        return check_allowed(uri, key="dataset.source", where=self.path)
+
+    def _root(self, destination: Destination) -> str:
+        """Return a destination's URI, which the deployment must allow."""
+        uri = expand(destination.uri, where=f"{self.path}: destination {destination.name}")
+        return check_allowed(uri, key=f"destinations: {destination.name}", where=self.path)
 
 
 def _kind(task: str, dataset: Dataset) -> TaskKind:

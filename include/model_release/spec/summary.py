@@ -34,9 +34,11 @@ _CODE = (
     "__init__",
     "documents/__init__",
     "documents/base",
+    "documents/evaluation",
     "documents/layout",
     "documents/limits",
     "documents/metric",
+    "documents/output",
     "documents/strict_json",
     "documents/suggest",
     "documents/version",
@@ -46,12 +48,14 @@ _CODE = (
     "spec/dataset",
     "spec/estimators",
     "spec/file",
+    "spec/forms",
     "spec/gate",
     "spec/load",
     "spec/misread",
     "spec/model",
     "spec/retention",
     "spec/source",
+    "spec/split",
     "spec/summary",
     "spec/tasks",
     "spec/tracking_uri",
@@ -85,9 +89,10 @@ class Summary(NamedTuple):
         path: the spec's file.
         schedule, housekeeping: None: only by hand.
         candidates: their names.
-        approvers: ids of those who may answer; empty: whoever may answer in Airflow.
+        approvers: the names by which those who may answer log in; empty: each user who may answer in Airflow.
         hours_to_answer: unanswered for so long, it is a rejection.
         has_mlflow_pages: whether people can open the page of a run of MLflow.
+        has_accuracy: whether its task measures an accuracy.
     """
 
     path: Path
@@ -101,6 +106,7 @@ class Summary(NamedTuple):
     approvers: list[str]
     hours_to_answer: float
     has_mlflow_pages: bool
+    has_accuracy: bool
 
     @property
     def identifier(self) -> str:
@@ -209,6 +215,7 @@ def _needed(spec: Spec) -> dict[str, Any]:
         "approvers": spec.approvers.users,
         "hours_to_answer": spec.approvers.hours,
         "has_mlflow_pages": spec.tracking is not None and spec.tracking.has_pages,
+        "has_accuracy": spec.task_kind.measure("accuracy") is not None,
     }
 
 

@@ -148,6 +148,19 @@ def undefined(scores: Scores) -> list[Check]:
     return [Check(name="undefined figures", passed=True, words=words)] if found else []
 
 
+def forms(evaluation: Evaluation, chosen: str) -> list[Check]:
+    """Ask for the ONNX form, if a release must have it, and name candidates that were passed over without it."""
+    without, needed = evaluation.without_onnx, evaluation.needs_onnx
+    if needed is None:
+        return []
+    if chosen in without:
+        words = f"{chosen} has no ONNX form, and a release must have one, since {needed}: {without[chosen]}"
+        return [Check(name="ONNX form", passed=False, words=words)]
+    said = [f"{name} was passed over, since it has no ONNX form ({words})" for name, words in without.items()]
+    words = "; ".join([f"{chosen} has an ONNX form, which a release must have, since {needed}", *said])
+    return [Check(name="ONNX form", passed=True, words=words)]
+
+
 def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:
     """Tell the border between two classes, unless it is one half."""
     if output is None or output.form != "probability" or (policy.tuned_for is None and output.threshold == 0.5):

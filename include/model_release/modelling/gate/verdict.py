@@ -19,7 +19,10 @@ _ACCURACY = "accuracy"
 
 
 def choose(evaluation: Evaluation, how: Choice) -> str:
-    """Return the name of the candidate to release. A candidate with a loss that is not finite is passed over.
+    """Return the name of the candidate to release.
+
+    A candidate is passed over if its loss is not finite, or if it lacks a form that a release must have and another one
+    has it.
 
     `simplest_not_worse` is the one-standard-error rule (Breiman et al., *Classification and Regression Trees*, 1984,
     3.4.3) on the loss with the corrected standard error: the simplest candidate whose mean lies within one standard
@@ -31,6 +34,8 @@ def choose(evaluation: Evaluation, how: Choice) -> str:
         for name, scores in evaluation.candidates.items()
         if not unsound(scores, evaluation.loss, floors={}, holdout=needed)
     }
+    if evaluation.needs_onnx is not None:
+        sound = {name: each for name, each in sound.items() if name not in evaluation.without_onnx} or sound
     if not sound:
         return next(iter(evaluation.candidates))
     if how is Choice.BEST_HOLDOUT_ACCURACY:
@@ -58,6 +63,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.ceilings(policy.ceilings, evaluation.costs.get(chosen)),
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
+        *ask.forms(evaluation, chosen),
         *ask.threshold(policy, evaluation.outputs.get(chosen)),
         *ask.drift(policy.drift, evaluation.drift),
         *collapse(scores, evaluation),

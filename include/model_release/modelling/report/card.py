@@ -107,6 +107,7 @@ def model_card(
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
         onnx_input=ONNX_INPUT,
+        texts=[name for name in spec.dataset.inputs if rows.frame[name].dtype == object],
         scikit_learn=version("scikit-learn"),
     ).encode()
 

@@ -14,7 +14,7 @@ import onnxruntime
 import pandas as pd
 
 from model_release.modelling.tasks.base import Task
-from model_release.modelling.trained import ONNX_INPUT
+from model_release.modelling.training import onnx_export
 
 WARM_UP = 10
 CALLS = 300
@@ -37,10 +37,9 @@ def latencies(
     found: dict[str, float | None] = {}
     if graph is not None:
         session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-        matrix = rows.to_numpy(np.float64)
         names = [column.name for column in task.output().columns]
         found["onnx"] = _p95(
-            [{ONNX_INPUT: matrix[[number]]} for number in range(len(matrix))],
+            [onnx_export.feed(rows.iloc[[number]]) for number in range(len(rows))],
             lambda row: session.run(names, row),
         )
     found["pickle"] = _p95(

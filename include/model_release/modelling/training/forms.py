@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from model_release.documents.golden import Cell, Golden
 from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import onnx_export
 from model_release.spec.candidate import Candidate
+
+_TRIED = 20
+"""Rows of the data that are tried without a value, and borders that are tried, of each column."""
 
 
 def predictions_of(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame) -> Predictions:
@@ -54,9 +57,10 @@ def onnx_form(
 ) -> tuple[bytes | None, str]:
     """Return the ONNX form if it gives what the pickled form gives, and a word about it.
 
-    It must agree on every row of the data, on the made-up ones, which lack the one or the other value that the schema
-    lets them lack, and on the same with categories that training has not seen: in the class, unless two classes are
-    equally probable, and in every number.
+    It must agree on every row of the data, and on rows that are hard: the made-up ones; some without a value that they
+    may lack; some with a number halfway between two neighbours of the data, where trees have their borders and bins
+    their edges; and some with categories that training has not seen. It must agree in the class, unless two classes
+    are equally probable, and in every number.
 
     Args:
         task: what is answered.
@@ -69,17 +73,13 @@ def onnx_form(
     """
     if candidate.prepares_itself:
         return None, "left out: the preprocessing is the team's own, which no converter writes"
-    names = list(inputs.columns)
-    texts = [name for name in names if inputs[name].dtype == object]
-    if texts:
-        return None, f"left out: its one input is a table of numbers, and {', '.join(texts)} holds text"
-    some = golden.table(made_up)
-    rows = pd.concat([inputs, some, _with_unseen(preprocessor, inputs, some)], ignore_index=True)
+    rows = pd.concat([inputs, *_hard(preprocessor, inputs, made_up)], ignore_index=True)
+    texts = onnx_export.texts_of(inputs)
     expected = predictions_of(task, preprocessor, estimator, rows)
     wanted = task.golden({}, expected, target)
     try:
-        graph = onnx_export.export(preprocessor, estimator, names, task.output())
-        classes, numbers = onnx_export.predict(graph, rows.to_numpy(np.float64), task.output())
+        graph = onnx_export.export(preprocessor, estimator, [*map(str, inputs.columns)], task.output(), texts=texts)
+        classes, numbers = onnx_export.predict(graph, rows, task.output())
     except Exception as error:  # noqa: BLE001 - the converter raises anything; the release goes without this form
         cause = error.__cause__ or error
         reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
@@ -94,10 +94,31 @@ def onnx_form(
     return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
 
 
-def _with_unseen(preprocessor: Any, inputs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with each category replaced by one that training has not seen; nothing if there are no categories."""
-    names = [name for kind, _, each in preprocessor.transformers_ if kind == "categorical" for name in each]
-    return rows.assign(**{name: inputs[name].max() + 1 for name in names}) if names else rows.head(0)
+def _hard(preprocessor: Any, inputs: pd.DataFrame, made_up: Mapping[str, Sequence[Cell]]) -> Iterator[pd.DataFrame]:
+    """Yield rows on which forms are likely to differ, of the kinds and in the order of the inputs."""
+    some = golden.table(made_up).astype(dict(inputs.dtypes))
+    yield some
+    base = inputs.iloc[:_TRIED]
+    for name, cells in made_up.items():
+        if None in cells:
+            yield base.assign(**{name: pd.Series(np.nan, index=base.index, dtype=inputs[name].dtype)})
+    texts = onnx_export.texts_of(inputs)
+    for name in inputs.columns.difference(texts, sort=False):
+        between = _edges(inputs[name].to_numpy(np.float64))
+        if len(between):
+            yield inputs.iloc[np.arange(len(between)) % len(inputs)].assign(**{name: between})
+    categories = [name for kind, _, each in preprocessor.transformers_ if kind == "categorical" for name in each]
+    if categories:
+        unseen = {name: f"{inputs[name].max()}?" if name in texts else inputs[name].max() + 1 for name in categories}
+        yield some.assign(**{name: pd.Series(value, some.index, inputs[name].dtype) for name, value in unseen.items()})
+
+
+def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers halfway between neighbours, at most some of them, in equal steps."""
+    known = np.unique(values[np.isfinite(values)])
+    between: NDArray[np.float64] = (known[:-1] + known[1:]) / 2
+    steps = np.linspace(0, len(between) - 1, min(len(between), _TRIED)).astype(int)
+    return np.take(between, np.unique(steps))
 
 
 def _labels(task: Task, preprocessor: Any, estimator: Any, rows: pd.DataFrame) -> NDArray[Any] | None:

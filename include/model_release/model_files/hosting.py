@@ -15,17 +15,20 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
+from model_release.documents.golden import Cell
 from model_release.documents.manifest import Manifest
-from model_release.errors import Corrupt, UsageError
+from model_release.errors import Corrupt
 from model_release.model_files import confined, isolation
-from model_release.model_files.opening import Form, Model, ModelOutputs, open_model
+from model_release.model_files.opening import Door, Form, Model, ModelOutputs, open_model
 from model_release.model_files.own_code import on_path, wheels
-from model_release.model_files.rows import Table, by_column
+from model_release.model_files.rows import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,23 +59,28 @@ class HostedModel:
     form: Form = "pickle"
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.columns = tuple(column.name for column in manifest.input_schema or ())
+        self._door = Door(manifest, ())
+        self.columns, self.features = self._door.columns, self._door.features
         self._folder = folder.resolve()
         self._manifest = manifest
         self._lock = Lock()
         self._process = self._started()
 
-    def predict(self, rows: Table) -> ModelOutputs:
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
         """Return the answers to rows, as every model takes them.
 
         Raises:
-            UsageError: these are no rows, a column is missing, or is not one of the model's.
+            UsageError: as every model.
             Corrupt: the process ended, or the model failed.
         """
-        return self._ask({"rows": {name: list(cells) for name, cells in by_column(rows, self.columns).items()}})
+        return self.predict_features(self._door.encode(rows, day))
+
+    def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
+        """Return the answers to the model's own inputs by name."""
+        return self._ask({"features": {name: list(cells) for name, cells in features.items()}})
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
-        """Return the answers to `float64[rows, columns]`, NaN for a missing value."""
+        """Return the answers to `float64[rows, features]`, NaN for a missing value."""
         return self._ask({"matrix": matrix.tolist()})
 
     def _ask(self, question: dict[str, Any]) -> ModelOutputs:
@@ -84,8 +92,6 @@ class HostedModel:
         match answer:
             case {"outputs": list() as outputs}:
                 return ModelOutputs(*(_as_array(each) for each in outputs))
-            case {"usage": str() as words, "where": str() | None as where}:
-                raise UsageError(words, where=where)
             case {"error": str() as words}:
                 raise Corrupt(f"the model failed: {words}", where=str(self._folder))
             case _:
@@ -177,13 +183,11 @@ def _answer(model: Model, question: dict[str, Any]) -> dict[str, Any]:
 
     try:
         outputs = (
-            model.predict(question["rows"])
-            if "rows" in question
+            model.predict_features(question["features"])
+            if "features" in question
             else model.predict_matrix(np.array(question["matrix"], dtype=np.float64))
         )
         return {"outputs": [None if each is None else np.asarray(each).tolist() for each in outputs]}
-    except UsageError as error:
-        return {"usage": error.what, "where": error.where}
     except Exception as error:  # noqa: BLE001 - the model's own code raises anything
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
 

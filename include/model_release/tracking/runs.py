@@ -156,6 +156,7 @@ def log_candidate(
         "candidate": trained.name,
         "snapshot": snapshot.fingerprint,
         "onnx": trained.onnx,
+        **({"searched": trained.searched} if trained.searched else {}),
         "python": provenance.python_version(),
     }
     pipeline = pipeline_of(folder, trained.files)

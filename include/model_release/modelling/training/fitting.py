@@ -40,6 +40,7 @@ from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build, fit_weighted
 from model_release.modelling.training.repeatability import difference, pickled
+from model_release.modelling.training.search import Found, best
 from model_release.modelling.training.slices import slice_scores
 from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
@@ -79,10 +80,11 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         weight, counted = sample.take(fit_rows).weight, sample.take(test_rows)
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+        recipe = _searched(candidate, spec, rows, training_rows[fit_rows], fits=len(plan.pairs) + 1).recipe
+        model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
-        decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
+        decided = _decided_within(task, recipe, spec, rows, training_rows[fit_rows])
         for metric, value in decided.figures(target[test_rows], predictions, counted.weight).items():
             figures[metric].append(value)
         if len(plan.pairs) == 1:
@@ -100,6 +102,38 @@ def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -
         return {}
     mean = np.mean(known, axis=0) * plan.weight
     return {kind: sums(of, mean) for kind, of in plan.batches.items()}
+
+
+def _searched(candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions, *, fits: int) -> Found:
+    """Return the recipe that the candidate's search finds by folds within these rows; the candidate if it has none.
+
+    Args:
+        candidate: the recipe.
+        spec: the model's spec.
+        rows: the snapshot.
+        fitted_rows: positions of the rows that one model is fitted to.
+        fits: how many of these the search's seconds are for.
+    """
+    if candidate.search is None:
+        return Found(candidate, "")
+    task, plan = task_of(spec), inner_folds(spec, rows, fitted_rows)
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    sample = sample_of(spec, rows).take(fitted_rows)
+    sign = 1 if task.kind.less_is_better(spec.loss) else -1
+
+    def loss(recipe: Candidate) -> float | None:
+        found: list[float] = []
+        for fit_rows, test_rows in plan.pairs:
+            weight = sample.take(fit_rows).weight
+            model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+            predictions = predictions_of(task, *model, inputs.iloc[test_rows])
+            value = task.figures(target[test_rows], predictions, sample.take(test_rows).weight)[spec.loss]
+            if value is None:
+                return None
+            found.append(sign * value)
+        return float(np.mean(found))
+
+    return best(candidate, candidate.search, loss, share=1 / fits)
 
 
 def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
@@ -145,7 +179,12 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = inputs_of(rows, spec.dataset), _target(rows)
     sample = sample_of(spec, rows)
-    task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
+    found = _searched(candidate, spec, rows, training_rows, fits=len(validated.folds.pairs) + 1)
+    candidate = found.recipe
+    if found.words:  # by the recipe that is released, as a reproduction decides it
+        task = decided(spec, candidate, rows, training_rows)
+    else:
+        task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
     varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
@@ -165,6 +204,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     return Trained(
         name=name,
         recipe=candidate,
+        searched=found.words or None,
         scores=validated.scores.model_copy(
             update={
                 **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows], sample.take(holdout_rows)),

@@ -38,9 +38,19 @@ PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile 
 unit: $(READY) ## the tests of single modules, in seconds
 	@$(PYTEST) tests/unit $(ARGS)
 
+# One more process than processors: those that start a real Airflow mostly wait.
 .PHONY: test
 test: $(READY) debian azurite ## every test; ARGS="-k gate" for some
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ARGS)
+
+# What docs/reliability.md counts. The same seeds each time; what runs side by side differs from run to run.
+PROOFS := tests/proofs tests/schedules tests/unit/test_doctor.py tests/unit/test_bounds.py tests/unit/test_layout.py \
+	tests/unit/test_uris.py tests/unit/test_onnx_bytes.py tests/unit/test_signing.py tests/component/test_client_folder.py \
+	tests/component/test_loading.py tests/component/test_serving_protocols.py
+
+.PHONY: proofs
+proofs: $(READY) debian azurite ## the table of docs/reliability.md: killed, stopped, raced, damaged, abused; ARGS=tests/proofs/test_folder.py for some rows
+	@MODEL_RELEASE_PROOFS=all $(PYTEST) --quiet --hypothesis-seed=0 $(or $(ARGS),$(PROOFS))
 
 .PHONY: e2e
 e2e: $(READY) debian azurite ## docker-compose.yaml as a team runs it, with what dies at night; needs root

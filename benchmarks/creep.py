@@ -9,19 +9,15 @@ distance is that of the true Brier scores, over a population of its own.
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RepeatedStratifiedKFold
 
+from benchmarks import reporting
 from model_release.documents.evaluation import Champion, Evaluation, Scores
 from model_release.documents.version import Version
 from model_release.modelling.gate import judge
@@ -143,23 +139,20 @@ def _rival(major: int, scores: Scores) -> Champion:
 
 def main() -> None:
     """Print the table."""
-    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments = reporting.parser("creep", __doc__)
     arguments.add_argument("--rows", type=int, default=8000)
     arguments.add_argument("--nights", type=int, default=100)
     arguments.add_argument("--repeats", type=int, default=2, help="of five-fold cross-validation")
-    arguments.add_argument("--json", type=Path, help="keep the figures in this file")
     told = arguments.parse_args()
-    table = Table(title=f"{told.nights} nights of {told.rows:,} rows, each challenger {STEP} worse than what is live")
-    for title in ("compared with", "promoted", "live model worse by", "margins"):
-        table.add_column(title, justify="left" if title == "compared with" else "right")
+    title = f"{told.nights} nights of {told.rows:,} rows, each challenger {STEP} worse than what is live"
+    table = reporting.table(title, "compared with", "promoted", "live model worse by", "margins")
     kept = {}
     for words, anchored in (("the live version alone", False), ("the anchor as well", True)):
         found = nights(told.rows, told.nights, anchored=anchored, repeats=told.repeats)
         kept[words] = asdict(found)
         table.add_row(words, str(found.promoted), f"{found.worse:.4f}", f"{found.worse / MARGIN:.1f}")
-    Console().print(table)
-    if told.json:
-        told.json.write_text(json.dumps(kept))
+    reporting.console().print(table)
+    reporting.keep(told, kept)
 
 
 if __name__ == "__main__":

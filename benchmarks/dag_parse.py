@@ -10,7 +10,6 @@ median round: other work on the machine makes it wait, and waiting is not counte
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,9 +21,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks import reporting
 from model_release.local_cache import CACHE_VARIABLE
 from model_release.spec.load import load_spec
 from model_release.spec.summary import SPECS_VARIABLE
@@ -100,15 +99,13 @@ def peers(folder: Path, tasks: Mapping[str, int], dags: int) -> list[Path]:
 
 def main() -> None:
     """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dag_parse", description=__doc__)
+    parser = reporting.parser("dag_parse", __doc__, quick="few specs, once")
     parser.add_argument("--specs", type=int, default=1000, help="how many specs are many (1,000)")
     parser.add_argument("--rounds", type=int, default=15, help="parses of each file with one spec (15)")
-    parser.add_argument("--quick", action="store_true", help="whether it works, not how fast")
-    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     many, rounds = (20, 1) if options.quick else (options.specs, options.rounds)
     ours = [CHECKOUT / "dags" / f"{name}.py" for name in OURS]
-    console, kept = Console(highlight=False), {}
+    console, kept = reporting.console(), {}
     with tempfile.TemporaryDirectory(prefix="model-release-bench-") as name:
         folder = Path(name)
         one = many_specs(folder, 1)
@@ -127,17 +124,15 @@ def main() -> None:
         dags = sum(line["dags"] for line in found.values())
         errors = [f"{name}.py" for name, line in found.items() if line["errors"]]
         console.print(f"with one of {many:,} specs broken: {dags:,} DAGs, import errors of {', '.join(errors)}")
-    if options.json:
-        options.json.write_text(json.dumps(kept, indent=2))
+    reporting.keep(options, kept)
 
 
 def _table(count: int, rounds: int, found: Mapping[str, Mapping[str, Any]]) -> Table:
     title = (
         f"one parse with {count:,} spec{'s' if count > 1 else ''}: milliseconds of processor time, median of {rounds}"
     )
-    table = Table(title=title, title_justify="left")
-    for head in ("DAG file", "DAGs", "tasks of each", "cold", "warm", "empty DAGs", "warm / empty"):
-        table.add_column(head, justify="left" if head == "DAG file" else "right")
+    headings = ("DAGs", "tasks of each", "cold", "warm", "empty DAGs", "warm / empty")
+    table = reporting.table(title, "DAG file", *headings)
     for name in OURS:
         line = found[name]
         cold, warm, peer = (median(found[each]["seconds"]) * 1000 for each in (f"cold_{name}", name, f"peer_{name}"))

@@ -8,7 +8,6 @@ last; the candidates are forests that take some seconds each.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +15,8 @@ from statistics import median
 from typing import Any
 
 import yaml
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import reporting
 from scripts.airflow_rest import AirflowRest
 from scripts.waits import wait_for_dag, wait_for_run
 from support.quick_specs import quick_spec
@@ -34,10 +32,9 @@ AIRFLOW = (*WORKERS, "airflow-apiserver", "airflow-scheduler", "airflow-dag-proc
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Eight candidates on one worker and on two.")
+    parser = reporting.parser("fanout", "Eight candidates on one worker and on two.")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    rounds = parser.parse_args().rounds
-    console = Console()
+    options = parser.parse_args()
     seconds: dict[int, list[float]] = {2: [], 1: []}
     with tempfile.TemporaryDirectory(prefix="fanout-") as name:
         folder = Path(name)
@@ -51,12 +48,13 @@ def main() -> None:
                 _fan_out(rest)  # what is imported for the first time is not measured
                 for workers in seconds:
                     _only(running, workers)
-                    seconds[workers] = [_fan_out(rest) for _ in range(rounds)]
-    table = Table("workers", "seconds, median", "of one worker's")
+                    seconds[workers] = [_fan_out(rest) for _ in range(options.rounds)]
+    table = reporting.table("eight candidates", "workers", "seconds, median", "of one worker's")
     one = median(seconds[1])
     for workers in (1, 2):
         table.add_row(str(workers), f"{median(seconds[workers]):.1f}", f"{median(seconds[workers]) / one:.2f}")
-    console.print(table)
+    reporting.console().print(table)
+    reporting.keep(options, seconds)
 
 
 def _fan_out(rest: AirflowRest) -> float:

@@ -9,13 +9,10 @@ the whole population.
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -24,12 +21,12 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
+from benchmarks import reporting
 from benchmarks.populations import POPULATIONS, Fitted, Night, night
 from model_release.documents.evaluation import Champion, Evaluation
 from model_release.documents.version import Version
@@ -173,15 +170,13 @@ def measure(rows: int, nights: int, pool: ProcessPoolExecutor, progress: Progres
 
 
 def table_of(rows: int, nights: int, found: dict[str, dict[str, Any]]) -> Table:
-    """Return the shares by population, the truth first."""
+    """Return the truth, and the share that each rule promotes, by population."""
     title = f"{rows:,} rows, {nights} nights: challenger − champion in truth, and share promoted by each rule"
-    table = Table(title=title, title_justify="left")
-    table.add_column("population")
-    for heading in [*(words for words, _ in TRUTH.values()), *RULES]:
-        table.add_column(heading, justify="right")
-    for each in POPULATIONS:
-        truth = (form.format(found[each.name][figure]) for figure, (_, form) in TRUTH.items())
-        table.add_row(each.name, *truth, *(f"{found[each.name]['promoted'][name]:.2f}" for name in RULES))
+    table = reporting.table(title, "", *(each.name for each in POPULATIONS))
+    for figure, (words, form) in TRUTH.items():
+        table.add_row(words, *(form.format(found[each.name][figure]) for each in POPULATIONS))
+    for rule in RULES:
+        table.add_row(rule, *(f"{found[each.name]['promoted'][rule]:.2f}" for each in POPULATIONS))
     return table
 
 
@@ -212,28 +207,25 @@ def _directions(found: dict[str, dict[str, Any]], rule: str) -> tuple[float, flo
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
+    parser = reporting.parser("gate", __doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[303, 1000, 5000], help="rows that a night has")
     parser.add_argument("--nights", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, of one thread each")
-    parser.add_argument("--json", type=Path, help="keep the shares and the truth in this file")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console, kept = Console(width=None if sys.stdout.isatty() else 160), {}
-    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), MofNCompleteColumn())
+    console, kept = reporting.console(), {}
     context = multiprocessing.get_context("spawn")  # a fork would copy the progress bar's thread
     with (
-        Progress(*columns, console=Console(stderr=True)) as progress,
+        reporting.progress() as progress,
         ProcessPoolExecutor(options.jobs, mp_context=context, initializer=_begin) as pool,
     ):
         for rows in options.rows:
             found = measure(rows, options.nights, pool, progress)
             console.print(table_of(rows, options.nights, found))
             for reached, words in verdicts(found):
-                console.print(f"{'✓' if reached else '✗'} {words}", highlight=False)
+                console.print(f"{'✓' if reached else '✗'} {words}")
             kept[str(rows)] = found
-    if options.json:
-        options.json.write_text(json.dumps(kept, indent=1))
+    reporting.keep(options, kept)
 
 
 if __name__ == "__main__":

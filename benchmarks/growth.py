@@ -9,10 +9,8 @@ has kept them all from it, the number is searched for from the one that the rele
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -25,10 +23,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import boto3
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
+from benchmarks import reporting
 from emulators.proxy import proxied
 from emulators.seaweedfs import WRITER, seaweedfs
 from model_release import client
@@ -156,19 +152,16 @@ class Cost:
 
 def main() -> None:
     """Count, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser = reporting.parser("growth", __doc__, quick="10 versions only")
     sizes = [10, 100, 1_000, 10_000]
     parser.add_argument("--versions", type=int, nargs="+", default=sizes, help="versions that are there already")
-    parser.add_argument("--quick", action="store_true", help="10 versions only: whether it works")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     os.environ |= {"AWS_ACCESS_KEY_ID": WRITER.access, "AWS_SECRET_ACCESS_KEY": WRITER.secret}
-    table = Table(title="one release of three files: requests to home + follower, and seconds", title_justify="left")
-    heads = ("versions there", "history", "new version", "publish", "s", "promote", "s", "pull", "s")
-    for name in heads:
-        table.add_column(name, justify="left" if name in ("history", "new version") else "right")
-    console = Console(stderr=True)
-    with seaweedfs() as server, tempfile.TemporaryDirectory() as name, Progress(console=console) as progress:
+    title = "one release of three files: requests to home + follower, and seconds"
+    headings = ("history", "new version", "versions there", "publish", "s", "promote", "s", "pull", "s")
+    table, kept = reporting.table(title, *headings, words=2), []
+    with seaweedfs() as server, tempfile.TemporaryDirectory() as name, reporting.progress() as progress:
         counts = sizes[:1] if options.quick else options.versions
         cases = [(many, history) for history in HISTORIES for many in counts]
         for turn, (many, history) in enumerate(progress.track(cases, description="releasing")):
@@ -183,14 +176,16 @@ def main() -> None:
                 refresh_latest(follower)
                 both, reading = Cost(at_home, there), Cost(at_home)
                 claim = both.of(partial(publish, home, follower, new))
-                row = [f"{many:,}", history, str(claim.metadata.version), *both.cells]
+                row = [history, str(claim.metadata.version), f"{many:,}", *both.cells]
                 both.of(partial(make_live, home, follower, claim, since))
                 uri = f"s3://home-{turn}/heart-disease-models?endpoint_url={at_home.url}&region=us-east-1"
                 pulled = reading.of(partial(client.pull, uri, to=folder / f"pulled-{turn}"))
                 if pulled.version != claim.metadata.version:
                     raise RuntimeError(f"{pulled.version} was pulled")
-                table.add_row(*row, *both.cells, *reading.cells)
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+                kept.append([*row, *both.cells, *reading.cells])
+                table.add_row(*kept[-1])
+    reporting.console().print(table)
+    reporting.keep(options, [dict(enumerate(row)) for row in kept])
 
 
 if __name__ == "__main__":

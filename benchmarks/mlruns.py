@@ -6,8 +6,6 @@ get the folder as it is; ours also takes a consistent snapshot of the database, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import signal
@@ -19,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import reporting
 from benchmarks.histories import History
 from benchmarks.places import Place, s3
 from benchmarks.stores import MEMORY, environment, run
@@ -111,10 +109,7 @@ def _check(source: Path, target: Path) -> None:
 
 def table_of(results: dict[tuple[str, str], list[float]], runs: int, rounds: int) -> Table:
     """Return the medians, with how many times as fast as the fastest peer ours is."""
-    table = Table(title=f"{runs:,} runs: seconds, medians of {rounds}", title_justify="left")
-    table.add_column("tool")
-    for step in STEPS:
-        table.add_column(step, justify="right")
+    table = reporting.table(f"{runs:,} runs: seconds, medians of {rounds}", "tool", *STEPS)
     medians = {key: median(values) for key, values in results.items()}
     names = list(dict.fromkeys(name for name, _ in results))
     for name in names:
@@ -128,27 +123,23 @@ def table_of(results: dict[tuple[str, str], list[float]], runs: int, rounds: int
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mlruns", description=__doc__)
+    parser = reporting.parser("mlruns", __doc__, quick="few runs, once")
     parser.add_argument("--runs", type=int, default=5000, help="of the history; each has four files")
     parser.add_argument("--rounds", type=int, default=3, help="how often each tool runs")
     parser.add_argument("--tool", action="append", help="this one only; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="few runs, once: whether it works, not how fast")
-    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     runs, rounds = (20, 1) if options.quick else (options.runs, options.rounds)
     wanted = [each for each in TOOLS if not options.tool or each.name in options.tool]
     tools = [each for each in wanted if shutil.which(each.program)]
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    columns = (*Progress.get_default_columns()[:2], TimeElapsedColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = reporting.console()
+    with reporting.progress() as progress:
         results = measure(runs, rounds, tools, progress)
     console.print(table_of(results, runs, rounds))
     for each in wanted:
         if each not in tools:
-            console.print(f"not measured: {each.name}: {each.program} is not on the PATH", highlight=False)
-    if options.json:
-        options.json.write_text(json.dumps({" | ".join(key): value for key, value in results.items()}, indent=1))
+            console.print(f"not measured: {each.name}: {each.program} is not on the PATH")
+    reporting.keep(options, {" | ".join(key): value for key, value in results.items()})
 
 
 if __name__ == "__main__":

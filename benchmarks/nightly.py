@@ -9,7 +9,6 @@ with what it tells MLflow, as a night does, and without.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -22,9 +21,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks import reporting
 from benchmarks.plain_night import MLFLOW
 from model_release.spec.load import load_spec
 from model_release.spec.summary import SPECS_VARIABLE
@@ -86,13 +85,11 @@ shape()
 
 def main() -> None:
     """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.nightly", description=__doc__)
+    parser = reporting.parser("nightly", __doc__, quick="one round with few folds")
     parser.add_argument("--rounds", type=int, default=3, help="how often all three run (3)")
-    parser.add_argument("--quick", action="store_true", help="one round with few folds: whether it works, not how fast")
-    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     sessions.stop_when_told()
-    console, kept = Console(highlight=False), []
+    console, kept = reporting.console(), []
     with tempfile.TemporaryDirectory(prefix="model-release-bench-") as name:
         folder = Path(name)
         specs, dags = folder / "specs", folder / "dags"
@@ -127,8 +124,7 @@ def main() -> None:
             f"a night {night:.1f} s; empty tasks {empty:.1f} s + script {words} {script:.1f} s = "
             f"{empty + script:.1f} s; night / both {night / (empty + script):.2f}"
         )
-    if options.json:
-        options.json.write_text(json.dumps(kept, indent=2))
+    reporting.keep(options, kept)
 
 
 def _run(airflow: LocalAirflow, dag_id: str, conf: dict[str, Any]) -> dict[str, float]:
@@ -160,9 +156,8 @@ def _script(spec: Path, target: Path) -> dict[str, float]:
 
 def _table(kept: list[dict[str, dict[str, float]]]) -> Table:
     """Seconds of each task, in the order of the night."""
-    table = Table(title=f"seconds, median of {len(kept)} rounds", title_justify="left")
-    for head in ("step", "in a night", "empty task", "in the script"):
-        table.add_column(head, justify="left" if head == "step" else "right")
+    title = f"seconds, median of {len(kept)} rounds"
+    table = reporting.table(title, "step", "in a night", "empty task", "in the script")
     steps = {step: None for each in ("night", "script") for step in kept[0][each]}
     for step in [*(step for step in steps if step != "all"), "all"]:
         table.add_row(step, *(_median(kept, each, step) for each in ("night", "empty", "script")))

@@ -9,9 +9,7 @@ Then the requests are counted that a poll costs when nothing has changed.
 
 from __future__ import annotations
 
-import argparse
 import http.server
-import json
 import os
 import random
 import shutil
@@ -24,10 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import reporting
 from benchmarks.growth import Wire
 from benchmarks.places import PLACES, Place
 from benchmarks.stores import environment, run
@@ -181,9 +179,8 @@ def server_of(place: Place) -> str:
 
 def table_of(seconds: Mapping[str, list[float]]) -> Table:
     """Return the medians, and how they stand to ours."""
-    table = Table(title="a release of three files, seconds of a whole process", title_justify="left")
-    for heading in ("tool", "median", "least", "of model-release's"):
-        table.add_column(heading, justify="left" if heading == "tool" else "right")
+    title = "a release of three files, seconds of a whole process"
+    table = reporting.table(title, "tool", "median", "least", "of model-release's")
     own = median(seconds[OURS])
     for tool, each in sorted(seconds.items(), key=lambda pair: median(pair[1])):
         table.add_row(tool, f"{median(each):.3f}", f"{min(each):.3f}", f"{median(each) / own:.2f}")
@@ -192,26 +189,24 @@ def table_of(seconds: Mapping[str, list[float]]) -> Table:
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pull", description=__doc__)
+    parser = reporting.parser("pull", __doc__)
     parser.add_argument("--runs", type=int, default=15, help="how often each tool runs")
     parser.add_argument("--installed", metavar="PATH", help="the script model-release of an environment of its own")
     parser.add_argument("--polls", nargs="*", default=["s3", "gcs", "azure"], help="clouds whose polls are counted")
-    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    with Progress(console=Console(stderr=True)) as progress:
+    console = reporting.console()
+    with reporting.progress() as progress:
         seconds, missing = measure(options.runs, options.installed, progress)
     console.print(table_of(seconds))
     for tool, why in missing.items():
-        console.print(f"not measured: {tool}: {why}", highlight=False)
+        console.print(f"not measured: {tool}: {why}")
     peers = [median(each) for tool, each in seconds.items() if tool.startswith("aws") or tool == HUB]
     if peers:
-        console.print(f"ours / the faster of aws and {HUB}: {median(seconds[OURS]) / min(peers):.2f}", highlight=False)
+        console.print(f"ours / the faster of aws and {HUB}: {median(seconds[OURS]) / min(peers):.2f}")
     for name in options.polls:
-        console.print(poll_requests(name), highlight=False)
-    if options.json:
-        options.json.write_text(json.dumps(seconds, indent=1))
+        console.print(poll_requests(name))
+    reporting.keep(options, seconds)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ releases are swapped under full load.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pickle
@@ -32,10 +31,9 @@ from statistics import median
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import reporting
 from support.servable_releases import ROW, release, trained, version_folder
 
 OURS, OURS_MLFLOW, MLFLOW, PIPELINE = "ours, /predict", "ours, /invocations", "MLflow, ONNX", "MLflow, scikit-learn"
@@ -191,7 +189,7 @@ def bodies(folder: Path, rows: int) -> dict[str, Path]:
 
 
 def compare(
-    folder: Path, scratch: Path, *, rows: Sequence[int], clients: Sequence[int], seconds: float, rounds: int
+    folder: Path, scratch: Path, *, rows: Sequence[int], clients: Sequence[int], seconds: float, rounds: int, warm: bool
 ) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
     """Measure every case; return the medians by case, and the memory of each server after it all."""
     measured: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -201,14 +199,14 @@ def compare(
         ours(str(folder)) as here,
         mlflow(folder) as onnx,
         mlflow(as_pipeline(folder, scratch / "pipeline")) as pipeline,
-        Progress(console=Console(stderr=True)) as progress,
+        reporting.progress() as progress,
     ):
         servers = {OURS: here, OURS_MLFLOW: here, MLFLOW: onnx, PIPELINE: pipeline}
         paths = {OURS: "/predict"}
         urls = {who: server.url + paths.get(who, "/invocations") for who, server in servers.items()}
         cases = [(who, number, many) for who in urls for number in rows for many in clients]
-        task = progress.add_task("measuring", total=len(cases) * (rounds + 1))
-        for turn in range(rounds + 1):
+        task = progress.add_task("measuring", total=len(cases) * (rounds + warm))
+        for turn in range(0 if warm else 1, rounds + 1):
             for who, number, many in order.sample(cases, len(cases)):
                 last = seconds if turn else min(1.0, seconds)  # the first round warms up
                 used = servers[who].processor_seconds()
@@ -295,38 +293,34 @@ def _resident(pid: int) -> int:
 
 def show(medians: dict[str, dict[str, float]], memory: dict[str, int]) -> Table:
     """Return the table."""
-    table = Table(
-        title="one worker each, a random forest of 100 trees; × is requests/s over MLflow's", title_justify="left"
-    )
-    for name in ("rows", "clients", "server", "requests/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× scikit-learn"):
-        table.add_column(name, justify="left" if name == "server" else "right")
+    title = "one worker each, a random forest of 100 trees; × is req/s over MLflow's"
+    figures = ("rows", "clients", "req/s", "p50 ms", "p99 ms", "core ms", "× ONNX", "× sklearn")
+    table = reporting.table(title, "server", *figures)
     cases = sorted(medians, key=lambda case: [*map(int, case.split(" | ")[1:]), SERVERS.index(case.split(" | ")[0])])
     for case in cases:
         told = medians[case]
         who, rows, clients = case.split(" | ")
         theirs = [medians[f"{each} | {rows} | {clients}"]["requests"] for each in (MLFLOW, PIPELINE)]
-        figures = (
-            f"{told['requests']:,.1f}",
+        cells = (
+            f"{told['requests']:,.0f}",
             f"{told['p50']:.2f}",
-            f"{told['p99']:.2f}",
+            f"{told['p99']:.1f}",
             f"{told['processor']:.3f}",
             *(f"{told['requests'] / each:,.1f}" if each else "none came" for each in theirs),
         )
-        table.add_row(f"{int(rows):,}", clients, who, *figures)
+        table.add_row(who, f"{int(rows):,}", clients, *cells)
     for who, size in memory.items():
-        table.add_row("", "", f"{who.partition(' /')[0].strip(',')}: memory", f"{size / 1e6:,.0f} MB")
+        table.add_row(f"{who.partition(' /')[0].strip(',')}: memory", "", "", f"{size / 1e6:,.0f} MB")
     return table
 
 
 def main() -> None:
     """Measure, and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = reporting.parser("serving", __doc__, quick="one case, once")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 100, 10_000], help="rows of a request")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8], help="clients at the same time")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is taken")
-    parser.add_argument("--quick", action="store_true", help="whether it works, not how fast")
-    parser.add_argument("--json", type=Path, help="file that keeps what was measured")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     if shutil.which("wrk") is None:
@@ -344,9 +338,10 @@ def main() -> None:
             clients=options.clients,
             seconds=options.seconds,
             rounds=options.rounds,
+            warm=not options.quick,
         )
-        swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=4.0 if options.quick else 15.0)
-    console = Console()
+        swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=2.0 if options.quick else 15.0)
+    console = reporting.console()
     console.print(show(measured, memory))
     versions = sorted(set(swapped["versions"].split()))
     console.print(
@@ -355,9 +350,7 @@ def main() -> None:
         f"p99 {swapped['p99']:.2f} ms, slowest {swapped['max']:.1f} ms"
     )
     console.print(f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after")
-    if options.json:
-        document = {"requests": measured, "memory": memory, "swap": {**swapped, "versions": versions}}
-        options.json.write_text(json.dumps(document, indent=1))
+    reporting.keep(options, {"requests": measured, "memory": memory, "swap": {**swapped, "versions": versions}})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ and are counted.
 
 from __future__ import annotations
 
-import argparse
 import random
 import signal
 import sys
@@ -26,10 +25,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from benchmarks import reporting
 from model_release.errors import ModelReleaseError, OutcomeUnknown, Retry, StoreUnavailable
 from model_release.releases.catalog import history, read_pointer, versions
 from model_release.stores.create_once import RESEND
@@ -182,26 +180,24 @@ def _typical(seconds: Sequence[float], *, first: bool) -> str:
 
 def main() -> None:
     """Soak, print the figures, and end with 1 where one of them must not be."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = reporting.parser("soak", __doc__)
     parser.add_argument("--nights", type=int, default=1000)
     parser.add_argument("--faults", type=float, default=0.05, help="share of the calls that something befalls")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as name,
-        Progress(console=Console(stderr=True)) as progress,
+        reporting.progress() as progress,
         without_waiting(),
     ):
         figures = soak(options.nights, options.faults, Path(name), progress)
-    table = Table(
-        title=f"{options.nights:,} nights, a fault at {options.faults:.0%} of the calls", title_justify="left"
-    )
-    for heading in ("figure", "value"):
-        table.add_column(heading)
+    title = f"{options.nights:,} nights, a fault at {options.faults:.0%} of the calls"
+    table = reporting.table(title, "figure", "value", words=2)
     for row in figures:
         table.add_row(*row)
-    Console().print(table)
+    reporting.console().print(table)
     told = dict(figures)
+    reporting.keep(options, told)
     sys.exit(0 if told["torn reads"] == told["releases lost"] == "0" else 1)
 
 

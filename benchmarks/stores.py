@@ -6,13 +6,10 @@ of them; the table has the medians.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -22,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import reporting
 from benchmarks.ours import transfer
 from benchmarks.places import PLACES, Place, local_files
 from benchmarks.tools import ours, peers
@@ -167,12 +164,9 @@ def _target(folder: Path, way: str, shape: str, source: Path) -> Iterator[Path]:
 
 def table_of(store: str, results: dict[tuple[str, str, str], list[float] | str], load: Load) -> Table:
     """Return the medians of one store, with how many times as fast as the fastest peer ours is."""
-    table = Table(title=f"{store}: seconds, medians of {load.runs}", title_justify="left")
-    table.add_column("tool")
-    one, many = f"{load.size / MIB:g} MiB", f"{load.count:,} × {load.each / 1024:g} KiB"
-    for shape in (one, many):
-        for way in ("up", "down"):
-            table.add_column(f"{shape} {way}", justify="right")
+    shapes = f"{load.size / MIB:g} MiB", f"{load.count:,} × {load.each / 1024:g} KiB"
+    headings = [f"{shape} {way}" for shape in shapes for way in ("up", "down")]
+    table = reporting.table(f"{store}: seconds, medians of {load.runs}", "tool", *headings)
     names = list(dict.fromkeys(name for name, _, _ in results))
     own = [name for name in names if name.startswith("ours")]
     medians = {key: median(value) for key, value in results.items() if isinstance(value, list) and value}
@@ -190,28 +184,24 @@ def table_of(store: str, results: dict[tuple[str, str, str], list[float] | str],
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stores", description=__doc__)
+    parser = reporting.parser("stores", __doc__, quick="tiny sizes, once")
     parser.add_argument("--store", action="append", choices=list(PLACES), help="this one only; may be repeated")
     parser.add_argument("--runs", type=int, default=3, help="how often each tool runs")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, once: whether it works, not how fast")
-    parser.add_argument("--json", type=Path, help="keep every time that was measured in this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     load = Load(64 * 1024, 5, 1024, 1) if options.quick else Load(256 * MIB, 2000, 10 * 1024, options.runs)
-    console, kept = Console(width=None if sys.stdout.isatty() else 110), {}
-    columns = (*Progress.get_default_columns()[:2], TimeElapsedColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console, kept = reporting.console(), {}
+    with reporting.progress() as progress:
         for name in options.store or PLACES:
             results, peaks = measure(name, load, progress), memory(name, load)
             console.print(table_of(name, results, load))
             reasons = dict.fromkeys((key[0], why) for key, why in results.items() if isinstance(why, str))
             for who, why in reasons:
-                console.print(f"not measured: {who}: {why}", highlight=False)
+                console.print(f"not measured: {who}: {why}")
             shown = [f"{way} {size / MIB:g} MiB: {peak / MIB:.0f} MiB" for (way, size), peak in peaks.items()]
-            console.print("peak memory of ours: " + ", ".join(shown) + "\n", highlight=False)
+            console.print("peak memory of ours: " + ", ".join(shown) + "\n")
             kept[name] = {" | ".join(key): value for key, value in results.items()}
-    if options.json:
-        options.json.write_text(json.dumps(kept, indent=1))
+    reporting.keep(options, kept)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
-from rich.table import Table
+from benchmarks import reporting
 
 if TYPE_CHECKING:
     from model_release.spec.model import Tracking
@@ -28,23 +26,23 @@ if TYPE_CHECKING:
 WAYS = ("figures drawn", "ours", "MLflow's tutorial")
 
 
-def main(
-    rounds: Annotated[int, typer.Option(min=1, help="Processes for each way.")] = 7,
-    kept: Annotated[Path | None, typer.Option("--json", help="Keep all seconds in this file.")] = None,
-) -> None:
+def main() -> None:
     """Measure and print the table."""
+    parser = reporting.parser("tracking", __doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="processes for each way")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-tracking-") as name:
         folder = Path(name)
         _train(folder)
-        measured = [_in_a_process(folder, number) for number in range(rounds)]
-    table = Table("", "clock, s", "least", "most", "processor, s", title=f"one candidate, {rounds} processes")
+        measured = [_in_a_process(folder, number) for number in range(options.rounds)]
+    title = f"one candidate, {options.rounds} processes"
+    table = reporting.table(title, "way", "clock, s", "least", "most", "processor, s")
     for way in WAYS:
         clock, processor = zip(*(each[way] for each in measured), strict=True)
         figures = median(clock), min(clock), max(clock), median(processor)
         table.add_row(way, *(f"{figure:.2f}" for figure in figures))
-    Console().print(table)
-    if kept is not None:
-        kept.write_text(json.dumps(measured))
+    reporting.console().print(table)
+    reporting.keep(options, measured)
 
 
 def _train(folder: Path) -> None:
@@ -136,4 +134,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(_one(Path(sys.argv[2]), int(sys.argv[3]))))
     else:
-        typer.run(main)
+        main()

@@ -21,7 +21,8 @@ from model_release.spec.summary import Summary
 DOC = """
 ### {title}: old releases and the remains of dead runs
 
-Press **Trigger** and tick *Dry run*: the run says what would go, and removes nothing. Unticked, it removes.
+Press **Trigger**: the run says what would go, and removes nothing. With *Dry run* unticked, it removes. The weekly runs
+remove.
 
 | task | what it does |
 |---|---|

@@ -16,6 +16,7 @@ from model_release.airflow_glue import (
     operate_run,
     readable_specs,
     receive,
+    report_on_act,
     with_form,
 )
 from model_release.spec.summary import Summary
@@ -64,10 +65,10 @@ def operate(spec: Summary) -> None:
         return operate_run(spec).act(receive(looked, "look")).to_json()
 
     @result
-    @task(task_display_name="Spread", retries=5)
+    @task(task_display_name="Spread", retries=5, show_return_value_in_logs=False)
     def spread(acted: dict[str, Any]) -> dict[str, Any]:
         """Bring every destination, `latest/` and the registry to home's pointer."""
-        return operate_run(spec).reconcile(receive(acted, "act")).to_json()
+        return report_on_act(operate_run(spec).reconcile(receive(acted, "act")))
 
     @task(task_display_name="Announce", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any]) -> Iterator[Metadata]:

@@ -13,13 +13,15 @@ from model_release.airflow_glue import (
     announcing,
     approval_response,
     approval_task,
+    check_approvers,
     dag_of,
     latest_asset,
     link_mlflow,
     pod_of_training,
     readable_specs,
     receive,
-    reported,
+    remember_failure,
+    report_on,
     retrain_params,
     retrain_run,
     show,
@@ -45,7 +47,7 @@ publishes versions and leaves `latest` alone.
 {approval}| Upload | puts the version at every destination and reads it back | the gate rejected |
 | Update latest | publishes the version and moves `latest` | the gate rejected |
 | Announce | tells consumers through the asset `{name}` | they know already |
-| Report | says in the run's result what became of it, and why | |
+| Report | says in the run's result, its log and the run's note what became of it, and why | |
 
 Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
 (both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
@@ -66,6 +68,7 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
         """Make good whatever an earlier run left undone: log, followers, `latest/`, registry."""
+        check_approvers(spec)
         return retrain_run(spec).reconcile().to_json()
 
     @task(task_display_name="Ingest")
@@ -140,10 +143,10 @@ def retrain(spec: Summary) -> None:
         yield from announcing(latest, retrain_run(spec).announcement)
 
     @result
-    @task(task_display_name="Report", trigger_rule="none_failed")
+    @task(task_display_name="Report", show_return_value_in_logs=False)
     def report(_: None) -> dict[str, Any]:
-        """Say in the run's result what became of it, and why."""
-        return retrain_run(spec).report(reported()).to_json()
+        """Say in the run's result what became of it, and why; also if a task has failed."""
+        return report_on(spec)
 
     @dag_of(
         spec,
@@ -155,6 +158,7 @@ def retrain(spec: Summary) -> None:
         catchup=False,
         retry_delay=timedelta(seconds=30),
         max_active_runs=1,
+        default_args={"on_failure_callback": remember_failure},
     )
     def chain() -> None:
         work = ingest(reconcile())
@@ -163,7 +167,7 @@ def retrain(spec: Summary) -> None:
         if spec.approval == "required":
             orders = consent(gated, approval_task(spec, propose(gated)))
         released = update_latest(upload.expand(order=orders))
-        report(announce(released))
+        report(announce(released)).as_teardown()  # it runs in any case, and leaves the run's state to the others
         with_mlflow_link(spec, work, trained, gated, released)
 
     with_form(chain(), retrain_params(spec))

@@ -1,13 +1,14 @@
 """What this package adds to Airflow's pages, as **Admin → Plugins** lists it. The declaration only.
 
 The button is on those tasks alone that have an MLflow run. The DAG files put it there, since a plugin could only put it
-on every task of an operator, in every DAG of this Airflow.
+on every task of an operator, in every DAG of this Airflow. The listener sets the notes of runs.
 """
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from model_release.airflow_glue import listener
 from model_release.airflow_glue.links import MlflowRun
 
 
@@ -16,3 +17,4 @@ class ModelReleases(AirflowPlugin):
 
     name = "model_releases"
     operator_extra_links = [MlflowRun()]
+    listeners = [listener]

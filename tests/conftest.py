@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -9,23 +10,38 @@ import pytest
 from model_release.stores.create_once import RESEND
 from model_release.stores.local import LocalStore
 from support.memory_store import MemoryStore
-from support.proof_tally import lines
+from support.proof_tally import refused, table
 
 pytest_plugins = ["support.run_plugin"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first."""
-    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+    """Put what takes longest first, so that what is short fills the end."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    """How long the file of a test takes, about; nothing is said of files that start no Airflow."""
+    marker = item.get_closest_marker("live")
+    return float(marker.kwargs["minutes"]) if marker else 0.0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what the proofs have counted."""
     reports = [each for of in terminalreporter.stats.values() for each in of if isinstance(each, pytest.TestReport)]
-    told = lines(pair for each in reports if each.when == "call" for pair in each.user_properties)
-    if told:
+    rows = table(pair for each in reports if each.when == "call" for pair in each.user_properties)
+    if rows:
         terminalreporter.section("proofs")
-        terminalreporter.write_line("\n".join(told))
+        terminalreporter.write_line("\n".join(rows))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count the tests that are marked `refuses`."""
+    report = yield
+    if report.when == "call":
+        report.user_properties += refused(item.iter_markers("refuses"), passed=report.passed)
+    return report
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ class AirflowRest:
         self.url = url
         self._credentials = {"username": user, "password": password}
         self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._orders: dict[tuple[str, str], dict[str, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +123,7 @@ class AirflowRest:
         now = datetime.now(UTC)
         query = {"limit": _PAGE}
         found = self.call("GET", f"{_run(dag_id, run_id)}/taskInstances", params=query)["task_instances"]
-        order = self._order(dag_id)
+        order = self._order(dag_id, run_id)
         tasks = [_task(each, now) for each in found]
         return sorted(tasks, key=lambda task: (order.get(task.task_id, len(order)), task.map_index))
 
@@ -134,13 +135,18 @@ class AirflowRest:
         except NotFound:
             return None
 
-    def _order(self, dag_id: str) -> dict[str, int]:
+    def _order(self, dag_id: str, run_id: str) -> dict[str, int]:
+        """Return the place of each task in the graph, which stays the same while a run lasts."""
+        run = dag_id, run_id
+        if run in self._orders:
+            return self._orders[run]
         tasks = self.call("GET", f"/dags/{dag_id}/tasks")["tasks"]
         graph: TopologicalSorter[str] = TopologicalSorter({each["task_id"]: () for each in tasks})
         for each in tasks:
             for after in each["downstream_task_ids"] or ():
                 graph.add(after, each["task_id"])
-        return {task_id: place for place, task_id in enumerate(graph.static_order())}
+        self._orders[run] = {task_id: place for place, task_id in enumerate(graph.static_order())}
+        return self._orders[run]
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """Send a request to the stable API and return its answer; for whatever has no method of its own."""

@@ -127,7 +127,7 @@ class LocalAirflow:
         run_id: str,
         *,
         seconds: float = waits.RUN_SECONDS,
-        show: Callable[[list[TaskState]], object] = lambda _: None,
+        show: Callable[[list[TaskState]], object] | None = None,
     ) -> str:
         """Wait until a run has ended and return its state; see `waits.wait_for_run`."""
         return waits.wait_for_run(self.rest, dag_id, run_id, seconds=seconds, show=show, check=self.check)

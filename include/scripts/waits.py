@@ -57,7 +57,7 @@ def wait_for_run(
     run_id: str,
     *,
     seconds: float = RUN_SECONDS,
-    show: Callable[[list[TaskState]], object] = lambda _: None,
+    show: Callable[[list[TaskState]], object] | None = None,
     check: Callable[[], object] = lambda: None,
 ) -> str:
     """Wait until a run has ended and return its state, `success` or `failed`.
@@ -76,7 +76,8 @@ def wait_for_run(
     for _ in ticks(seconds, pause=0.4):
         check()
         state = rest.run_state(dag_id, run_id)
-        show(rest.tasks(dag_id, run_id))
+        if show is not None:
+            show(rest.tasks(dag_id, run_id))
         if state in RUN_ENDED:
             return state
     raise Retry(f"the run has not ended within {seconds:.0f} s", where=f"{dag_id} {run_id}")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from model_release.documents.manifest import Manifest
-from model_release.model_files import sandbox
 from model_release.modelling import dataset, training
 from model_release.spec.load import load_spec
 from model_release.spec.split import Validation
@@ -18,7 +17,7 @@ from model_release.workflows.run import Run
 from support.quick_specs import quick_spec
 from support.reference_model import rows, spec
 from support.release_builder import make
-from support.retrain_steps import SIMPLE, Nights
+from support.retrain_steps import SIMPLE, Nights, hurry
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
 
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nights:
-    """A night of the four-site model; the day decides how many hospitals' rows have arrived.
-
-    Nothing is opened in a process of its own, which takes seconds.
-    """
+    """A night of the four-site model, in a hurry; the day decides how many hospitals' rows have arrived."""
     monkeypatch.setenv("MODEL_RELEASE_STORE", (tmp_path / "store").as_uri())
-    monkeypatch.setattr(sandbox, "check", lambda *_, **__: None)
+    hurry(monkeypatch)
 
     def one(day: int, *, spec: dict[str, Any] | None = None, **facts: Any) -> RetrainRun:
         changes = {"candidates": SIMPLE, "validation": {"folds": 3, "repeats": 1}, "tracking": None, **(spec or {})}

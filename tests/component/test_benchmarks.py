@@ -25,6 +25,7 @@ def run(name: str, *options: str, kept: Path, seconds: int, env: Mapping[str, st
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+    assert "…" not in ran.stdout and max(map(len, ran.stdout.splitlines())) <= 80, "a table is whole in 80 columns"
     return ran.stdout, json.loads(kept.read_text())
 
 

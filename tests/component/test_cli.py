@@ -114,6 +114,17 @@ def test_status_at_one_glance(released: LocalStore) -> None:
     assert document["pointer"]["holds"][0]["by"] == "ada"
 
 
+def test_status_ends_otherwise_if_what_is_live_has_grown_old(released: LocalStore) -> None:
+    old = call("status", released.uri, "--max-age", "30h")
+    assert old.exit_code == errors.EXIT_TOO_OLD
+    assert "was trained" in " ".join(old.stdout.split())
+    assert call("status", released.uri, "--max-age", "36500d").exit_code == errors.EXIT_DONE
+    document = json.loads(call("status", released.uri, "--max-age", "30h", "--json").stdout)
+    assert "at most 30.0 hours are asked for" in document["too_old"]
+    assert read("status", released.uri)["too_old"] is None
+    assert call("status", released.uri, "--max-age", "30").exit_code == errors.EXIT_USAGE
+
+
 def test_status_without_holds(store: LocalStore, tmp_path: Path) -> None:
     Chain(store).release(make(tmp_path, "a"))
     lines = [line.split() for line in call("status", store.uri).stdout.splitlines()]

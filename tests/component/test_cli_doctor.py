@@ -148,6 +148,23 @@ def link_to_a_folder_of_the_store(path: Path, _elsewhere: Path) -> None:
     path.symlink_to(path.parent.parent / "log")
 
 
+def test_a_file_elsewhere_that_a_link_leads_to_is_no_object_although_it_has_the_right_bytes(
+    stores: tuple[LocalStore, LocalStore], tmp_path: Path
+) -> None:
+    for lost in (f"{LIVE}/{MODEL}", f"latest/{MODEL}"):
+        path = stores[1].root / lost
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+        done = doctor(stores, "--json", "-q")
+        assert done.exit_code == EXIT_DOCTOR
+        (found,) = read(done)["found"]
+        assert found["where"].endswith(lost)
+        assert str(path) in found["remedy"]
+        path.unlink()
+        path.write_bytes((tmp_path / "elsewhere").read_bytes())
+    assert doctor(stores).exit_code == 0
+
+
 @pytest.mark.parametrize("obstruct", [folder, full_folder, link_out_of_the_store, link_to_a_folder_of_the_store])
 @pytest.mark.parametrize("lost", [f"{LIVE}/{MODEL}", f"{V110}/metadata.json", "log/000000000003.json", POINTER])
 def test_what_stands_in_the_place_of_an_object_is_told_with_its_path_until_a_person_has_moved_it_away(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from model_release import client
+from model_release.client import Pulled
 from model_release.client.memory import age, check_age, in_words
 from model_release.documents.version import FIRST
 from model_release.errors import ModelReleaseError, Refused, Stop, UsageError
@@ -50,6 +51,7 @@ def anothers(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [everybody, sticky, anothers])
+@pytest.mark.refuses("folders of a client")
 def test_a_folder_that_others_may_write_to_is_refused_unless_asked_for(
     spoil: Callable[[Path], None], store: LocalStore, tmp_path: Path
 ) -> None:
@@ -75,6 +77,7 @@ def test_the_command_says_what_to_do(store: LocalStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".model-release", ".model-release/parts", ".model-release/scratch"])
+@pytest.mark.refuses("folders of a client")
 def test_a_planted_link_leads_no_removal_outside(name: str, store: LocalStore, tmp_path: Path) -> None:
     to, outside = tmp_path / "to", tmp_path / "outside"
     (to / name).parent.mkdir(parents=True)
@@ -87,6 +90,7 @@ def test_a_planted_link_leads_no_removal_outside(name: str, store: LocalStore, t
     assert sorted(path.name for path in outside.rglob("*")) == ["parts", "precious", "precious", "scratch"]
 
 
+@pytest.mark.refuses("folders of a client")
 def test_a_planted_part_is_not_written_through(store: LocalStore, tmp_path: Path) -> None:
     to, outside = tmp_path / "to", tmp_path / "outside"
     outside.write_bytes(b"")
@@ -98,6 +102,7 @@ def test_a_planted_part_is_not_written_through(store: LocalStore, tmp_path: Path
     assert outside.read_bytes() == b""
 
 
+@pytest.mark.refuses("folders of a client")
 def test_a_planted_current_is_neither_served_nor_removed(store: LocalStore, tmp_path: Path) -> None:
     to, outside = tmp_path / "to", tmp_path / "outside"
     shutil.copytree(client.pull(store.uri, to=tmp_path / "other").folder, outside)
@@ -109,6 +114,7 @@ def test_a_planted_current_is_neither_served_nor_removed(store: LocalStore, tmp_
     assert (to / "current").resolve() == pulled.folder
 
 
+@pytest.mark.refuses("folders of a client")
 def test_a_planted_lock_is_not_opened(store: LocalStore, tmp_path: Path) -> None:
     (tmp_path / "to" / ".model-release").mkdir(parents=True)
     (tmp_path / "to" / ".model-release" / "lock").symlink_to(tmp_path / "outside")
@@ -127,6 +133,51 @@ def test_a_release_that_is_too_old_is_refused_and_what_is_current_stays(store: L
     with pytest.raises(Refused, match="was trained"):
         client.pull(store.uri, to=to, max_age=timedelta(days=7))
     assert (to / "current").exists()
+
+
+@pytest.mark.parametrize(
+    ("most", "floor", "reported"),
+    [(timedelta(days=7), None, "was trained"), (None, 2, "epoch 2 or a later one is asked for")],
+)
+def test_a_watch_takes_no_release_that_is_too_old_or_below_the_floor(
+    store: LocalStore,
+    tmp_path: Path,
+    most: timedelta | None,
+    floor: int | None,
+    reported: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watcher = client.Watcher(store.uri, tmp_path / "to", max_age=most, min_epoch=floor)
+    once = watcher._puller.poll
+
+    def poll() -> Pulled | None:
+        watcher.stop()
+        return once()
+
+    monkeypatch.setattr(watcher._puller, "poll", poll)
+    assert [*watcher.follow(0.01)] == []
+    assert reported in caplog.text
+    assert not (tmp_path / "to" / "current").exists()
+
+
+def test_a_copy_that_becomes_too_old_while_it_is_watched_is_reported_once(
+    store: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = client.Watcher(store.uri, tmp_path / "to", max_age=timedelta(days=36_500))
+    copies = watcher.follow(0.01)
+    assert next(copies).changed
+    monkeypatch.setattr(watcher._puller, "_max_age", timedelta(days=7))  # time goes by
+    polls = iter(range(5))
+
+    def nothing_new() -> None:
+        if next(polls, None) is None:
+            watcher.stop()
+
+    monkeypatch.setattr(watcher._puller, "poll", nothing_new)
+    assert [*copies] == []
+    assert caplog.text.count("was trained") == 1
+    assert (tmp_path / "to" / "current").exists()
 
 
 def test_the_copy_that_is_fallen_back_to_has_an_age_too(tmp_path: Path, store: LocalStore) -> None:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from model_release import cli, errors
+from model_release.spec.allowed_stores import STORES_VARIABLE
 
 SPECS = Path(__file__).parents[2] / "include" / "models"
 HEART = (SPECS / "heart_disease.yaml").read_text(encoding="utf-8")
@@ -193,6 +194,21 @@ def test_two_connections_to_one_bucket_name_may_be_two_places(tmp_path: Path) ->
     both = 'destinations:\n  - {name: one, uri: "s3://a@bucket/ml"}\n  - {name: two, uri: "s3://b@bucket/ml"}\n\n'
     spec.write_text(text[:begin] + both + rest, encoding="utf-8")
     assert read(spec, data=False)[0]["fault"] is None
+
+
+def test_a_source_or_a_destination_that_the_deployment_does_not_allow_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = copied(tmp_path, ('"${MODEL_RELEASE_STORE}"', '"s3://conn@bucket/ml"'))
+    monkeypatch.setenv(STORES_VARIABLE, f"s3://bucket/ml {tmp_path.as_uri()}")
+    assert read(spec, data=False)[0]["fault"] is None
+    monkeypatch.setenv(STORES_VARIABLE, "s3://bucket/ml")
+    source = f"dataset.source: file://{tmp_path}/data/heart-disease lies in no store that this deployment allows"
+    assert fault(spec).startswith(source)
+    monkeypatch.setenv(STORES_VARIABLE, tmp_path.as_uri())
+    found = fault(spec, data=False)
+    assert found.startswith("destinations: local: s3://bucket/ml lies in no store")
+    assert f"{STORES_VARIABLE} in the environment of every Airflow component" in found
 
 
 def test_a_password_in_the_text_of_a_spec_is_a_warning_that_does_not_repeat_it(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ def test_a_release_without_any_known_form_is_refused(tmp_path: Path) -> None:
         ("__import__('mlflow')", "No module named 'mlflow' where this form is served"),
     ],
 )
+@pytest.mark.refuses("what a model does when it is opened")
 def test_what_a_model_may_not_do(expression: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setattr(sandbox, "SECONDS", 3.0)
@@ -203,6 +204,7 @@ NO_AUDIT = "__import__('ctypes').CDLL(None)"
         "len([*filter(str.isdigit, __import__('os').listdir('/proc'))]) > 3",
     ],
 )
+@pytest.mark.refuses("what a model does when it is opened")
 def test_the_environments_of_other_processes_are_out_of_sight(expression: str, tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "60"], env={"MARK_OF_A_TEST": "of-no-use"}) as other:
         try:
@@ -216,6 +218,7 @@ def test_the_environments_of_other_processes_are_out_of_sight(expression: str, t
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+@pytest.mark.refuses("what a model does when it is opened")
 def test_no_listener_is_reached_by_what_python_does_not_see(family: socket.AddressFamily, tmp_path: Path) -> None:
     with socket.socket(family) as listener:
         listener.bind(("127.0.0.1", 0) if family is socket.AF_INET else f"\0model-release-{os.getpid()}")
@@ -244,6 +247,7 @@ def test_no_listener_is_reached_by_what_python_does_not_see(family: socket.Addre
         ("__import__('os').abort()", "ended by signal 6"),
     ],
 )
+@pytest.mark.refuses("what a model does when it is opened")
 def test_a_model_has_an_empty_home_and_limits(expression: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=reason):
         sandbox.tries(*pipeline(tmp_path, expression))
@@ -265,6 +269,7 @@ def stays(command: str) -> str:
     return f"({started}, __import__('time').sleep(60))"
 
 
+@pytest.mark.refuses("what a model does when it is opened")
 def test_what_a_model_starts_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "SECONDS", 4.0)
     with pytest.raises(Refused, match="not loaded within 4 s"):
@@ -272,6 +277,7 @@ def test_what_a_model_starts_ends_with_it(tmp_path: Path, monkeypatch: pytest.Mo
     check_ended("sleep 91.1")
 
 
+@pytest.mark.refuses("what a model does when it is opened")
 def test_what_a_model_starts_ends_with_the_process_that_asked(tmp_path: Path) -> None:
     folder, manifest = pipeline(tmp_path, stays("sleep 91.2"))
     (tmp_path / "metadata.json").write_bytes(manifest.to_bytes())

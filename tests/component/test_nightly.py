@@ -28,6 +28,7 @@ from model_release.workflows.messages import (
     ApprovalResponse,
     ArtifactsOfRun,
     ConsentOutcome,
+    Failure,
     IngestOutcome,
     ReconcileOutcome,
     ReleaseOutcome,
@@ -304,6 +305,13 @@ REPRODUCED = Verdict(accepted=True, reproduced=True, summary="reproduced v1.0.0"
 RELEASED = ReleaseOutcome(
     version=Version(1, 1, 0), promoted=True, reason=None, live=Version(1, 1, 0), epoch=2, mended=[], lagging=[]
 )
+FAILED = Failure(
+    task="train [forest]",
+    error="StoreUnavailable",
+    what="the disk is full",
+    hint="free some space",
+    log="http://airflow/log",
+)
 HELD = RELEASED.model_copy(update={"promoted": False, "reason": "latest is held", "live": Version(1, 0, 0)})
 
 
@@ -321,10 +329,45 @@ HELD = RELEASED.model_copy(update={"promoted": False, "reason": "latest is held"
             [REJECTED.model_copy(update={"overruled": "ann"}), RELEASED],
             "v1.1.0, forced by ann against the verdict, is published and live",
         ),
+        ([FOUND, FAILED], "train [forest] failed: the disk is full"),
+        (
+            [FAILED, FAILED.model_copy(update={"task": "evaluate"})],
+            "train [forest] failed: the disk is full (1 more failed: evaluate)",
+        ),
+        ([RELEASED, FAILED], "v1.1.0 is published and live, but train [forest] failed: the disk is full"),
     ],
 )
 def test_what_became_of_a_run(outcomes: list[RetrainOutcome], summary: str) -> None:
     assert run_result(outcomes, None).summary == summary
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "headline"),
+    [
+        ([RELEASED], "released"),
+        ([HELD], "published"),
+        ([REJECTED.model_copy(update={"overruled": "ann"}), RELEASED], "released, forced"),
+        ([RELEASED.model_copy(update={"lagging": ["gs://b lags behind"]})], "released, lagging"),
+        ([FOUND, REJECTED], "rejected"),
+        ([REPRODUCED], "reproduced"),
+        ([ConsentOutcome(asked=True, summary="rejected by bo")], "refused"),
+        ([FOUND], "nothing new"),
+        ([FOUND, FAILED], "failed"),
+    ],
+)
+def test_each_ending_of_a_night_has_a_headline_of_its_own(outcomes: list[RetrainOutcome], headline: str) -> None:
+    note = run_result(outcomes, None).note()
+    assert note.startswith(f"**Report: {headline}**\n\n")
+    long = [FAILED.model_copy(update={"what": "x" * 3000}), *outcomes]
+    assert len(run_result(long, None).note()) == 1000
+
+
+def test_the_log_of_a_failed_night_has_the_summary_and_then_a_fact_a_line() -> None:
+    assert [*run_result([REJECTED, FAILED], None).lines()] == [
+        "train [forest] failed: the disk is full",
+        "train [forest]: free some space (http://airflow/log)",
+        "reason: low",
+    ]
 
 
 def test_what_any_task_found_to_lag_behind_is_in_the_result_once() -> None:

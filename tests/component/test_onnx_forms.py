@@ -48,6 +48,9 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert onnx_answers.probabilities is not None
     assert pickled.probabilities is not None
     assert [*onnx_answers.probabilities] == pytest.approx([*pickled.probabilities], abs=1e-5)
+    framed = client.open_folder(folder).predict(pd.DataFrame(asked).iloc[:, ::-1])
+    assert framed.probabilities is not None
+    assert [*framed.probabilities] == [*onnx_answers.probabilities]
     wanted = [*onnx_answers.probabilities][:2]
     records = [{name: cells[row] for name, cells in asked.items()} for row in range(2)]
     tensors = [

@@ -26,7 +26,7 @@ from model_release.workflows import reproduce
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from support.quick_specs import quick_spec
-from support.retrain_steps import judged
+from support.retrain_steps import hurry, judged
 
 
 def through(path: Path, day: int) -> None:
@@ -47,6 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_RELEASE_STORE", (folder / "store").as_uri())
+        hurry(patch)
         for day, candidates in zip((1, 8), recipes, strict=True):
             path = quick_spec(
                 folder,
@@ -104,7 +105,7 @@ def test_a_changed_package_is_named_whether_or_not_the_bytes_differ(
     manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = {**provenance.package_versions(), "scikit-learn": "9.9.9"}
-    monkeypatch.setattr(provenance, "package_versions", lambda: here)
+    monkeypatch.setattr(provenance, "package_versions", lambda *_: here)
     monkeypatch.setattr(provenance, "code_digest", lambda: "0" * 64)
     done = again(manifest)
     assert done.same

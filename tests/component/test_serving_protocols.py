@@ -244,6 +244,7 @@ def same(ours: Any, theirs: Any) -> None:
         ("application/x-npy", "", 415, "this content type is not read here; use one of application/json and"),
     ],
 )
+@pytest.mark.refuses("requests to the service")
 def test_what_cannot_be_read_is_told(service: TestClient, kind: str, body: str, status: int, error: str) -> None:
     answer = service.post("/invocations", content=body, headers={"Content-Type": kind})
     assert answer.status_code == status
@@ -393,11 +394,13 @@ def column(name: str = "age", **changes: Any) -> list[dict[str, Any]]:
         ([], "not an inference request: Expected `object`, got `array`"),
     ],
 )
+@pytest.mark.refuses("requests to the service")
 def test_tensors_that_are_not_the_model_s_are_refused(service: TestClient, body: Any, error: str) -> None:
     assert told(service, INFER, "error", body=body, status=422)["error"].startswith(error)
 
 
 @pytest.mark.parametrize("rest", ["", "/ready", "/infer"])
+@pytest.mark.refuses("requests to the service")
 def test_another_model_or_version_is_not_there_and_the_one_that_is_is_named(service: TestClient, rest: str) -> None:
     body = {"inputs": column()} if rest == "/infer" else None
     path = f"/v2/models/heart-disease/versions/v9.9.9{rest}"

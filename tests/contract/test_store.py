@@ -79,6 +79,16 @@ class TestStore:
             any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=16 * 1024 * 1024)
         any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=17 * 1024 * 1024)
 
+    def test_a_download_asks_for_no_more_than_its_bound_and_one_byte(self, any_store: Store, tmp_path: Path) -> None:
+        (tmp_path / "source").write_bytes(b"x" * 729)
+        any_store.upload("v1.0.0/file.bin", tmp_path / "source")
+        for limit in (0, 727, 728):
+            with pytest.raises(Corrupt, match=f"is larger than {limit} bytes"):
+                any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=limit)
+            assert not (tmp_path / "target").exists()
+        any_store.download("v1.0.0/file.bin", tmp_path / "target", limit=729)
+        assert (tmp_path / "target").stat().st_size == 729
+
     def test_create_only(self, any_store: Store) -> None:
         assert isinstance(any_store.create("deep/in/key", b"first"), Won)
         assert isinstance(any_store.create("deep/in/key", b"second"), Lost)

@@ -6,13 +6,14 @@ import atexit
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.airflow_home import AirflowHome
+from support.airflow_homes import migrated
 from support.quick_specs import quick_spec
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -33,11 +34,8 @@ os.environ.update(  # before the first import of airflow, which reads it once
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
     """A migrated metadata database."""
-    from airflow.utils.db import initdb
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of Alembic's, about a provider's settings
-        initdb()
+    shared = migrated(AirflowHome(var=HOME / "var"))
+    shutil.copy2(shared.home / "airflow.db", HOME)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from model_release.errors import ModelReleaseError
 from model_release.workflows.messages import UploadOrder
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
+from support.retrain_steps import SIMPLE, hurry
 
 MODEL = "heart-disease-models"
 QUICK = {"connect_timeout": 1, "read_timeout": 5, "deadline": 8, "attempts": 2}
@@ -35,15 +36,20 @@ def azure_door(three: Clouds, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
 
 
 @pytest.fixture
-def night(specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path) -> Callable[..., RetrainRun]:
+def night(
+    specs: Callable[..., Path], azure_door: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RetrainRun]:
     """A run of a model that goes to S3 first, then to Google, Azure and a folder; a prefix of its own for each test."""
     from model_release.airflow_glue import open_through_hooks
     from model_release.spec.load import load_spec
 
+    hurry(monkeypatch)
+
     def run(day: int = 22, *, run_id: str = "one", azure_required: bool = True) -> RetrainRun:
         wanted = [{**each, "transfer": QUICK} for each in destinations(tmp_path.name)]
         wanted[2]["required"] = azure_required
-        path = specs("heart_disease_four_sites", name="heart-disease", destinations=wanted, tracking=None)
+        changes = {"name": "heart-disease", "candidates": SIMPLE, "destinations": wanted, "tracking": None}
+        path = specs("heart_disease_four_sites", **changes)
         facts = Run(run_id=run_id, as_of=date(2026, 10, day), by="test")
         return RetrainRun(load_spec(path), facts, opener=open_through_hooks)
 

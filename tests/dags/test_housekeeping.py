@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from model_release.releases.catalog import live_pointer
 from model_release.spec.load import load_spec
+from model_release.spec.summary import Summary, summaries
 from model_release.stores.local import LocalStore
-from support.dag_runs import load, run, states, xcom
+from support.dag_runs import DAGS, load, run, states, xcom
 from support.release_builder import Chain, make
 
 DAG = "housekeeping_heart_disease"
@@ -42,7 +44,7 @@ def test_a_dry_run_and_a_round(specs: Callable[..., Path], tmp_path: Path) -> No
     for entry in [*staged, *home.list("v1.0.0/")]:
         os.utime(home.root / entry.key, (LONG_AGO, LONG_AGO))
 
-    dry = run(DAG, dry_run=True)
+    dry = run(DAG)  # the form as it stands
     assert states(dry) == {name: ["skipped" if name == "mirror" else "success"] for name in ALL}
     assert "nothing was tracked yet" in xcom(dry, "mirror", "outcome")["skipped"]
     told = xcom(dry, "prune", "outcome")
@@ -54,7 +56,7 @@ def test_a_dry_run_and_a_round(specs: Callable[..., Path], tmp_path: Path) -> No
     tracked = load_spec(spec).tracking
     assert tracked is not None
     tracking.prepare(tracked)
-    wet = run(DAG)
+    wet = run(DAG, dry_run=False)
     assert states(wet) == {name: ["success"] for name in ALL}
     assert xcom(wet, "mirror", "outcome")["database"]
     assert (tmp_path / "store" / "mlruns" / "mirror.json").exists()
@@ -64,6 +66,28 @@ def test_a_dry_run_and_a_round(specs: Callable[..., Path], tmp_path: Path) -> No
     now = live_pointer(home)
     assert [str(each) for each in now.retired] == ["v1.0.0"]
     assert (now.change.by, now.change.operation[:7]) == (DAG, "manual-")
+
+
+@pytest.mark.parametrize(
+    ("run_type", "conf", "dry"),
+    [("scheduled", {}, False), ("manual", {}, True), ("manual", {"dry_run": False}, False)],
+)
+def test_a_round_that_a_person_starts_is_dry_unless_they_say_otherwise(
+    run_type: str, conf: dict[str, bool], dry: bool, specs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.api.datamodels._generated import DagRunType  # the enum that tasks see
+
+    from model_release.airflow_glue import housekeeping_params, running
+
+    specs()
+    (spec,) = summaries(DAGS / "housekeeping.py")
+    assert isinstance(spec, Summary)
+    form = {name: param.value for name, param in housekeeping_params().items()}
+    facts = {"run_id": "r", "dag_id": DAG, "run_type": DagRunType(run_type), "conf": conf}
+    dag_run = SimpleNamespace(**facts, triggering_user_name=None)
+    context = {"dag": SimpleNamespace(params=form), "dag_run": dag_run, "params": form | conf}
+    monkeypatch.setattr(running, "get_current_context", lambda: context)
+    assert running.housekeeping_run(spec).dry_run is dry
 
 
 @pytest.mark.usefixtures("airflow_database")

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from model_release.documents.version import FIRST
-from model_release.errors import UsageError
+from model_release.errors import SpecError, UsageError
 from model_release.signing import verify
-from support.dag_runs import load, run, states, xcom
+from model_release.spec.summary import Summary, summaries
+from support.dag_runs import DAGS, load, note, run, states, xcom
 from support.signing_keys import pem_of, private_key, public_pem
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
@@ -57,13 +58,18 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     assert (released["version"], released["epoch"], released["change"]["kind"]) == ("v1.0.0", 1, "first")
     assert xcom(first, "gate", "verdict")["accepted"]
     assert xcom(first, "update_latest")["promoted"]
-    assert xcom(first, "report")["summary"] == "v1.0.0 is published and live"
+    told = xcom(first, "report")
+    assert (told["ending"], told["summary"]) == ("released", "v1.0.0 is published and live")
+    said = note(first) or ""
+    assert said.startswith("**Report: released**\n\nv1.0.0 is published and live\n\n- live: v1.0.0, since 20")
+    assert said.endswith(" UTC (epoch 1)")
 
     idle = run(DAG)
     assert str(idle.state) == "success"
     assert states(idle) == {name: ["success" if name in (*CHAIN[:2], "report") else "skipped"] for name in CHAIN}
     assert "v1.0.0" in xcom(idle, "ingest", "outcome")["reason"]
     assert xcom(idle, "report")["summary"].startswith("nothing is new: the same data, code")
+    assert (note(idle) or "").startswith("**Report: nothing new**")
 
     forced = run(DAG, force=True)
     assert states(forced)["gate"] == ["success"]
@@ -80,7 +86,10 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     assert not verdict["accepted"]
     assert any("below the 0.9900 required" in reason for reason in verdict["reasons"])
 
-    assert "below the 0.9900 required" in xcom(rejected, "report")["summary"]
+    told = xcom(rejected, "report")
+    assert "below the 0.9900 required" in told["summary"]
+    assert (told["ending"], told["live"], told["epoch"]) == ("rejected", "v1.0.0", 1)
+    assert (note(rejected) or "").startswith("**Report: rejected**")
 
     repeated = run(DAG, accuracy_floor=0.99)
     assert states(repeated)["train"] == ["skipped"]
@@ -94,7 +103,60 @@ def test_an_unknown_key_in_the_conf_fails_at_once(specs: Callable[..., Path], tm
     done = run(DAG, accuracy_flor=0.5)
     assert str(done.state) == "failed"
     assert states(done)["reconcile"] == ["failed"]
+    (failure,) = xcom(done, "report")["failures"]
+    assert (failure["task"], failure["error"]) == ("reconcile", "UsageError")
+    assert "accuracy_flor" in failure["what"]
     assert not (tmp_path / "store/heart-disease-models/latest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("manager", "users", "expected"),
+    [("SimpleAuthManager", ["admin"], None), ("SimpleAuthManager", ["admin", "admn"], "admn"), ("Fab", ["admn"], None)],
+)
+def test_an_approver_whom_nobody_bears_the_name_of_is_found_at_the_start(
+    manager: str, users: list[str], expected: str | None, specs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model_release.airflow_glue import check_approvers
+
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", f"airflow.somewhere.{manager}")
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin, ann:user")
+    specs(approval="required", approvers={"users": users})
+    (spec,) = summaries(DAGS / "retrain.py")
+    assert isinstance(spec, Summary)
+    if expected is None:
+        check_approvers(spec)
+        return
+    with pytest.raises(SpecError, match=f"nobody logs in to this Airflow as '{expected}'; did you mean 'admin'"):
+        check_approvers(spec)
+
+
+@pytest.mark.parametrize(("manager", "asked"), [("SimpleAuthManager", ["ann"]), ("FabAuthManager", None)])
+def test_airflow_is_told_who_may_answer_where_it_compares_names(
+    manager: str, asked: list[str] | None, specs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", f"airflow.somewhere.{manager}")
+    specs(approval="required", approvers={"users": ["ann"]})
+    users = load(DAG).get_task("approve").assigned_users
+    assert (users and [each["id"] for each in users]) == asked
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_a_failed_night_has_a_result_that_says_what_failed_and_what_to_do(specs: Callable[..., Path]) -> None:
+    specs(tracking=None)
+    done = run(DAG, as_of="1900-02-01")
+    assert str(done.state) == "failed"
+    found = states(done)
+    assert (found["ingest"], found["announce"], found["report"]) == (["failed"], ["upstream_failed"], ["success"])
+    told = xcom(done, "report")
+    assert (told["ending"], told["live"]) == ("failed", None)
+    assert told["summary"].startswith("ingest failed: ")
+    (failure,) = told["failures"]
+    assert (failure["task"], failure["error"]) == ("ingest", "NotFound")
+    assert "no data had arrived by 1900-02-01" in failure["what"]
+    assert failure["hint"]
+    said = note(done) or ""
+    assert said.startswith("**Report: failed**\n\ningest failed: ")
+    assert f"- ingest: {' '.join(failure['hint'].split())}" in said
 
 
 @pytest.mark.usefixtures("airflow_database")

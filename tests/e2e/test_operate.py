@@ -1,7 +1,7 @@
 """A real Airflow, and people who act on its releases: rolled back, held, asked for the impossible, released, tidied up.
 
-Everything is asked for through the REST API with every field filled in, as the UI's form does, and looked at from
-outside.
+What a person approves goes to three clouds and a folder, each of which is looked at with its own plain SDK. Everything
+is asked for through the REST API with every field filled in, as the UI's form does, and looked at from outside.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,20 +18,28 @@ from urllib.parse import quote
 import pytest
 from mlflow import MlflowClient
 
+from emulators.clouds import BUCKET, Clouds, clouds, destinations, live
 from model_release.errors import Stop
-from scripts.airflow_home import USER, AirflowHome
+from model_release.spec.load import load_spec
+from model_release.workflows.retrain import RetrainRun
+from model_release.workflows.run import Run
+from scripts.airflow_home import USER
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
+from support.airflow_homes import home_of
 from support.quick_specs import quick_spec
+from support.retrain_steps import SIMPLE, hurry, through
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.live(minutes=4)
 
 MODEL = "heart_disease_four_sites"
 RETRAIN, OPERATE, HOUSEKEEPING = (f"{kind}_{MODEL}" for kind in ("retrain", "operate", "housekeeping"))
 ASKING = "retrain_heart_disease"
-"""Its spec asks a person before a version is made."""
+"""Its spec asks a person before a version is made, and has four destinations."""
 
-SIMPLE = {"logistic_regression": {"estimator": "LogisticRegression", "parameters": {"C": 0.1, "max_iter": 1000}}}
+ASKED = "live/heart-disease-models"
+NAMES = ["aws", "google", "azure", "folder"]
+
 STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
 FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
 DONE = ["success"] * 4
@@ -41,8 +49,9 @@ SECONDS = 240.0
 class Team:
     """An Airflow, and what it leaves behind."""
 
-    def __init__(self, airflow: LocalAirflow) -> None:
+    def __init__(self, airflow: LocalAirflow, clouds: Clouds) -> None:
         self.airflow = airflow
+        self.clouds = clouds
         self.root = airflow.home.store / "heart-disease-four-sites-models"
 
     def ask(self, action: str, **fields: Any) -> str:
@@ -130,21 +139,29 @@ def earlier(value: Any, span: timedelta) -> Any:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """The Airflow, with two releases of one model behind it."""
+    """The Airflow, with two releases of one model that were made before it began."""
     folder = tmp_path_factory.mktemp("operators")
     specs = folder / "specs"
     specs.mkdir()
-    quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
-    quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, approval="required")
-    home = AirflowHome(var=folder / "var", extra={"MODEL_RELEASE_SPECS": str(specs)})
-    with LocalAirflow(home) as airflow:
-        for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
-            airflow.wait_for_dag(dag_id)
-        for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # whoever operates need not unpause anything first
-            airflow.rest.unpause(dag_id)
-        team = Team(airflow)
-        assert [team.night(day)["live"] for day in (1, 8)] == ["v1.0.0", "v1.1.0"]
-        yield team
+    spec = quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
+    asking = {"approval": "required", "destinations": destinations("live")}
+    quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, **asking)
+    with clouds() as three:
+        home = home_of(specs, folder / "var", **three.connections)
+        with pytest.MonkeyPatch.context() as patch:
+            hurry(patch)
+            patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
+            patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
+            for day in (1, 8):
+                through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
+        with LocalAirflow(home) as airflow:
+            for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
+                airflow.wait_for_dag(dag_id)
+            for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # a person who operates need not unpause anything first
+                airflow.rest.unpause(dag_id)
+            team = Team(airflow, three)
+            assert team.pointer["version"] == "v1.1.0"
+            yield team
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +251,7 @@ def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) 
 
 
 def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
-    root = team.root.parent / "heart-disease-models"
+    root = team.airflow.home.store / ASKED
     refused, question = team.asked()
     assert "Release heart-disease: logistic_regression, accuracy 0." in question["subject"]
     for words in ("from nothing to a new version", "| brier |", "accuracy on cross-validation", "Model card: "):
@@ -258,3 +275,13 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert pointer["version"] == "v1.0.0"
     assert pointer["change"]["reason"].startswith(f"approved by {USER}, ")
     assert read(root / "v1.0.0" / "metadata.json")["gate"]["approved"] == pointer["change"]["reason"]
+
+    uploads = [each for each in team.airflow.rest.tasks(ASKING, approved) if each.label.startswith("upload")]
+    assert sorted(each.label for each in uploads) == [f"upload [{name}]" for name in sorted(NAMES)]
+    at: dict[str, Callable[[str], bytes]] = {
+        **team.clouds.readers(ASKED),
+        "folder": lambda key: (root / key).read_bytes(),
+    }
+    assert {name: live(each) for name, each in at.items()} == dict.fromkeys(NAMES, "v1.0.0")
+    assert {each("latest.json") for each in at.values()} == {(root / "latest.json").read_bytes()}
+    assert pointer["home"] == f"s3://{BUCKET}/{ASKED}"

@@ -24,7 +24,7 @@ def run(spec: Path, var: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
-@pytest.mark.live
+@pytest.mark.live(minutes=1)
 def test_a_first_spec_is_released_by_a_real_airflow(tmp_path: Path) -> None:
     found = datasets.load_breast_cancer(as_frame=True).frame
     found.to_csv(tmp_path / "tumours.csv", index=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -34,14 +34,18 @@ _CODES: dict[str, dict[int, str]] = {
 }
 
 
-def faults(kind: str, request: Request) -> Iterator[Fault]:
+STATUSES = (500, 503, 429)
+"""Of answers that leave open what has happened."""
+
+
+def faults(kind: str, request: Request, statuses: Sequence[int] = STATUSES) -> Iterator[Fault]:
     """Yield what may happen to a request: its answer is lost, or another one comes, whether or not it was performed.
 
     Only a write under a condition is answered 409 or 412. Of a condition that has failed nobody says so in error but
     the server, or the SDK, that has seen the first of two equal requests succeed: that one was performed.
     """
     yield Fault("the answer was lost", True, None)
-    for status in (500, 503, 429):
+    for status in statuses:
         yield Fault(f"{status} and not performed", False, _answer(kind, status, request))
         if request.writes:
             yield Fault(f"{status} and performed", True, _answer(kind, status, request))

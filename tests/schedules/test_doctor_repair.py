@@ -28,6 +28,7 @@ from model_release.workflows.destinations import Destinations
 from support.damaged_stores import CASES, EPOCH, LIVE, MODEL, POINTER, V110, Case, Scene
 from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore, _Object
+from support.proof_tally import Record, proof
 from support.release_builder import Chain, assert_settled, make
 from support.schedule_player import Killed, dying_after
 
@@ -93,21 +94,27 @@ def requests(scene: Scene) -> list[Request]:
 
 
 @pytest.mark.parametrize("name", WORST)
-def test_a_repair_killed_before_any_request_and_run_again_ends_the_same(scene: Scene, name: str) -> None:
+def test_a_repair_killed_before_any_request_and_run_again_ends_the_same(
+    scene: Scene, name: str, record_property: Record
+) -> None:
     case = CASES[name]
     case(scene)
     broken = scene.state()
     sent = requests(scene)
     right = scene.bodies()
-    for moment in [moment for moment, request in enumerate(sent) if request.writes]:
-        scene.reset(broken)
-        between = dying_after(moment)
 
-        with pytest.raises(Killed):
-            repaired(scene, between)
+    def check() -> None:
         done = repaired(scene)
-        assert (done.left, done.failures) == ([], []), sent[moment]
-        assert without_times(scene.bodies(), case) == without_times(right, case), sent[moment]
+        assert (done.left, done.failures) == ([], [])
+        assert without_times(scene.bodies(), case) == without_times(right, case)
+
+    with proof(record_property, "repairs, in memory", "crashes", "other ends") as tally:
+        for moment in [moment for moment, request in enumerate(sent) if request.writes]:
+            scene.reset(broken)
+            with pytest.raises(Killed):
+                repaired(scene, dying_after(moment))
+            tally.counts["crashes"] += 1
+            tally.expect("other ends", check, sent[moment])
 
 
 def without_times(bodies: list[dict[str, bytes]], case: Case) -> list[dict[str, bytes]]:

@@ -17,6 +17,7 @@ from model_release.releases.catalog import read_pointer, versions
 from model_release.stores.base import Lost, Store
 from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
+from support.proof_tally import Record, proof
 from support.release_builder import Chain, Made, assert_readable, assert_settled, make
 from support.schedule_player import Killed, dying_after
 
@@ -58,6 +59,11 @@ class Scene:
         self.check()
         return sent
 
+    def check_readers(self) -> None:
+        """A reader finds a whole release, or none, at every destination."""
+        for store in self.stores:
+            assert_readable(store)
+
     def check(self) -> None:
         """The state that every run must end in."""
         for store in self.stores:
@@ -78,20 +84,19 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
 
 
 @pytest.mark.parametrize("again", ["the same run", "another run"])
-def test_killed_before_every_request(scene: Scene, tmp_path: Path, again: str) -> None:
+def test_killed_before_every_request(scene: Scene, tmp_path: Path, again: str, record_property: Record) -> None:
     total = len(scene.requests())
     assert total > 50
     other = make(tmp_path, "now", run="the next night", since=scene.since)
-    for moment in range(total):
-        scene.reset()
-        between = dying_after(moment)
-
-        with pytest.raises(Killed):
-            scene.run(between)
-        for store in scene.stores:
-            assert_readable(store)
-        scene.run(lambda request: request.perform(), scene.made if again == "the same run" else other)
-        scene.check()
+    with proof(record_property, "a release, in memory", "crashes", "torn reads", "releases lost") as tally:
+        for moment in range(total):
+            scene.reset()
+            with pytest.raises(Killed):
+                scene.run(dying_after(moment))
+            tally.counts["crashes"] += 1
+            tally.expect("torn reads", scene.check_readers, moment)
+            scene.run(lambda request: request.perform(), scene.made if again == "the same run" else other)
+            tally.expect("releases lost", scene.check, moment)
 
 
 def performed_then_unknown(request: Request) -> object:

@@ -35,6 +35,7 @@ from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.retention import Retention
 from model_release.stores.base import Lost, Store
 from model_release.stores.create_once import RESEND
+from support.fault_matrices import EVERY
 from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
 from support.release_builder import Chain, Made, act, assert_lawful, assert_settled, make
@@ -480,7 +481,7 @@ class Releases(RuleBasedStateMachine):
 
 
 Releases.TestCase.settings = settings(
-    max_examples=int(EXAMPLES or 150),
+    max_examples=int(EXAMPLES or (150 if EVERY else 75)),
     stateful_step_count=30,
     deadline=None,
     derandomize=EXAMPLES is None,

@@ -15,12 +15,18 @@ def load(dag_id: str) -> Any:
     return bag.dags[dag_id]
 
 
-def run(dag_id: str, **conf: Any) -> Any:
-    """Run a DAG as a manual run and return the run."""
+def run(dag_id: str, *, folder: Path = DAGS, **conf: Any) -> Any:
+    """Run a DAG as a manual run and return the run.
+
+    Args:
+        dag_id: of the DAG.
+        folder: of its file.
+        conf: of the run.
+    """
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import sync_bag_to_db
 
-    bag = _bag(dag_id)
+    bag = _bag(dag_id, folder)
     DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     sync_bag_to_db(bag, "dags-folder", None)
     return bag.dags[dag_id].test(run_conf=conf)
@@ -46,7 +52,24 @@ def xcom(done: Any, task_id: str, key: str = "return_value") -> Any:
         return XComModel.deserialize_value(found)
 
 
-def _bag(dag_id: str) -> Any:
+def note(done: Any) -> str | None:
+    """Return the note of a run, once the listeners have heard of its end as the scheduler tells them.
+
+    `dag.test()` hands them a run without a session, and a scheduler the run's own.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    this = select(DagRun).where(DagRun.dag_id == done.dag_id, DagRun.run_id == done.run_id)
+    with create_session() as session:
+        session.scalars(this).one().notify_dagrun_state_changed(msg="")
+    with create_session() as session:
+        found = session.scalars(this).one().note
+        return str(found) if found is not None else None
+
+
+def _bag(dag_id: str, folder: Path = DAGS) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(str(DAGS / f"{dag_id.partition('_')[0]}.py"))
+    return DagBag(str(folder / f"{dag_id.partition('_')[0]}.py") if folder == DAGS else str(folder))

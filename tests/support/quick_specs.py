@@ -21,7 +21,7 @@ def quick_spec(folder: Path, name: str, /, **changes: Any) -> Path:
     """
     value = yaml.safe_load((MODELS / f"{name}.yaml").read_text())
     value["dataset"]["source"] = str(MODELS / value["dataset"]["source"])
-    value["validation"] = {"folds": 5, "repeats": 2}
+    value["validation"] = {"folds": 3, "repeats": 1}
     value["candidates"] = {each: value["candidates"][each] for each in QUICK}
     value.update(changes)
     path = folder / f"{name}.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -160,8 +160,9 @@ def begun(folder: Path, names: Iterable[str] = ("first",), *, home: MemoryStore 
     """Return a store with releases that were made one after the other; the last one is live."""
     home = home or MemoryStore()
     since = None
-    for day, name in enumerate(names, start=1):
-        promotion = Chain(home).release(make(folder, name, as_of=date(2024, 4, day), since=since), since=since)
+    for days, name in enumerate(names):
+        as_of = date(2024, 4, 1) + timedelta(days)
+        promotion = Chain(home).release(make(folder, name, as_of=as_of, since=since), since=since)
         assert promotion.pointer is not None
         since = promotion.pointer.since
     return home

@@ -1,8 +1,8 @@
-"""One folder, one PATH and one end for each run of tests.
+"""One folder, one PATH, one network and one end for each run of tests.
 
-A run keeps all its temporary files in one folder and finds no program but those of `tests/programs.txt`, so that it
-depends on nothing that happens to be installed here. When it ends, its processes are killed and the folder is removed:
-by the run itself or, if that was killed, by a guard that outlives it.
+A run keeps all its temporary files in one folder, finds no program but those of `tests/programs.txt` and reaches
+nothing but loopback, so that it depends on nothing that happens to be installed here or to answer. When it ends, its
+processes are killed and the folder is removed: by the run itself or, if that was killed, by a guard that outlives it.
 
 Each process of a run holds the folder's path in its environment, its command line or its working directory.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from support import programs
+from support import loopback, programs
 
 VARIABLE = "MODEL_RELEASE_TEST_RUN"
 """The environment variable that holds the folder of the run that a process belongs to."""
@@ -44,6 +44,8 @@ class TestRun:
     __test__ = False
 
     def __init__(self) -> None:
+        with suppress(OSError):  # a test says so
+            loopback.enter()
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self.folder.chmod(0o711)  # PostgreSQL and the compose file's services run as other users
         path = programs.link(self.folder / "bin")

@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from model_release.stores.base import Store
 from support.interposed_store import Interposed, Request
+
+PLAYED: Counter[str] = Counter()
+"""The schedules of this process so far, and those at whose end a rule was broken."""
 
 LIMIT = int(os.environ.get("MODEL_RELEASE_SCHEDULES", "100"))
 """Schedules of each test; set the variable to some thousands after a change of the protocol."""
@@ -145,9 +148,11 @@ def explore(
             stage.step(actors[choice[0]], die=choice[1])
             last = choice[0]
         played += 1
+        PLAYED["schedules"] += 1
         try:
             check()
         except BaseException as error:
+            PLAYED["rules broken"] += 1
             ends = [f"{each.name}: {each.result if each.error is None else repr(each.error)}" for each in actors]
             raise AssertionError("\n".join([f"schedule {played}:", *stage.trace, *ends, str(error)])) from error
     return played

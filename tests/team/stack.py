@@ -94,18 +94,23 @@ class Stack:
         begun = time.monotonic()
         late = {name: self.containers[name] for name in names or self.containers}
         ready: dict[str, float] = {}
+        again: dict[str, float] = {}
         with ThreadPoolExecutor(max_workers=len(late)) as pool:
             while late:
                 assert time.monotonic() < begun + seconds, self.tell(f"not ready: {', '.join(late)}", *late)
                 for each in late.values():
                     if not each.started and all(after in self._ready for after in each.service.after):
                         each.start()
-                started = [each for each in late.values() if each.started]
-                for each, done in zip(started, pool.map(self._is_ready, started), strict=True):
+                asked = time.monotonic()
+                due = [each for name, each in late.items() if each.started and asked >= again.get(name, asked)]
+                for each, done in zip(due, pool.map(self._is_ready, due), strict=True):
+                    name, answered = each.service.name, time.monotonic()
                     if done:
-                        self._ready.add(each.service.name)
-                        ready[each.service.name] = round(time.monotonic() - begun, 1)
-                        del late[each.service.name]
+                        self._ready.add(name)
+                        ready[name] = round(answered - begun, 1)
+                        del late[name]
+                    else:  # a check may take seconds of a processor that the start needs
+                        again[name] = answered + (answered - asked)
                 time.sleep(_PAUSE_SECONDS)
         return ready
 

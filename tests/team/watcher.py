@@ -1,7 +1,8 @@
 """Looks at `latest` of several models on three clouds, all along: `python -m team.watcher CLOUDS COUNTS FOLDER…`.
 
-At each look `latest` is one version, and every byte of it is there; its epoch never goes back. A line on stdin, or its
-end, ends the watch; then what was found goes to the file COUNTS.
+`latest` is one version, and its epoch never goes back; every byte of the version is there, as soon as `latest` changes
+and again and again while it stays. A line on stdin, or its end, ends the watch; then what was found goes to the file
+COUNTS.
 """
 
 from __future__ import annotations
@@ -9,10 +10,15 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
 from team.looking import Clouds, Read, Torn, is_missing, whole
+
+LOOK_SECONDS = 0.2
+WHOLE_SECONDS = 1.0
+"""How often the files of a version are read again: reading them all the time would take a processor for itself."""
 
 
 class Watch:
@@ -25,6 +31,8 @@ class Watch:
         self.epochs: list[int] = []
         self._read = read
         self._folder = folder
+        self._seen = b""
+        self._due = 0.0
 
     def look(self) -> None:
         """Look once."""
@@ -41,6 +49,9 @@ class Watch:
             self.faults.append(f"{self.name}: epoch went back from {self.epochs[-1]} to {epoch}")
         if not self.epochs or epoch != self.epochs[-1]:
             self.epochs.append(epoch)
+        if pointer == self._seen and time.monotonic() < self._due:
+            return
+        self._seen, self._due = pointer, time.monotonic() + WHOLE_SECONDS
         try:
             whole(self._read, pointer, self._folder)
         except Torn as error:
@@ -59,7 +70,7 @@ def main(clouds: Clouds, counts: Path, folders: list[str]) -> None:
     ended = threading.Event()
 
     def watch(each: Watch) -> None:
-        while not ended.wait(0.1):
+        while not ended.wait(LOOK_SECONDS):
             each.look()
 
     threads = [threading.Thread(target=watch, args=[each], daemon=True) for each in watches]

@@ -87,6 +87,7 @@ def store(tmp_path: Path) -> LocalStore:
         ("datasets/processed/snapshot.json", limits.SMALL),
     ],
 )
+@pytest.mark.refuses("documents beyond their bounds")
 def test_an_object_that_is_read_whole_is_read_up_to_the_bound_of_its_key(key: str, limit: int, tmp_path: Path) -> None:
     folder = LocalStore(tmp_path)
     assert limits.largest(key) == limit
@@ -112,6 +113,7 @@ def test_an_object_that_is_read_whole_is_read_up_to_the_bound_of_its_key(key: st
         (Golden, limits.GOLDEN),
     ],
 )
+@pytest.mark.refuses("documents beyond their bounds")
 def test_a_document_larger_than_its_bound_is_not_parsed(kind: type[Document], limit: int) -> None:
     with pytest.raises(Corrupt, match=f"is larger than {limit:,} bytes"):
         kind.read(b" " * (limit + 1), where="there")
@@ -127,6 +129,7 @@ def test_a_document_that_nobody_could_read_back_is_not_written() -> None:
 
 
 @pytest.mark.parametrize("name", ["latest.json", "v1.0.0/metadata.json", "v1.0.0/best_model.pkl"])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_a_pull_of_an_object_of_three_gigabytes_ends_at_its_bound(name: str, store: LocalStore, tmp_path: Path) -> None:
     grow(store.root / name)
     with little_memory(), pytest.raises(Corrupt):
@@ -146,6 +149,7 @@ def test_the_second_careful_way_of_a_pull_stops_at_what_was_promised(tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["metadata.json", "best_model.pkl"])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_a_copy_that_grew_on_this_machine_is_not_hashed_to_its_end(
     name: str, store: LocalStore, tmp_path: Path
 ) -> None:
@@ -182,6 +186,7 @@ IMPLAUSIBLE: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("field", "value"), IMPLAUSIBLE)
 @pytest.mark.parametrize("read", [Pointer.read, Resolved.read])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_both_readers_of_a_pointer_refuse_what_is_not_plausible(
     read: Callable[..., Any], field: str, value: object
 ) -> None:
@@ -203,6 +208,7 @@ def test_both_readers_of_a_pointer_refuse_what_is_not_plausible(
     ],
 )
 @pytest.mark.parametrize("read", [read_manifest, Promised.read])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_both_readers_of_a_manifest_refuse_what_is_not_plausible(
     read: Callable[..., Any], place: tuple[Any, ...], value: object
 ) -> None:
@@ -217,6 +223,7 @@ def test_both_readers_of_a_manifest_refuse_what_is_not_plausible(
 
 
 @pytest.mark.parametrize("epoch", [limits.EPOCH + 1, 10**18])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_a_client_never_remembers_an_epoch_that_no_store_can_have(
     epoch: int, store: LocalStore, tmp_path: Path
 ) -> None:
@@ -328,6 +335,7 @@ def _twice(body: bytes, key: str) -> bytes:
         (Claim.read, (GOLDEN / "v1.0.0" / "claim.json").read_bytes(), "run"),
     ],
 )
+@pytest.mark.refuses("documents beyond their bounds")
 def test_a_repeated_key_is_refused_and_named(read: Callable[..., Any], body: bytes, key: str) -> None:
     with pytest.raises(Corrupt, match=f"'{key}' stands twice"):
         read(_twice(body, key), where="there")
@@ -335,6 +343,7 @@ def test_a_repeated_key_is_refused_and_named(read: Callable[..., Any], body: byt
 
 @pytest.mark.parametrize("body", [b'{"epoch": NaN}', b"\xef\xbb\xbf{}", b'{"a": "\\ud800"}', b"[" * 100_000, b"\xff"])
 @pytest.mark.parametrize("read", [Pointer.read, Resolved.read])
+@pytest.mark.refuses("documents beyond their bounds")
 def test_both_readers_take_the_same_for_json(read: Callable[..., Any], body: bytes) -> None:
     with pytest.raises(Corrupt, match="there: not"):
         read(body, where="there")
@@ -354,6 +363,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("paths", "said"), PATHS)
+@pytest.mark.refuses("documents beyond their bounds")
 def test_paths_that_cannot_lie_beside_each_other_are_refused_when_published(paths: list[str], said: str) -> None:
     document = Manifest.read(MANIFEST, where="")
     entries = [document.files[0].model_copy(update={"path": path}) for path in paths]
@@ -363,6 +373,7 @@ def test_paths_that_cannot_lie_beside_each_other_are_refused_when_published(path
 
 @pytest.mark.parametrize("read", [read_manifest, Promised.read])
 @pytest.mark.parametrize(("paths", "said"), PATHS)
+@pytest.mark.refuses("documents beyond their bounds")
 def test_paths_that_cannot_lie_beside_each_other_are_refused_when_pulled(
     read: Callable[..., Any], paths: list[str], said: str
 ) -> None:
@@ -394,6 +405,7 @@ MERGED = "a0: &a0 {k: 1}\n" + "".join(
         ("\n".join(" " * each + "a:" for each in range(60)), f"line {MAX_DEPTH + 1}: nested deeper"),
     ],
 )
+@pytest.mark.refuses("documents beyond their bounds")
 def test_yaml_that_stands_for_more_than_a_spec_is_refused(text: str, said: str) -> None:
     with pytest.raises(SpecError, match=said):
         parse_spec(text.encode(), Path("spec.yaml"))

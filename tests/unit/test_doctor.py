@@ -12,8 +12,11 @@ from model_release.releases.doctor.findings import Damage
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.workflows.checkup import Checkup, checkup
 from support.damaged_stores import CASES, LIVE, Case, Scene
+from support.proof_tally import Record, proof
 
 pytestmark = pytest.mark.usefixtures("at_once")
+
+DAMAGED = "two stores, in memory"
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,12 @@ def test_a_healthy_scene_has_no_findings(scene: Scene, read_data: bool) -> None:
     assert scene.bodies() == scene.bodies(scene.healthy)
 
 
-def test_each_kind_of_damage_is_found_and_nothing_else(scene: Scene, case: Case) -> None:
+def test_each_kind_of_damage_is_found_and_nothing_else(scene: Scene, case: Case, record_property: Record) -> None:
     expected = {each.told for each in case(scene)}
     before = scene.state()
     done = look(scene)
+    with proof(record_property, DAMAGED, "kinds", "missed or made up") as tally:
+        tally.counts.update({"kinds": 1, "missed or made up": len(told(done) ^ expected)})
     assert told(done) == expected
     assert scene.state() == before, "looking changes nothing"
     assert told(look(scene, read_data=False)) == (set() if case.deep else expected)
@@ -71,11 +76,15 @@ def test_each_kind_of_damage_is_found_and_nothing_else(scene: Scene, case: Case)
     assert offered == case.choices
 
 
-def test_what_has_one_right_answer_is_mended_and_the_rest_is_left(scene: Scene, case: Case) -> None:
+def test_what_has_one_right_answer_is_mended_and_the_rest_is_left(
+    scene: Scene, case: Case, record_property: Record
+) -> None:
     expected = case(scene)
     broken = scene.bodies()
     done = look(scene, repair=True)
     left = {each.told for each in expected if not each.mends}
+    with proof(record_property, DAMAGED, "mended", "left to a person or noted") as tally:
+        tally.counts.update({"mended": len(done.mended), "left to a person or noted": len(done.left)})
     assert told(done) == left
     assert {(each.kind, each.where) for each in done.mended} == {each.told[:2] for each in expected if each.mends}
     if not left:

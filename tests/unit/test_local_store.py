@@ -64,6 +64,8 @@ def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UnsafeKey, match="link"):
             store.delete(key)
     assert (outside / "secret").read_bytes() == b"secret"
+    (store.root / "alias").symlink_to("inside")
+    assert [entry.key for entry in store.list()] == ["alias", "inside"]
 
 
 def test_a_root_that_is_a_link_is_fine(tmp_path: Path) -> None:

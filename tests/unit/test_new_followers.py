@@ -22,7 +22,7 @@ from model_release.stores import Store
 from model_release.stores.unopened import Unopened
 from model_release.workflows.checkup import checkup
 from model_release.workflows.destinations import Destinations
-from support.interposed_store import Interposed
+from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
 from support.quick_specs import quick_spec
 from support.release_builder import act, assert_settled, begun
@@ -76,6 +76,36 @@ def test_a_fill_that_is_killed_goes_on_with_the_next_run(home: MemoryStore, requ
     reconcile(ReleaseStore(home, [Follower(late)]))
     assert versions(late) == versions(home) - {"v1.1.0"}
     assert_settled(late)
+
+
+def test_a_follower_that_is_added_after_fifty_releases_is_filled_with_progress_also_if_that_is_interrupted(
+    tmp_path: Path,
+) -> None:
+    home = begun(tmp_path, [f"release-{number}" for number in range(50)])
+    late, told, sent = MemoryStore("memory://late/heart"), list[str](), list[Request]()
+
+    def dying_half_way(request: Request) -> object:
+        if len(told) == 25:
+            raise Killed
+        return request.perform()
+
+    def counting(request: Request) -> object:
+        sent.append(request)
+        return request.perform()
+
+    with pytest.raises(Killed):
+        reconcile(ReleaseStore(home, [Follower(Interposed(late, dying_half_way))]), tell=told.append)
+    assert told[-1] == "memory://late/heart: v1.24.0 is there now, 25 of 49 earlier versions"
+    assert read_pointer(late) is None
+    files = {key for key in late._objects if key.startswith("v")}
+    done = reconcile(ReleaseStore(home, [Follower(Interposed(late, counting))]), tell=told.append)
+    assert told[-1] == "memory://late/heart: v1.48.0 is there now, 49 of 49 earlier versions"
+    assert (done.lagging, done.complete) == ([], True)
+    assert not files & {each.key for each in sent if each.writes and each.key.endswith(".pkl")}, "no file twice"
+    assert_settled(late)
+    assert live_pointer(late) == live_pointer(home)
+    assert versions(late) == versions(home)
+    assert checkup(Destinations(home, [Follower(late)])).found == []
 
 
 def test_a_version_that_is_damaged_at_home_keeps_no_other_one_back(home: MemoryStore) -> None:

@@ -74,6 +74,7 @@ PLACES: dict[str, Callable[[TensorProto], onnx.ModelProto]] = {
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.refuses("ONNX files")
 def test_external_data_is_found_wherever_it_is(place: str) -> None:
     whole = PLACES[place](tensor(outside=False)).SerializeToString()
     check_self_contained(whole, where="there")
@@ -106,11 +107,13 @@ def test_every_field_that_leads_to_a_tensor_is_followed() -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\x3a\x05a", b"\x0b", b"\x80" * 11, b"\x39\x00"])
+@pytest.mark.refuses("ONNX files")
 def test_what_is_no_such_file(body: bytes) -> None:
     with pytest.raises(Corrupt, match="no ONNX file"):
         check_self_contained(body, where="there")
 
 
+@pytest.mark.refuses("ONNX files")
 def test_a_graph_too_deep() -> None:
     def field(number: int, body: bytes) -> bytes:
         return bytes([number << 3 | 2, len(body) & 0x7F | 0x80, len(body) >> 7]) + body

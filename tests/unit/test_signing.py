@@ -66,6 +66,7 @@ PATHS = ["best_model.pkl", "preprocessor.pkl", "model_card.html", layout.MANIFES
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.refuses("signatures")
 def test_one_changed_byte_is_named(folder: Path, path: str) -> None:
     body = bytearray((folder / path).read_bytes())
     body[-3] ^= 1
@@ -75,6 +76,7 @@ def test_one_changed_byte_is_named(folder: Path, path: str) -> None:
     assert str(folder) in str(error.value)
 
 
+@pytest.mark.refuses("signatures")
 def test_what_is_missing_or_came_later_is_named(folder: Path) -> None:
     (folder / "preprocessor.pkl").unlink()
     (folder / "sub").mkdir()
@@ -83,6 +85,7 @@ def test_what_is_missing_or_came_later_is_named(folder: Path) -> None:
         check(folder)
 
 
+@pytest.mark.refuses("signatures")
 def test_recomputed_digests_do_not_help(folder: Path) -> None:
     """Somebody who may write into the bucket swaps the model and makes all of its digests right."""
     manifest = Manifest.read((folder / layout.MANIFEST).read_bytes(), where="here")
@@ -109,6 +112,7 @@ def test_recomputed_digests_do_not_help(folder: Path) -> None:
     ("model", "version", "taken"),
     [("fraud-models", FIRST, MODEL), (MODEL, Version(1, 2, 0), "v1.2.0")],
 )
+@pytest.mark.refuses("signatures")
 def test_another_release_by_the_same_key_is_refused(tmp_path: Path, model: str, version: Version, taken: str) -> None:
     """A good signature of another model, or of another version, in the place of this one."""
     folder = _signed(tmp_path, "night", key_of(pem_of(KEY)), model=model)
@@ -184,6 +188,7 @@ def other_bytes_signed(folder: Path) -> None:
         (other_bytes_signed, Refused, "by no trusted key"),
     ],
 )
+@pytest.mark.refuses("signatures")
 def test_a_bad_signature_says_what_is_wrong(
     folder: Path, damage: Callable[[Path], None], kind: type[ModelReleaseError], words: str
 ) -> None:
@@ -192,6 +197,7 @@ def test_a_bad_signature_says_what_is_wrong(
         check(folder)
 
 
+@pytest.mark.refuses("signatures")
 def test_a_signature_of_fewer_files_is_not_enough(signed: Path, tmp_path: Path) -> None:
     """The same key may sign other things; a release's signature covers all that its manifest lists."""
     folder = shutil.copytree(signed, tmp_path / MODEL)
@@ -207,6 +213,7 @@ def test_a_signature_of_fewer_files_is_not_enough(signed: Path, tmp_path: Path) 
     ("pem", "words"),
     [(b"", "neither a public key nor a certificate"), (pem_of(KEY), "holds a private key"), (None, "cannot be read")],
 )
+@pytest.mark.refuses("signatures")
 def test_what_cannot_be_trusted_is_refused(folder: Path, pem: bytes | None, words: str) -> None:
     trust = folder.parent / "trust.pem"
     if pem is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,62 +15,9 @@ from model_release.errors import DataInvalid, SpecError
 from model_release.modelling import dataset
 from model_release.modelling.dataset import Rows
 from model_release.modelling.folds import folds_of
-from model_release.spec.load import parse_spec
-from model_release.spec.model import Spec
 from model_release.spec.split import disagreements
 from model_release.stores.local import LocalStore
-
-COLUMNS = {
-    "x": {"kind": "numeric"},
-    "who": {"kind": "text", "input": False},
-    "day": {"kind": "text", "input": False},
-    "year": {"kind": "numeric", "input": False},
-    "weight": {"kind": "numeric", "input": False},
-}
-CLASSES = {"column": "y", "classes": {"0": "no", "1": "yes"}, "positive": "1"}
-
-
-def spec_of(*, target: dict[str, Any] | None = None, **changes: Any) -> Spec:
-    """A spec with these columns; `group`, `time` and `weight` go to its dataset, the rest to its own keys."""
-    roles = {key: changes.pop(key) for key in ("group", "time", "weight") if key in changes}
-    columns = changes.pop("columns", COLUMNS)
-    document: dict[str, Any] = {
-        "name": "panel",
-        "title": "Panel",
-        "owner": "town",
-        "task": "classification" if (target or CLASSES).get("classes") else "regression",
-        "dataset": {
-            "title": "Panel",
-            "source": "panel",
-            "partitions": "increments",
-            "columns": columns,
-            "target": target or CLASSES,
-            **roles,
-        },
-        "candidates": {"linear": {"estimator": "LogisticRegression"}},
-        "gate": {},
-        "destinations": [{"name": "local", "uri": "file:///tmp/panel"}],
-        **changes,
-    }
-    return parse_spec(yaml.safe_dump(document, sort_keys=False).encode(), Path("panel.yaml"))
-
-
-def panel(people: int = 30, days: int = 10, *, seed: int = 0) -> Rows:
-    """Every person on every day; each fifth person on two of them alone."""
-    chance = np.random.default_rng(seed)
-    rows = [
-        (f"p{person}", day) for day in range(days) for person in range(people) if person % 5 or day in (1, days - 1)
-    ]
-    frame = pd.DataFrame(
-        {
-            "x": chance.normal(size=len(rows)),
-            "who": [who for who, _ in rows],
-            "day": [(date(2026, 1, 1) + timedelta(day)).isoformat() for _, day in rows],
-            "year": [float(2000 + day) for _, day in rows],
-            "weight": chance.integers(0, 3, len(rows)).astype(float),
-        }
-    )
-    return Rows(frame, (chance.random(len(rows)) < 0.5).astype(np.int64))
+from support.panels import CLASSES, COLUMNS, panel, spec_of
 
 
 def taken(rows: Rows, positions: Any, column: str) -> set[Any]:
@@ -213,6 +158,7 @@ def test_a_single_fold_is_the_first_of_those_that_the_split_asks_for(roles: dict
         ({"group": "who", "validation": {"method": "repeated_stratified"}}, "write group, forward or single"),
         ({"validation": {"gap": 1}}, "a gap lies between days"),
         ({"group": "whom"}, "group: there is no column 'whom'; did you mean 'who'?"),
+        ({"weight": "who"}, "weight: who is text; a weight is numeric or integer"),
         (
             {"group": "who", "columns": {**COLUMNS, "who": {"kind": "text", "input": False, "nullable": True}}},
             "who is nullable, and no row can be without a group",
@@ -268,8 +214,10 @@ def test_a_class_that_one_group_alone_has_is_named() -> None:
     ("cells", "roles", "said"),
     [
         ({"day": "yesterday"}, {"time": "day"}, ["line 3: day: 'yesterday' is no date or time as ISO 8601 has it"]),
+        ({"weight": "-1"}, {"weight": "weight"}, ["line 3: weight: '-1' is below 0"]),
         ({"who": ""}, {"group": "who"}, ["line 3: who: is missing"]),
         ({}, {"group": "alike"}, ["alike: all 42 rows have one value"]),
+        ({}, {"weight": "nought"}, ["nought: all 42 weights are 0"]),
     ],
 )
 def test_what_a_row_lacks_to_be_grouped_ordered_or_weighted_is_a_finding(

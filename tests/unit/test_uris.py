@@ -49,6 +49,7 @@ def test_options() -> None:
         ("models", "no cloud"),
     ],
 )
+@pytest.mark.refuses("URIs of specs")
 def test_mistakes(uri: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse(uri, known=("region",))

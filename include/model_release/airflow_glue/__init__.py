@@ -1,6 +1,7 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
-`declaring`, `forms` and `links` are for DAG files, `running` for their tasks, `hooks` follows connections.
+`declaring`, `forms` and `links` are for DAG files, `running` and `reporting` for their tasks, `hooks` follows
+connections, `listener` is the plugin's.
 """
 
 from model_release.airflow_glue.declaring import (
@@ -15,14 +16,15 @@ from model_release.airflow_glue.declaring import (
 from model_release.airflow_glue.forms import approval_task, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import with_mlflow_link
+from model_release.airflow_glue.reporting import remember_failure, report_on, report_on_act
 from model_release.airflow_glue.running import (
     announcing,
     approval_response,
+    check_approvers,
     housekeeping_run,
     link_mlflow,
     operate_run,
     receive,
-    reported,
     retrain_run,
     run_facts,
     show,
@@ -33,6 +35,7 @@ __all__ = [
     "announcing",
     "approval_response",
     "approval_task",
+    "check_approvers",
     "dag_of",
     "housekeeping_params",
     "housekeeping_run",
@@ -46,7 +49,9 @@ __all__ = [
     "readable_specs",
     "receive",
     "refuse_unreadable_specs",
-    "reported",
+    "remember_failure",
+    "report_on",
+    "report_on_act",
     "retrain_params",
     "retrain_run",
     "run_facts",

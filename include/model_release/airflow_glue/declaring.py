@@ -82,7 +82,7 @@ def dag_of(spec: Summary, verb: str, *, does: str, doc: str, retry_delay: timede
     }
     declare: Declare = dag(
         dag_id=f"{verb}_{spec.identifier}",
-        dag_display_name=f"{verb.capitalize()}: {spec.title}",
+        dag_display_name=f"{spec.title} · {verb}",
         description=f"{spec.title}: {does}",
         doc_md=doc.format(title=spec.title, name=spec.name, owner=spec.owner, spec=spec.path.name),
         tags=["model-release", spec.name],

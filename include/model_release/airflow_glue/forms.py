@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, XComArg
+from airflow.sdk import Param, XComArg, conf
 
 from model_release.spec.summary import Summary
 
@@ -45,7 +45,8 @@ def retrain_params(spec: Summary) -> dict[str, Param]:
             exclusiveMinimum=0,
             exclusiveMaximum=1,
             title="Accuracy floor",
-            description="Least mean accuracy in cross-validation, such as 0.82. Empty: what the spec says."
+            description="Least mean accuracy in cross-validation: more than 0 and less than 1, such as 0.82 (not 82). "
+            "Empty: what the spec says."
             if spec.has_accuracy
             else "A model of numbers has no accuracy: leave it empty. Floors of its own figures stand in the spec.",
         ),
@@ -116,8 +117,8 @@ def operate_params() -> dict[str, Param]:
             type=["null", "integer"],
             minimum=1,
             title="Epoch seen",
-            description="The epoch of latest that you looked at. If latest has moved since, nothing is done. "
-            "Empty: the one at the moment of the trigger.",
+            description="The epoch of latest that you looked at, a whole number from 1 on. If latest has moved since, "
+            "nothing is done. Empty: the one at the moment of the trigger.",
         ),
         "overrule": Param(
             False,
@@ -133,10 +134,11 @@ def housekeeping_params() -> dict[str, Param]:
     """Return the form of a round of housekeeping."""
     return {
         "dry_run": Param(
-            False,
+            True,
             type="boolean",
             title="Dry run",
-            description="Only say what would be removed; doctor only looks, as well.",
+            description="Only say what would be removed; doctor only looks, as well. Untick it to remove. "
+            "The weekly runs remove.",
         ),
         "repair": Param(
             False,
@@ -153,10 +155,16 @@ def housekeeping_params() -> dict[str, Param]:
     }
 
 
+def ids_are_names() -> bool:
+    """Whether Airflow's id of a user, which it compares respondents by, is the name by which that user logs in."""
+    return conf.get("core", "auth_manager").endswith(".SimpleAuthManager")
+
+
 def approval_task(spec: Summary, proposed: XComArg) -> XComArg:
     """Declare the task that waits for a person's answer to what was proposed; return the answer.
 
-    No answer in time is a rejection. Airflow takes one from the spec's `approvers` only.
+    No answer in time is a rejection. Airflow takes one from the spec's `approvers` only where its ids of users are the
+    names by which they log in; elsewhere, *Consent* refuses an answer by another user.
     """
     from airflow.providers.standard.operators.hitl import HITLOperator
     from airflow.sdk.execution_time.hitl import HITLUser
@@ -169,7 +177,7 @@ def approval_task(spec: Summary, proposed: XComArg) -> XComArg:
         options=[APPROVE, REJECT],
         defaults=[REJECT],
         params={"comment": Param(None, type=["null", "string"], title="Comment", description="Kept with the answer.")},
-        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers] or None,
+        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers if ids_are_names()] or None,
         response_timeout=timedelta(hours=spec.hours_to_answer),
     )
     proposed >> ask

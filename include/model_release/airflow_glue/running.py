@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import conf, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from model_release.airflow_glue.forms import APPROVE
+from model_release.airflow_glue.forms import APPROVE, ids_are_names
 from model_release.airflow_glue.hooks import (
     database_of_connection,
     key_of_connection,
@@ -33,18 +33,10 @@ if TYPE_CHECKING:
     from model_release.spec.summary import Summary
     from model_release.workflows.destinations import Announcement
     from model_release.workflows.housekeeping import Housekeeping, MirrorOutcome
-    from model_release.workflows.messages import ApprovalResponse, Message, RetrainOutcome
+    from model_release.workflows.messages import ApprovalResponse, Message
     from model_release.workflows.operate import Operation
     from model_release.workflows.retrain import RetrainRun
     from model_release.workflows.run import Run
-
-REPORTED = {
-    "return_value": ("reconcile", "upload", "update_latest"),
-    "outcome": ("ingest",),
-    "verdict": ("gate",),
-    "answer": ("consent",),
-}
-"""By XCom key, the tasks of a retrain run that report under it."""
 
 
 def retrain_run(spec: Summary) -> RetrainRun:
@@ -61,6 +53,29 @@ def retrain_run(spec: Summary) -> RetrainRun:
         keys=key_of_connection,
         databases=database_of_connection,
     )
+
+
+def check_approvers(spec: Summary) -> None:
+    """Check that users of Airflow have the names that the spec gives its approvers, where Airflow's settings list them.
+
+    Other auth managers keep their users where no task can look.
+
+    Raises:
+        SpecError: nobody logs in by such a name.
+    """
+    from model_release.documents.suggest import did_you_mean
+    from model_release.errors import SpecError
+
+    if spec.approval != "required" or not ids_are_names():
+        return
+    known = [each.partition(":")[0].strip() for each in conf.get("core", "simple_auth_manager_users").split(",")]
+    for name in spec.approvers:
+        if name not in known:
+            raise SpecError(
+                f"approvers.users: nobody logs in to this Airflow as {name!r}{did_you_mean(name, known)}",
+                where=str(spec.path),
+                hint=f"known: {', '.join(known)}",
+            )
 
 
 def operate_run(spec: Summary) -> Operation:
@@ -96,12 +111,15 @@ def housekeeping_run(spec: Summary) -> Housekeeping:
 
     context = get_current_context()
     run, whole = _known(context), _whole(spec)
+    asked = {name: context["params"][name] for name in ("dry_run", "repair", "read_data")}
+    if run.run_type.value == "scheduled":
+        asked["dry_run"] = False  # what the form proposes to a person is no order to the timetable
     return Housekeeping(
         Destinations.of(whole, open_through_hooks),
         mlruns=lambda: open_through_hooks(whole.mlruns_uri(), whole.home.transfer),
         by=run.dag_id,
         operation=run_token(run.run_id),
-        **{name: context["params"][name] for name in ("dry_run", "repair", "read_data")},
+        **asked,
     )
 
 
@@ -124,15 +142,6 @@ def receive(value: object, *kinds: str) -> Any:
             f"another task handed on a message of kind {message.kind}, and this one acts on {', '.join(kinds)}"
         )
     return message
-
-
-def reported() -> list[RetrainOutcome]:
-    """Return what the tasks of the retrain run whose task is running have reported; a skipped task reported nothing."""
-    from model_release.workflows.messages import parse
-
-    pull = get_current_context()["ti"].xcom_pull
-    found = [value for key, tasks in REPORTED.items() for value in pull(task_ids=tasks, key=key)]
-    return [cast("RetrainOutcome", parse(value)) for value in found if value is not None]
 
 
 def show(key: str, value: Message | str) -> None:
@@ -220,7 +229,7 @@ def run_facts(context: Context, *, timezone: str = "UTC") -> Run:
         force=params["force"],
         bump=None if bump == "auto" else Bump(bump),
         bundle_version=_bundle_version(context["ti"]),
-        url=_run_url(run),
+        url=run_url(run),
     )
 
 
@@ -241,7 +250,7 @@ def _by(run: Any) -> str:
     return run.triggering_user_name or "airflow"
 
 
-def _run_url(run: Any) -> str | None:
+def run_url(run: Any) -> str | None:
     """Return the address of the run's page; None if Airflow's own address is not configured."""
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return f"{base}/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}" if base else None

@@ -67,7 +67,8 @@ def reproduce(
 ) -> None:
     """Train a release again from its recorded rows, recipe and seed, and compare the bytes.
 
-    Says which recorded packages, code and machine are others here. Exit status 5 if bytes differ.
+    Of a release whose bytes vary from fit to fit, the golden answers are compared. Says which recorded packages, code
+    and machine are others here. Exit status 5 if bytes, or those answers, differ.
     """
     if find_spec("sklearn") is None:
         raise UsageError("scikit-learn is not installed", hint="install model-release[train]")
@@ -77,18 +78,21 @@ def reproduce(
     manifest = catalog.published(store, Version.parse(version))
     folder = open_store(data or reproducing.data_uri(manifest))
     done = reproducing.reproduce(manifest, folder, say=output.say)
+    compared = [*done.files, *([done.answers] if done.answers else [])]
     document = {
         "uri": store.uri,
         "version": str(manifest.version),
         "reproduced": done.same,
-        "files": [{**asdict(each), "same": each.same} for each in done.files],
+        "files": [{**asdict(each), "same": each.same} for each in compared],
         "differences": [{"fact": each.fact, "recorded": each.a, "here": each.b} for each in done.facts],
     }
     if done.same:
-        verdict = Text(f"{manifest.version} is reproduced byte for byte", style=out.GOOD)
+        how = "in each golden answer; its bytes vary from fit to fit" if done.answers else "byte for byte"
+        verdict = Text(f"{manifest.version} is reproduced {how}", style=out.GOOD)
     else:
-        verdict = Text(f"{manifest.version} is not reproduced: the bytes differ", style=out.BAD)
-    rows = [(each.path, _short(each.released), _short(each.made)) for each in done.files]
+        what = "the golden answers differ" if done.answers else "the bytes differ"
+        verdict = Text(f"{manifest.version} is not reproduced: {what}", style=out.BAD)
+    rows = [(each.path, _short(each.released), _short(each.made)) for each in compared]
     page: list[RenderableType] = [verdict, out.heading("Files"), out.table(("File", "Released", "Made now"), rows)]
     if done.facts:
         page += [out.heading("What is different here"), _table(done.facts, "Recorded", "Here")]

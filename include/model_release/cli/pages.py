@@ -46,9 +46,23 @@ def styled(state: str) -> Text:
 
 
 def status_page(
-    uri: str, pointer: Pointer, became_live: Change, manifest: Manifest | None, faults: Sequence[Checked]
+    uri: str,
+    pointer: Pointer,
+    became_live: Change,
+    manifest: Manifest | None,
+    faults: Sequence[Checked],
+    too_old: str | None,
 ) -> tuple[dict[str, object], list[RenderableType]]:
-    """Return what is live, since when, by whom and why, what holds it, and whether its files verify."""
+    """Return what is live, since when, by whom and why, what holds it, and whether its files verify.
+
+    Args:
+        uri: of the model's folder.
+        pointer: what is live.
+        became_live: the change by which it became live.
+        manifest: of the live version; None if it cannot be read.
+        faults: of the live version's files.
+        too_old: that it is older than what was asked for, in words.
+    """
     change = pointer.change
     document: dict[str, object] = {
         "uri": uri,
@@ -58,6 +72,8 @@ def status_page(
         "reason": became_live.reason,
         "accuracy": manifest.accuracy if manifest else None,
         "accuracy_measured_on": manifest.accuracy_measured_on if manifest else None,
+        "trained": manifest.trained if manifest else None,
+        "too_old": too_old,
         "verified": not faults,
         "faults": [{"key": each.key, "fault": each.fault} for each in faults],
         "pointer": pointer.model_dump(mode="json", by_alias=True),
@@ -66,10 +82,12 @@ def status_page(
     rows: list[tuple[str, RenderableType | None]] = [
         ("live", Text(f"{pointer.version}", style=f"bold {out.GOOD}")),
         ("since", f"{out.when(became_live.at)} UTC (epoch {pointer.since})"),
+        ("trained", _trained(manifest, too_old)),
         ("by", became_live.by),
         ("why", became_live.reason),
         *(_headline(manifest) if manifest else []),
         ("ONNX form", manifest.onnx if manifest else None),
+        ("not the same twice", manifest.varies if manifest else None),
         ("data as of", out.day(pointer.data_as_of)),
         ("schema revision", str(pointer.schema_revision)),
         ("before it", str(pointer.previous) if pointer.previous else "nothing"),
@@ -92,6 +110,12 @@ def status_page(
     return document, page
 
 
+def _trained(manifest: Manifest | None, too_old: str | None) -> Text | None:
+    if too_old is not None:
+        return Text(too_old, style=out.BAD)
+    return Text(_utc(manifest.trained) or "–") if manifest else None
+
+
 def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
     """Return a release manifest as tables."""
     run, data, code, gate, tracked = (
@@ -108,6 +132,7 @@ def manifest_page(manifest: Manifest, state: str) -> list[RenderableType]:
                 ("trained", _utc(manifest.trained)),
                 *_headline(manifest),
                 ("ONNX form", manifest.onnx),
+                ("not the same twice", manifest.varies),
                 ("framework", manifest.framework),
                 ("Python", manifest.python_version),
                 ("training data", manifest.training_data),

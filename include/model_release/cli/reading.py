@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -12,18 +12,32 @@ from rich.text import Text
 from model_release.cli import output as out
 from model_release.cli import pages
 from model_release.cli.app import Number, Uri, app
+from model_release.client.memory import age, check_age
 from model_release.documents import layout
+from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
-from model_release.errors import EXIT_CORRUPT, Corrupt, NotFound
+from model_release.errors import EXIT_CORRUPT, EXIT_TOO_OLD, Corrupt, NotFound, Refused
 from model_release.releases import catalog
 from model_release.releases.verify import check, live_faults
 from model_release.stores import Store, open_store
 
 
 @app.command()
-def status(*, uri: Uri, output: out.Output) -> None:
+def status(
+    *,
+    uri: Uri,
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE",
+            help="End with status 8 if what is live was trained longer ago, such as 30h or 7d; for a monitor.",
+        ),
+    ] = None,
+    output: out.Output,
+) -> None:
     """Show what is live, since when, by whom and why, and whether its files verify."""
+    most = age(max_age) if max_age is not None else None
     store = open_store(uri)
     pointer = catalog.live_pointer(store)
     output.say(f"reading the files of {pointer.version} …")
@@ -33,9 +47,12 @@ def status(*, uri: Uri, output: out.Output) -> None:
     except (NotFound, Corrupt):  # it is among the faults
         manifest = None
     became_live = _became_live(store, pointer)
-    output.data(*pages.status_page(store.uri, pointer, became_live, manifest, faults))
+    too_old = _too_old(pointer.version, manifest, most, where=store.uri)
+    output.data(*pages.status_page(store.uri, pointer, became_live, manifest, faults, too_old))
     if faults:
         raise typer.Exit(EXIT_CORRUPT)
+    if too_old is not None:
+        raise typer.Exit(EXIT_TOO_OLD)
 
 
 @app.command()
@@ -124,6 +141,17 @@ def verify(
         output.data(document, [verdict, pages.faults_table(faults)])
         raise typer.Exit(EXIT_CORRUPT)
     output.data(document, [Text(f"{words}all verify", style=out.GOOD)])
+
+
+def _too_old(version: Version, manifest: Manifest | None, most: timedelta | None, *, where: str) -> str | None:
+    """Return that the live version is older than what is asked for, in words; None if it is not, or is unreadable."""
+    if manifest is None:
+        return None
+    try:
+        check_age(version, manifest.trained, most, now=datetime.now(UTC), where=where)
+    except Refused as error:
+        return error.what
+    return None
 
 
 def _became_live(store: Store, pointer: Pointer) -> Change:

@@ -118,6 +118,15 @@ class Watcher:
         self._stopped.set()
 
 
-def watch(uri: str, *, to: str | Path, every: float = 30.0, trust: str | Path | None = None) -> Iterator[Pulled]:
+def watch(
+    uri: str,
+    *,
+    to: str | Path,
+    every: float = 30.0,
+    trust: str | Path | None = None,
+    shared: bool = False,
+    max_age: timedelta | None = None,
+    min_epoch: int | None = None,
+) -> Iterator[Pulled]:
     """Yield the first copy, and then each other one, for ever; `Watcher` can be stopped."""
-    return Watcher(uri, to, trust=trust).follow(every)
+    return Watcher(uri, to, trust=trust, shared=shared, max_age=max_age, min_epoch=min_epoch).follow(every)

@@ -35,7 +35,7 @@ WATCH = """\
 Pull, and again whenever `latest` changes, until it is told to end.
 
 A poll without a change is one conditional request. A failure is reported and tried again, more slowly while the store
-cannot be reached; the current copy stays. For example:
+cannot be reached; the current copy stays. With --max-age, a copy that has become too old is reported too. For example:
 
   model-release watch s3://bucket/heart-disease-models --to models --run "systemctl reload scorer"
 """
@@ -77,8 +77,6 @@ def _parser() -> argparse.ArgumentParser:
         if name == "pull":
             add("--version", metavar="vX.Y.Z", help="this version; else the live one")
             add("--sha256", metavar="DIGEST", help="of the bytes of the release's metadata.json")
-            add("--max-age", metavar="AGE", type=_age, help="refuse a release trained longer ago: 36h, 7d")
-            add("--min-epoch", metavar="N", type=int, help="refuse a latest.json of a lower epoch")
             add("--strict", action="store_true", help="fail if the store cannot be reached, even if there is a copy")
         else:
             add(
@@ -94,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
                 help="run this first and after each change, without a shell, with MODEL_RELEASE_FOLDER and "
                 "MODEL_RELEASE_VERSION set",
             )
+        add("--max-age", metavar="AGE", type=_age, help="refuse a release trained longer ago: 36h, 7d")
+        add("--min-epoch", metavar="N", type=int, help="refuse a latest.json of a lower epoch")
         add("--shared", action="store_true", help="use DIR even if others own it, or everybody may write to it")
         add("--trust", metavar="FILE", help="a public key or certificate; a release that it did not sign is refused")
         add("--json", action="store_true", help="one line of JSON on stdout for each copy")
@@ -123,7 +123,14 @@ def _watch(options: argparse.Namespace) -> None:
         command = shlex.split(options.run or "")
     except ValueError as error:
         raise UsageError(f"--run cannot be split into words: {error}", hint="close its quotes") from None
-    watcher = client.Watcher(options.uri, options.to, trust=options.trust, shared=options.shared)
+    watcher = client.Watcher(
+        options.uri,
+        options.to,
+        trust=options.trust,
+        shared=options.shared,
+        max_age=options.max_age,
+        min_epoch=options.min_epoch,
+    )
     running: list[subprocess.Popen[bytes]] = []
 
     def work() -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from model_release.client.pulling import Pulled, Puller
-from model_release.errors import ModelReleaseError
+from model_release.errors import ModelReleaseError, Refused
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +19,15 @@ _SLOWEST = 600.0
 def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterator[Pulled]:
     """Yield the first copy, and then each other one, until `stopped` is set.
 
-    A failure is logged and tried again; the current copy stays.
+    A failure is logged and tried again; the current copy stays. So is, once, that the current copy has become older
+    than the puller allows.
 
     Args:
         puller: of one model into one folder.
         every: seconds between two polls; each differs by up to a fifth.
         stopped: ends it, at once while it waits.
     """
-    failures, last = 0, None
+    failures, last, reported = 0, None, None
     while not stopped.is_set():
         try:
             pulled = puller.poll()
@@ -35,10 +36,21 @@ def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterato
             failures += 1
         else:
             failures = failures + 1 if pulled is not None and pulled.stale else 0
-            if pulled is not None and pulled.folder != last:
-                last = pulled.folder
+            if pulled is not None and (last is None or pulled.folder != last.folder):
+                last = pulled
                 yield pulled
+            if last is not None and last.folder != reported and _too_old(puller, last):
+                reported = last.folder
         stopped.wait(pause(every, failures))
+
+
+def _too_old(puller: Puller, pulled: Pulled) -> bool:
+    try:
+        puller.check_age(pulled.promised)
+    except Refused as error:
+        log.error("%s", error)  # noqa: TRY400 - as above
+        return True
+    return False
 
 
 def pause(every: float, failures: int) -> float:

@@ -144,7 +144,7 @@ class Design(Value):
     Attributes:
         split: how the holdout was set apart.
         validation: how recipes were measured, and `by`, how the rows were divided into folds for it.
-        group, time: the columns that say which rows belong together, and when each is from.
+        group, time, weight: the columns that say which rows belong together, when each is from, and how much it counts.
         gap: days, or the time's unit, between rows that a model is fitted to and those that it is measured on.
         left_out: rows that are neither in training nor in the holdout, so that a gap or a group is kept.
         folds: models in each of the `repeats`.
@@ -159,6 +159,7 @@ class Design(Value):
     by: ValidationMethod
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     gap: float = 0
     left_out: int = 0
     folds: int

@@ -198,6 +198,10 @@ class Manifest(_EitherFormat):
 
     output: Output | None = Field(default=None, description="what the model answers; null: a binary model's answers")
     onnx: str | None = Field(default=None, description="how well the ONNX form agrees, or why there is none")
+    varies: str | None = Field(
+        default=None,
+        description="how two fits to the same rows differ; null: not at all. A reproduction is compared by golden.json",
+    )
 
     @property
     def answers(self) -> Output:

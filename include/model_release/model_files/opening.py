@@ -19,6 +19,7 @@ from model_release.documents.golden import GOLDEN_FILE, Cell, Golden, table
 from model_release.documents.manifest import InputColumn, Manifest
 from model_release.errors import Corrupt, Refused, UsageError
 from model_release.model_files.onnx_safety import check_self_contained
+from model_release.model_files.rows import Table, by_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,11 +67,13 @@ class Model(Protocol):
     form: Form
     columns: tuple[str, ...]
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
-        """Return the answers to rows by column, in any order of the columns.
+    def predict(self, rows: Table) -> ModelOutputs:
+        """Return the answers to rows: a frame of pandas or polars, a dictionary of columns or of one row, or a list.
+
+        Columns may have any order. A row of a list is a dictionary, or has its values in the model's order.
 
         Raises:
-            UsageError: a column is missing, or is not one of the model's.
+            UsageError: these are no rows, a column is missing, or is not one of the model's.
         """
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
@@ -183,13 +186,14 @@ class _OnnxModel:
         self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
         self._readings = _readings(manifest)
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
+    def predict(self, rows: Table) -> ModelOutputs:
         import numpy as np
 
-        rows = _measured(_ordered(rows, self.columns), self._readings)
+        asked = _measured(_ordered(by_column(rows, self.columns), self.columns), self._readings)
+        tensors = {name: self._tensor(name, cells) for name, cells in asked.items()}
         if self._table is not None:
-            return self.predict_matrix(np.array([*rows.values()], dtype=np.float64).T)
-        return self._answers({name: self._tensor(name, cells) for name, cells in rows.items()})
+            return self.predict_matrix(np.stack([*tensors.values()], axis=1))
+        return self._answers(tensors)
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         return self._answers({self._table: matrix} if self._table else dict(zip(self.columns, matrix.T, strict=True)))
@@ -199,7 +203,10 @@ class _OnnxModel:
         import numpy as np
 
         if name not in self._texts:
-            return np.array(cells, dtype=np.float64)
+            try:
+                return np.array(cells, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise UsageError("holds a value that is no number", where=name) from None
         return np.array([cell if isinstance(cell, str) else "" for cell in cells], dtype=object)
 
     def _answers(self, feed: Mapping[str, NDArray[Any]]) -> ModelOutputs:
@@ -228,8 +235,8 @@ class _PickledModel:
             if name is not None
         ]
 
-    def predict(self, rows: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
-        return self._answers(table(_measured(_ordered(rows, self.columns), self._readings)))
+    def predict(self, rows: Table) -> ModelOutputs:
+        return self._answers(table(_measured(_ordered(by_column(rows, self.columns), self.columns), self._readings)))
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         import pandas as pd

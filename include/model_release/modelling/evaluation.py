@@ -16,7 +16,7 @@ from model_release.documents.manifest import Manifest, Measured
 from model_release.documents.verdict import Decision
 from model_release.model_files.opening import ONNX_FILE, forms
 from model_release.modelling.dataset import Positions, Rows, rows_apart
-from model_release.modelling.folds import folds_in_words, holdout_in_words
+from model_release.modelling.folds import folds_in_words, holdout_in_words, sample_of
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
 from model_release.spec.candidate import Candidate
@@ -57,7 +57,8 @@ def evaluate(
     order = list(spec.candidates)
     ranked = sorted(trained, key=lambda each: order.index(each.name))
     task, design = task_of(spec), ranked[0].design
-    dummy = task.dummy(rows.target[training_rows])
+    weight = sample_of(spec, rows).take(training_rows).weight
+    dummy = task.dummy(rows.target[training_rows], weight)
     rivals: list[Champion] = []
     if champion is not None and spec.gate.compare == "always":
         live, since = champion
@@ -168,7 +169,7 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
         {
             "split.method": each.split_method,
             "validation.method": each.validation_method,
-            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time")},
+            **{f"dataset.{role}": getattr(each.dataset, role) for role in ("group", "time", "weight")},
         }
         for each in (then, spec)
     )

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from model_release.documents.evaluation import Design, Evaluation, UnitKind, ValidationMethod
 from model_release.errors import DataInvalid
-from model_release.modelling.dataset import Positions, Rows, groups_of, one_side, times_of
+from model_release.modelling.dataset import Positions, Rows, groups_of, one_side, times_of, weights_of
+from model_release.modelling.tasks.base import GROUPS, Sample, Weight
 from model_release.spec.model import Spec
 from model_release.spec.tasks import kind_of
 
@@ -38,12 +39,14 @@ class Folds:
         repeats: how often each measured row is measured.
         measured: positions among the training rows of those that are measured, ascending: in each repeat the same.
         batches: by what of the rows is independent, the number of each measured row's batch; empty: the folds are.
+        weight: of each measured row.
     """
 
     pairs: list[Fold]
     repeats: int
     measured: Positions
     batches: dict[UnitKind, NDArray[np.intp]]
+    weight: Weight
 
     @property
     def folds(self) -> int:
@@ -71,7 +74,9 @@ def folds_of(spec: Spec, rows: Rows, training_rows: Positions) -> Folds:
     pairs = [*islice(made, 1 if spec.validation_method == "single" else validation.folds * repeats)]
     _check(spec, some, pairs)
     measured = np.unique(np.concatenate([test for _, test in pairs]))
-    return Folds(pairs, repeats, measured, _batches(spec, some.take(measured)))
+    weights = weights_of(some, spec.dataset)
+    weight = np.ones(len(measured)) if weights is None else weights[measured]
+    return Folds(pairs, repeats, measured, _batches(spec, some.take(measured)), weight)
 
 
 def inner_folds(spec: Spec, rows: Rows, fitted_rows: Positions) -> Folds:
@@ -99,6 +104,21 @@ def inner_folds(spec: Spec, rows: Rows, fitted_rows: Positions) -> Folds:
     return plan(shuffled, min(groups, rarest))
 
 
+def sums(batches: NDArray[np.intp], values: NDArray[np.float64]) -> list[float]:
+    """Return the sum of the values in each batch."""
+    return [float(each) for each in np.bincount(batches, weights=values)]
+
+
+def sample_of(spec: Spec, rows: Rows) -> Sample:
+    """Return how all rows count, and the jackknife's groups of them if they are not independent."""
+    weight = weights_of(rows, spec.dataset)
+    if spec.dataset.group is not None:
+        return Sample(weight, _drawn(groups_of(rows, spec.dataset)) % GROUPS)
+    if spec.split_method == "time" or spec.validation.folds_for(spec.dataset, spec.split) == "forward":
+        return Sample(weight, _in_order(times_of(rows, spec.dataset), GROUPS))
+    return Sample(weight)
+
+
 def design_of(spec: Spec, folds: Folds, *, rows: int, training: int, holdout: int) -> Design:
     """Return what a run's evidence says about how rows were split and measured.
 
@@ -115,13 +135,14 @@ def design_of(spec: Spec, folds: Folds, *, rows: int, training: int, holdout: in
         by=spec.validation.folds_for(spec.dataset, spec.split),
         group=spec.dataset.group,
         time=spec.dataset.time,
+        weight=spec.dataset.weight,
         gap=spec.validation.gap,
         left_out=rows - training - holdout,
         folds=folds.folds,
         repeats=folds.repeats,
         measured=len(folds.measured),
         overlap=folds.overlap,
-        batches={kind: [float(each) for each in np.bincount(of)] for kind, of in folds.batches.items()},
+        batches={kind: sums(of, folds.weight) for kind, of in folds.batches.items()},
     )
 
 
@@ -165,12 +186,17 @@ def _batches(spec: Spec, rows: Rows) -> dict[UnitKind, NDArray[np.intp]]:
     if spec.dataset.group is not None:
         found["groups"] = _drawn(groups_of(rows, spec.dataset))
     if by == "forward":
-        _, ranks = np.unique(times_of(rows, spec.dataset), return_inverse=True)
-        days = int(ranks.max()) + 1
-        found["days"] = ranks * min(days, _BATCHES) // days
+        found["days"] = _in_order(times_of(rows, spec.dataset), _BATCHES)
     if not found and spec.validation_method == "single":
         found["rows"] = _drawn(np.arange(len(rows)))
     return found
+
+
+def _in_order(times: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Divide rows by their days, in order, into so many batches at most."""
+    known, ranks = np.unique(times, return_inverse=True)
+    batches: NDArray[np.intp] = ranks * min(len(known), most) // len(known)
+    return batches
 
 
 def _drawn(units: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -266,11 +292,14 @@ def _check(spec: Spec, rows: Rows, pairs: list[Fold]) -> None:
     Raises:
         DataInvalid: one cannot.
     """
-    words = spec.dataset.target.words
-    for number, (fit, _) in enumerate(pairs, 1):
-        absent = sorted({*range(len(words))} - {*rows.target[fit].tolist()}) if words else []
+    words, weights = spec.dataset.target.words, weights_of(rows, spec.dataset)
+    counts = np.ones(len(rows), dtype=bool) if weights is None else weights > 0
+    for number, (fit, test) in enumerate(pairs, 1):
+        absent = sorted({*range(len(words))} - {*rows.target[fit[counts[fit]]].tolist()}) if words else []
         if absent:
             names = ", ".join(words[code] for code in absent)
             raise DataInvalid(
                 f"fold {number} of {len(pairs)} has no row of class {names} to fit to", hint=f"{_FEWER}, or its method"
             )
+        if not counts[fit].any() or not counts[test].any():
+            raise DataInvalid(f"fold {number} of {len(pairs)} has no row whose weight is above 0", hint=_FEWER)

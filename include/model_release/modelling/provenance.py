@@ -19,6 +19,7 @@ from model_release.documents.base import sha256_of
 from model_release.documents.manifest import CodeFacts, MachineFacts
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import UsageError
+from model_release.modelling.packages import packages_of
 from model_release.spec.model import Spec
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -38,10 +39,10 @@ def python_version() -> str:
     return platform.python_version()
 
 
-def package_versions() -> dict[str, str]:
-    """Return the exact versions of the modelling packages that are installed."""
+def package_versions(*more: str) -> dict[str, str]:
+    """Return the exact versions of the modelling packages that are installed, and of more distributions by name."""
     versions = {}
-    for name in MODELLING_PACKAGES:
+    for name in (*MODELLING_PACKAGES, *more):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
@@ -150,8 +151,8 @@ def _head(git: Path) -> str | None:
 def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
     """Return the SHA-256 over everything that can change the model or the verdict, and nothing else.
 
-    Data, code, Python, packages, and of the spec: task, columns with group and time, target, split,
-    validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
+    Data, code, Python, packages, the team's own code, and of the spec: task, columns with group, time and weight,
+    target, split, validation, the candidates, choice, gate, forms and schema revision. Titles, words, owner, schedule,
     destinations and tracking have no part in it.
 
     Args:
@@ -161,18 +162,21 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
 
     Raises:
         UsageError: no candidate, or one that the spec does not have.
+        SpecError: a team's own package is too large.
     """
     chosen = _chosen(spec, candidates)
+    theirs = packages_of(spec.candidates[name] for name in chosen)
     described = spec.model_dump(mode="json")
     columns: dict[str, dict[str, Any]] = described["dataset"]["columns"]
     facts = {
         "snapshot": snapshot,
         "code": code_digest(),
         "python": python_version(),
-        "packages": package_versions(),
+        "packages": package_versions(*theirs.versions),
+        "own": theirs.digests(),
         "columns": [[name, _without(column, "unit", "description")] for name, column in columns.items()],
         "key": described["dataset"]["rows"]["key"],
-        **{role: described["dataset"][role] for role in ("group", "time")},
+        **{role: described["dataset"][role] for role in ("group", "time", "weight")},
         "target": _target(described["dataset"]["target"]),
         "candidates": [[name, described["candidates"][name]] for name in chosen],
         **{key: described[key] for key in ("task", "split", "validation", "choose", "gate", "forms")},

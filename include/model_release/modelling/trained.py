@@ -48,6 +48,7 @@ class Trained(Document):
         files: what a release of this candidate consists of, apart from the card.
         output: what it answers, by which threshold.
         onnx: how well the ONNX form agrees, or why there is none, in words.
+        varies: how two fits to the same rows differ, in words; None if they gave the same bytes.
         seconds: wall time of fits and exports.
         machine: on what it was fitted.
         requirements: the packages that its pickles need, each with its version; empty if an older version trained it.
@@ -63,6 +64,7 @@ class Trained(Document):
     predictions: FileEntry | None
     output: Output
     onnx: str
+    varies: str | None = None
     seconds: float = Field(ge=0)
     mlflow: TrackedRun | None = None
     machine: MachineFacts | None = None

@@ -155,7 +155,7 @@ class Target(Strict):
         return (self.negative, self.positive) if self.negative is not None and self.positive is not None else ()
 
 
-_ROLES: Final = {"group": (), "time": ("numeric", "integer", "text")}
+_ROLES: Final = {"group": (), "time": ("numeric", "integer", "text"), "weight": ("numeric", "integer")}
 """The keys that name a column for what its rows are, each with the kinds that it may have; none: any."""
 
 
@@ -202,6 +202,7 @@ class Dataset(Strict):
         missing: marks that mean "not measured" in every column.
         group: column that says which rows belong together, such as a customer's; they are on one side of every split.
         time: column that says when a row is from: an ISO 8601 date or time, or a number such as a year.
+        weight: column that says how much a row counts, in every fit and every figure.
     """
 
     source: Annotated[str | Query, BeforeValidator(_query)]
@@ -224,6 +225,7 @@ class Dataset(Strict):
     columns: dict[str, Column] = Field(min_length=1)
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     target: Target
     title: str
     description: str = ""

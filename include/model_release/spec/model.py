@@ -22,6 +22,7 @@ from model_release.documents.layout import join
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
+from model_release.spec.allowed_stores import check_allowed
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
 from model_release.spec.forms import Forms
@@ -157,7 +158,7 @@ class Approvers(Strict):
     """Who is asked before a version is made, where the spec says `approval: required`.
 
     Attributes:
-        users: ids of those who may answer; empty: whoever may answer in Airflow.
+        users: the names by which those who may answer log in to Airflow; empty: each user who may answer there.
         hours: unanswered for so long, it is a rejection. Less than a day: what a run has staged is kept no longer.
     """
 
@@ -349,18 +350,15 @@ class Spec(Strict):
 
     def model_uri(self, destination: Destination) -> str:
         """Return where the releases lie at a destination: `<root>/<name>-models`."""
-        return join(
-            expand(destination.uri, where=f"{self.path}: destination {destination.name}"),
-            f"{self.name}-models",
-        )
+        return join(self._root(destination), f"{self.name}-models")
 
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "datasets", self.name)
+        return join(self._root(self.home), "datasets", self.name)
 
     def mlruns_uri(self) -> str:
         """Return where the MLflow data is mirrored, of all models together: `<root>/mlruns` at home."""
-        return join(expand(self.home.uri, where=f"{self.path}: destination {self.home.name}"), "mlruns")
+        return join(self._root(self.home), "mlruns")
 
     def source_uri(self) -> str:
         """Return where raw partitions come from: of a query `sql://<connection>`, else a URI.
@@ -368,9 +366,16 @@ class Spec(Strict):
         A plain path is taken from the spec's own folder.
         """
         if isinstance(self.dataset.source, Query):
-            return f"sql://{self.dataset.source.sql}"
-        source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
-        return source if "://" in source else (self.path.parent / source).resolve().as_uri()
+            uri = f"sql://{self.dataset.source.sql}"
+        else:
+            source = expand(self.dataset.source, where=f"{self.path}: dataset.source")
+            uri = source if "://" in source else (self.path.parent / source).resolve().as_uri()
+        return check_allowed(uri, key="dataset.source", where=self.path)
+
+    def _root(self, destination: Destination) -> str:
+        """Return a destination's URI, which the deployment must allow."""
+        uri = expand(destination.uri, where=f"{self.path}: destination {destination.name}")
+        return check_allowed(uri, key=f"destinations: {destination.name}", where=self.path)
 
 
 def _kind(task: str, dataset: Dataset) -> TaskKind:

@@ -170,7 +170,11 @@ class LocalStore:
                 self._errors(key),
                 contextlib.suppress(FileNotFoundError),
             ):  # deleted since the folder was read
-                found = (self.root / key).stat()
+                found = (self.root / key).lstat()
+                if stat.S_ISLNK(found.st_mode):
+                    if not self._names_of_others and self._leads_out(self.root / key):
+                        continue  # no call reads through it, so it is no object
+                    found = (self.root / key).stat()
                 if stat.S_ISREG(found.st_mode):  # a pipe or a device is no object
                     yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
@@ -217,13 +221,16 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         path = self.root / (check_name(key) if self._names_of_others else check_key(key))
-        if self._has_link(key) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root)):
+        if self._has_link(key) and self._leads_out(path):
             raise UnsafeKey(
                 f"{key!r} leads out of the store through a link",
                 where=self.uri,
                 hint=f"a person at this machine removes the link, which is {path} or a folder above it",
             )
         return path
+
+    def _leads_out(self, path: Path) -> bool:
+        return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
 
     def _in_the_way(self, key: str) -> Path:
         """Return what has an object's name and is no file, or the name of a folder above it and is no folder."""

@@ -23,7 +23,8 @@ def check_destinations(spec: Spec) -> None:
     A URI with a variable that this process lacks is not looked at.
 
     Raises:
-        SpecError: an address cannot work, holds a password, or is that of another destination.
+        SpecError: an address cannot work, holds a password, is that of another destination, or is in a store that the
+            deployment does not allow.
     """
     seen: dict[object, str] = {}
     for each in spec.destinations:
@@ -41,6 +42,20 @@ def check_destinations(spec: Spec) -> None:
                 hint="leave one of them out, or give it another bucket or prefix",
             )
         seen[place] = each.name
+        spec.model_uri(each)
+
+
+def check_source(spec: Spec) -> None:
+    """Find out whether the deployment allows the source of the data.
+
+    A URI with a variable that this process lacks is not looked at.
+
+    Raises:
+        SpecError: it does not.
+    """
+    source = spec.dataset.source
+    if not isinstance(source, str) or "${" not in Template(source).safe_substitute(os.environ):
+        spec.source_uri()
 
 
 def passwords(spec: Spec) -> Iterator[str]:

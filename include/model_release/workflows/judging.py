@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Evaluation
+from model_release.documents.golden import GOLDEN_FILE
 from model_release.documents.manifest import (
     REQUIREMENTS,
     DatasetFacts,
@@ -35,6 +36,7 @@ from model_release.model_files import isolation
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling import provenance
 from model_release.modelling.gate import choose, judge
+from model_release.modelling.packages import packages_of
 from model_release.modelling.trained import CARD_FILE, MODEL_FILE, PREPROCESSOR_FILE, Trained
 from model_release.releases.catalog import promotion_target_of
 from model_release.releases.claims import became
@@ -89,9 +91,9 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
     version = became(artifacts.releases, fingerprint)
     earlier = artifacts.releases.decided(version) if version else None
     if isinstance(earlier, Manifest):
-        _check_reproduced(earlier, artifacts)
+        reproduced = _reproduced(earlier, artifacts)
         if run.promote == "never" or (pointer is not None and is_live(pointer, promotion_target_of(earlier))):
-            return Judged(_reproduced(earlier))
+            return Judged(reproduced)
     first = Evaluation.read(recall(artifacts.releases, artifacts.staging, evaluated), where="the run's evaluation")
     decided = _reach_verdict(artifacts, run, fingerprint, pointer, first)
     overruled = run.by if run.promote == "force" and not decided.decision.accepted else None
@@ -107,8 +109,9 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
         opened.result()
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
     told = _verdict(decided, overruled=overruled)
-    without = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
-    verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *without]})
+    caveats = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
+    caveats += [chosen.varies] if chosen.varies else []
+    verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *caveats]})
     return Judged(verdict, decided, draft)
 
 
@@ -182,10 +185,20 @@ def _reach_verdict(
     )
 
 
-def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
+def _reproduced(earlier: Manifest, artifacts: RunArtifacts) -> Verdict:
+    """Return how a run has made an earlier version again.
+
+    Raises:
+        Corrupt: it made other bytes, and two fits of that version were the same.
+    """
     name = str((earlier.parameters or {}).get("candidate"))
     trained = artifacts.trained.get(name)
     made = {entry.path: entry.sha256 for entry in trained.files} if trained else {}
+    if earlier.varies:
+        same = made.get(GOLDEN_FILE) == earlier.file(GOLDEN_FILE).sha256
+        how = "gives the same answers to every golden row" if same else "gives other answers to the golden rows"
+        summary = f"{earlier.version} stays: it was made again, and {how}; {earlier.varies}"
+        return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
     for path, sha256 in model_bytes(earlier).items():
         if made.get(path) != sha256:
             raise Corrupt(
@@ -193,6 +206,8 @@ def _check_reproduced(earlier: Manifest, artifacts: RunArtifacts) -> None:
                 where=artifacts.releases.uri,
                 hint="look for a source of chance that no seed controls, or a package that the lock does not name",
             )
+    summary = f"reproduced {earlier.version} byte for byte"
+    return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
 
 
 def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled: str | None) -> Manifest:
@@ -203,6 +218,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
     chosen = artifacts.trained[decision.chosen]
     accuracy, measured_on = evaluation.headline(decision, verdict.evaluation, spec)
     trained_at = datetime.now(UTC).replace(microsecond=0)
+    packages = provenance.package_versions(*packages_of([chosen.recipe]).versions)
     return Manifest(
         model_name=spec.name,
         version=FIRST,
@@ -239,13 +255,14 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         input_schema=dataset.input_schema(spec),
         parameters={"candidate": chosen.name, **chosen.recipe.model_dump(mode="json")},
         seed=chosen.recipe.seed,
-        environment=provenance.package_versions(),
+        environment=packages,
         code=provenance.code_facts(bundle_version=run.bundle_version),
         run=RunFacts(dag_id=run.dag_id, run_id=run.run_id, run_type=run.run_type),
         machine=chosen.machine,
         spec=provenance.spec_facts(spec),
         output=chosen.output,
         onnx=chosen.onnx,
+        varies=chosen.varies,
     )
 
 
@@ -272,11 +289,6 @@ def _staged_card(artifacts: RunArtifacts, card: bytes) -> FileEntry:
         (Path(scratch) / CARD_FILE).write_bytes(card)
         stage(artifacts.releases, artifacts.staging, Path(scratch), [entry])
     return entry
-
-
-def _reproduced(earlier: Manifest) -> Verdict:
-    summary = f"reproduced {earlier.version} byte for byte"
-    return Verdict(accepted=True, reproduced=True, summary=summary, version=earlier.version, reasons=[summary])
 
 
 def _verdict(decided: DecisionRecord, *, overruled: str | None = None) -> Verdict:

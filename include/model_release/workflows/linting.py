@@ -14,7 +14,7 @@ from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
 from model_release.spec.split import disagreements
 from model_release.stores.local import LocalStore
-from model_release.workflows.addresses import check_destinations, passwords
+from model_release.workflows.addresses import check_destinations, check_source, passwords
 from model_release.workflows.destinations import Opener
 from model_release.workflows.sources import database_here, open_source, today_of
 
@@ -54,6 +54,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
         if namesakes := _namesakes(spec, given):
             raise SpecError(namesakes, hint="give each spec a name of its own")
         check_destinations(spec)
+        check_source(spec)
         if find_spec("sklearn") is None:
             return Findings(warnings=[*_warnings(spec)])
         _check_candidates(spec)
@@ -100,8 +101,9 @@ def _check_candidates(spec: Spec) -> None:
     from model_release.modelling.tasks import task_of
     from model_release.modelling.training.recipes import check_recipe
 
+    weighted = spec.dataset.weight is not None
     for name, candidate in spec.candidates.items():
-        check_recipe(task_of(spec), candidate, columns=input_schema(spec), name=name)
+        check_recipe(task_of(spec), candidate, columns=input_schema(spec), weighted=weighted, name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:
@@ -149,9 +151,10 @@ def _warnings_of_data(spec: Spec, rows: Rows) -> Iterator[str]:
 
     task, kind, floors = task_of(spec), spec.task_kind, spec.gate.cross_validation
     training, _ = dataset.rows_apart(spec, rows)
-    target = rows.target[training]
-    for words, answers in _constant_answers(spec, target) if floors else ():
-        figures = task.figures(target, answers)
+    target, weights = rows.target[training], dataset.weights_of(rows, spec.dataset)
+    weight = None if weights is None else weights[training]
+    for words, answers in _constant_answers(spec, target, weight) if floors else ():
+        figures = task.figures(target, answers, weight)
         reached = {name: figures[name] for name in floors}
         if all(
             each is not None and (each <= floors[name] if kind.less_is_better(name) else each >= floors[name])
@@ -168,18 +171,21 @@ def _warnings_of_data(spec: Spec, rows: Rows) -> Iterator[str]:
             yield f"candidates.{name} has no ONNX form, and loads from its pickle alone: {reason}"
 
 
-def _constant_answers(spec: Spec, target: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.float64]]]:
+def _constant_answers(
+    spec: Spec, target: NDArray[Any], weight: NDArray[np.float64] | None
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Yield models that learn nothing: in words, and what they answer for each row."""
     import numpy as np
 
     rows, classes = len(target), len(spec.dataset.target.words)
+    mean = np.average(target, weights=weight)
     if not classes:
-        yield "the mean, always", np.full(rows, target.mean())
+        yield "the mean, always", np.full(rows, mean)
     elif classes == 2:
-        yield "the positive class's share, always", np.full(rows, target.mean())
+        yield "the positive class's share, always", np.full(rows, mean)
         yield "the positive class, always", np.ones(rows)
     else:
-        shares = np.bincount(target, minlength=classes) / rows
+        shares = np.bincount(target, weight, minlength=classes) / (rows if weight is None else weight.sum())
         yield "the classes' shares, always", np.tile(shares, (rows, 1))
         yield "the most frequent class, always", np.tile(np.eye(classes)[shares.argmax()], (rows, 1))
 

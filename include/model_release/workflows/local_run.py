@@ -24,12 +24,12 @@ from model_release.workflows.destinations import Opener
 from model_release.workflows.messages import (
     IngestOutcome,
     RetrainOutcome,
-    RunResult,
     TrainedCandidate,
     UploadOrder,
     Verdict,
     Work,
 )
+from model_release.workflows.result import RunResult
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
 from model_release.workflows.task_state import TaskState

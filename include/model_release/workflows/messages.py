@@ -285,27 +285,23 @@ class ReleaseOutcome(AtDestinations):
     mlflow: str | None = None
 
 
-class RunResult(Message):
-    """What became of a retrain run: its result, as *Report* says it.
+class Failure(Message):
+    """Why a task of a run has failed.
 
     Attributes:
-        summary: in one sentence.
-        version: the published version; None if there is none.
-        live: the version that is live after the run.
-        reasons: of the verdict.
-        held: each hold that keeps `latest` where it is, in words.
-        lagging: what any task of the run found to lag behind, in words.
-        data: what became of rows and files that arrived and were not trained on, in words.
+        task: its id, and the name of its map index if it has one: `train [forest]`.
+        error: the kind of the error; None if the task ended without a word, as a killed process does.
+        what: the event, in words.
+        hint: the next step, in words.
+        log: address of the task's page, which has its log; None if Airflow's own address is not configured.
     """
 
-    kind: Literal["result"] = "result"
-    summary: str
-    version: VersionText | None
-    live: VersionText | None
-    reasons: list[str]
-    held: list[str]
-    lagging: list[str]
-    data: list[str] = []
+    kind: Literal["failure"] = "failure"
+    task: str
+    error: str | None
+    what: str
+    hint: str
+    log: str | None
 
 
 # ── a person's act ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -357,7 +353,7 @@ class OperateOutcome(AtDestinations):
 HandedOn = Work | TrainedCandidate | Evaluated | Proposal | UploadOrder | Uploaded | Looked | ActOutcome
 """What a later task acts on."""
 
-RetrainOutcome = ReconcileOutcome | IngestOutcome | Verdict | ConsentOutcome | Uploaded | ReleaseOutcome
+RetrainOutcome = ReconcileOutcome | IngestOutcome | Verdict | ConsentOutcome | Uploaded | ReleaseOutcome | Failure
 """What the result of a retrain run is assembled from."""
 
 _BY_KIND: TypeAdapter[HandedOn | RetrainOutcome] = TypeAdapter(

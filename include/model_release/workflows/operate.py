@@ -68,6 +68,7 @@ class Operation:
     def reconcile(self, acted: ActOutcome) -> OperateOutcome:
         """Bring every destination, `latest/` and the registry to home's current pointer."""
         done = self.destinations.reconcile()
+        log.info("%s", acted.summary)
         return OperateOutcome(**done.facts(), summary=acted.summary)
 
     def perform(self, seen: int | None) -> Acted:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from model_release import __version__
 from model_release.documents.base import sha256_of
+from model_release.documents.golden import GOLDEN_FILE
 from model_release.documents.manifest import Manifest, model_bytes
 from model_release.errors import Corrupt, NotFound, SpecError
 from model_release.modelling import dataset, provenance, training
@@ -40,17 +41,19 @@ class Reproduction:
 
     Attributes:
         files: the model and its preprocessor.
+        answers: the golden answers, which count in place of the files if two fits of the release differed; else None.
         facts: what was recorded of code, packages and machine (`a`) and is different here (`b`): the cause, where
             bytes differ.
     """
 
     files: list[Remade]
+    answers: Remade | None
     facts: list[Difference]
 
     @property
     def same(self) -> bool:
-        """Whether every file came out as it was."""
-        return all(each.same for each in self.files)
+        """Whether every file came out as it was, or every answer of a release whose bytes vary."""
+        return self.answers.same if self.answers else all(each.same for each in self.files)
 
 
 def data_uri(manifest: Manifest) -> str:
@@ -91,10 +94,15 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
     task = training.decided(spec, recipe, rows, training_rows)
-    bodies = training.pickled(task, *training.fit(spec, name, recipe, rows, training_rows))
-    made = {path: sha256_of(body) for path, body in bodies.items()}
+    model = training.fit(spec, name, recipe, rows, training_rows)
+    made = {path: sha256_of(body) for path, body in training.pickled(task, *model).items()}
     files = [Remade(path, sha256, made.get(path)) for path, sha256 in model_bytes(manifest).items()]
-    return Reproduction(files, _facts(manifest))
+    answers = None
+    if manifest.varies:
+        say(f"{manifest.varies}; comparing the answers to the golden rows …")
+        golden = training.golden_of(task, spec, model, rows.target[training_rows]).sha256()
+        answers = Remade(GOLDEN_FILE, manifest.file(GOLDEN_FILE).sha256, golden)
+    return Reproduction(files, answers, _facts(manifest))
 
 
 def _spec(manifest: Manifest) -> Spec:
@@ -130,7 +138,7 @@ def _facts(manifest: Manifest) -> list[Difference]:
     here = manifest.model_copy(
         update={
             "python_version": provenance.python_version(),
-            "environment": provenance.package_versions(),
+            "environment": provenance.package_versions(*manifest.environment),
             "machine": provenance.machine_facts() if manifest.machine else None,
             "code": provenance.code_facts(),
         }

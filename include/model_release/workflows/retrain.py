@@ -41,14 +41,13 @@ from model_release.workflows.messages import (
     ReconcileOutcome,
     ReleaseOutcome,
     RetrainOutcome,
-    RunResult,
     TrainedCandidate,
     Uploaded,
     UploadOrder,
     Verdict,
     Work,
 )
-from model_release.workflows.result import run_result
+from model_release.workflows.result import RunResult, run_result, say
 from model_release.workflows.run import Run
 from model_release.workflows.sources import Databases, database_here, open_source
 from model_release.workflows.tracking_log import TrackingLog
@@ -235,10 +234,7 @@ class RetrainRun:
             claim = take_number(self.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
             verdict = judged.verdict.model_copy(update={**facts, "version": claim.metadata.version})
             return verdict, self._orders(claim, evaluated.artifacts)
-        live = self.releases.pointer()
-        subject, body = approval.question(
-            judged.record, judged.draft, live.pointer if live else None, home=self.home.uri
-        )
+        subject, body = approval.question(judged.record, judged.draft, self.releases, hours=self.spec.approvers.hours)
         proposal = Proposal(
             spec=self._spec_digest,
             draft=keep(self.releases, self.run.staging, judged.draft),
@@ -270,6 +266,7 @@ class RetrainRun:
             orders = [each for each in gated if isinstance(each, UploadOrder)]
             return ConsentOutcome(asked=False, summary="nobody was to be asked"), orders
         [proposal] = proposals
+        approval.check_respondent(self.spec.approvers, response)
         answer, draft = approval.answer(self.releases, self.run, proposal, response)
         log.info("%s", answer.words)
         self.tracking_log.answer(draft, answer.words, approved=answer.approved)
@@ -355,11 +352,9 @@ class RetrainRun:
     def report(self, outcomes: Sequence[RetrainOutcome]) -> RunResult:
         """Say what became of the run, from what its tasks have reported and what is live now."""
         live = self.releases.pointer()
-        result = run_result(outcomes, live.pointer if live else None)
-        for line in [*result.reasons, *(f"latest is held {each}" for each in result.held), result.summary]:
-            log.info("%s", line)
-        for line in result.lagging:
-            log.warning("%s", line)
+        began = self.releases.still_logged(live.pointer.since) if live else None
+        result = run_result(outcomes, live.pointer if live else None, began.change.at if began else None)
+        say(result)
         return result
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from model_release.modelling.dataset.holdout import one_side, rows_apart
 from model_release.modelling.dataset.record import Partition, Snapshot
-from model_release.modelling.dataset.roles import groups_of, times_of
+from model_release.modelling.dataset.roles import groups_of, times_of, weights_of
 from model_release.modelling.dataset.rows import Positions, Rows
 from model_release.modelling.dataset.snapshot import ingest, input_schema, load, read_snapshot
 
@@ -19,4 +19,5 @@ __all__ = [
     "read_snapshot",
     "rows_apart",
     "times_of",
+    "weights_of",
 ]

@@ -1,4 +1,4 @@
-"""What the spec's `group` and `time` say of each row, and what they ask of their cells."""
+"""What the spec's `group`, `time` and `weight` say of each row, and what they ask of their cells."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def rules_of(name: str, dataset: Dataset, read: Callable[[str], float | str | No
     found: list[Rule] = []
     if name == dataset.time and dataset.columns[name].kind == "text":
         found.append((lambda text: _day(text) is not None, "is no date or time as ISO 8601 has it, such as 2026-11-30"))
+    if name == dataset.weight:
+        found.append((lambda text: float(read(text) or 0) >= 0, "is below 0, and no row counts less than nothing"))
     return found
 
 
@@ -44,12 +46,26 @@ def times_of(rows: Rows, dataset: Dataset) -> NDArray[np.float64]:
     return cells.map({text: read(text) for text in cells.unique()}).to_numpy(np.float64)
 
 
+def weights_of(rows: Rows, dataset: Dataset) -> NDArray[np.float64] | None:
+    """Return how much each row counts; None if all count the same."""
+    if dataset.weight is None:
+        return None
+    return rows.frame[dataset.weight].to_numpy(np.float64)
+
+
 def faults_of(rows: Rows, dataset: Dataset) -> list[tuple[str, str]]:
     """Return what makes a model of these rows impossible: the column, and the fault in words."""
     found = []
     for column, values in ((dataset.group, groups_of(rows, dataset)), (dataset.time, times_of(rows, dataset))):
         if column is not None and len(np.unique(values)) < 2:
             found.append((column, f"all {len(rows)} rows have one value, and a split needs two or more"))
+    weights = weights_of(rows, dataset)
+    if dataset.weight is not None and weights is not None:
+        empty = [name for code, name in enumerate(dataset.target.words) if not weights[rows.target == code].any()]
+        if not weights.any():
+            found.append((dataset.weight, f"all {len(rows)} weights are 0"))
+        elif empty:
+            found.append((dataset.weight, f"all weights of class {', '.join(empty)} are 0"))
     return found
 
 

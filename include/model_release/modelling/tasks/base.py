@@ -31,8 +31,34 @@ Target = NDArray[Any]
 Predictions = NDArray[np.float64]
 """`float64[rows]`: the positive class's probability, or a number. `float64[rows, classes]`: a probability for each."""
 
-_GROUPS = 20
-_T = float(stats.t.ppf(0.975, _GROUPS - 1))
+Weight = NDArray[np.float64]
+"""`float64[rows]`: how much each row counts."""
+
+GROUPS = 20
+"""Into which rows are divided for a jackknife."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """How rows count, and what of them is independent.
+
+    Attributes:
+        weight: of each row; None: all count the same.
+        unit: `int[rows]`, the number of the group, among at most `GROUPS` of a jackknife, that holds the row with all
+            that it depends on; None: each row is independent.
+    """
+
+    weight: Weight | None = None
+    unit: NDArray[np.intp] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the rows are independent and count the same."""
+        return self.weight is None and self.unit is None
+
+    def take(self, positions: NDArray[Any]) -> Sample:
+        """Return the same of the rows at these positions, or under this mask."""
+        return Sample(*(None if each is None else each[positions] for each in (self.weight, self.unit)))
 
 
 @dataclass(frozen=True)
@@ -71,12 +97,13 @@ class Task(ABC):
         """Whether figures depend on what `tuned` decides, so that each fold needs a decision of its own."""
         return False
 
-    def tuned(self, target: Target, left_out: Predictions) -> Self:  # noqa: ARG002 - for tasks that decide something
+    def tuned(self, target: Target, left_out: Predictions, weight: Weight | None = None) -> Self:  # noqa: ARG002 - for tasks that decide something
         """Return the task with what is decided by predictions of rows that were left out of training.
 
         Args:
             target: of the rows.
             left_out: `[rows, repeats]` or `[rows, repeats, classes]`, their predictions.
+            weight: how much each row counts; None: all the same.
         """
         return self
 
@@ -106,14 +133,22 @@ class Task(ABC):
                 found.append(each.name)
         return found
 
-    def figures(self, target: Target, predictions: Predictions) -> dict[Metric, float | None]:
-        """Return each figure of these predictions; None if it is not a finite number."""
+    def figures(
+        self, target: Target, predictions: Predictions, weight: Weight | None = None
+    ) -> dict[Metric, float | None]:
+        """Return each figure of these predictions; None if it is not a finite number.
+
+        Args:
+            target: of the rows.
+            predictions: for them.
+            weight: how much each row counts; None: all the same.
+        """
         if not np.isfinite(predictions).all():
             return dict.fromkeys(self.metrics)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)  # such a figure is None
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
-            measures = self._measures(target, predictions)
+            measures = self._measures(target, predictions, weight)
             values = {metric: self._measured(measures[metric]) for metric in self.metrics}
         return {metric: value if math.isfinite(value) else None for metric, value in values.items()}
 
@@ -121,53 +156,72 @@ class Task(ABC):
     def _measured(measure: Callable[[], float]) -> float:
         try:
             return float(measure())
-        except ValueError:  # undefined on these rows, such as an AUC of one class
+        except (ValueError, ZeroDivisionError):  # undefined on these rows: an AUC of one class, a mean of no weight
             return math.nan
 
     @abstractmethod
-    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+    def _measures(
+        self, target: Target, predictions: Predictions, weight: Weight | None = None
+    ) -> Mapping[Metric, Callable[[], float]]:
         """Return how each of `metrics` is measured on finite predictions."""
 
     def intervals(
-        self, target: Target, predictions: Predictions, asked: Iterable[Metric] = ()
+        self, target: Target, predictions: Predictions, asked: Iterable[Metric] = (), *, sample: Sample | None = None
     ) -> dict[Metric, Interval]:
-        """Return figures of predictions of independent rows with their 95 % intervals; none that does not exist.
+        """Return figures of predictions with their 95 % intervals; none that does not exist.
+
+        The formulas are those of independent rows that count the same. For others every interval takes a jackknife.
 
         Args:
             target: of the rows.
             predictions: for them.
             asked: figures that are needed even if their interval takes a jackknife.
+            sample: how the rows count, and what of them is independent; None: all the same, and each row is.
         """
         if not np.isfinite(predictions).all():
             return {}
         found = dict(self._intervals(target, predictions))
+        if sample is not None and not sample.is_plain:
+            asked, found = [*found, *asked], {}
         for metric in asked:
             if metric not in found:
-                found[metric] = self._jackknife(metric, target, predictions)
+                found[metric] = self._jackknife(metric, target, predictions, sample or Sample())
         return {metric: interval for metric, interval in found.items() if interval is not None}
 
     @abstractmethod
     def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
         """Return the figures whose interval has a formula, of finite predictions."""
 
-    def _jackknife(self, metric: Metric, target: Target, predictions: Predictions) -> Interval | None:
+    def _jackknife(self, metric: Metric, target: Target, predictions: Predictions, sample: Sample) -> Interval | None:
         """Return a figure with the interval of the delete-a-group jackknife; None if there are too few rows.
 
         The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
         degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
-        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise.
+        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise; one of
+        0 or 1, which has no logit, gets Wilson's bounds of as many rows as there are groups.
         """
-        groups = np.arange(len(target)) % _GROUPS
-        sides = [np.ones(len(target), dtype=bool), *(groups != each for each in range(_GROUPS))]
+        units = np.arange(len(target)) % GROUPS if sample.unit is None else sample.unit
+        known = np.unique(units)
+        groups, weight = len(known), sample.weight
+        if len(target) < 2 * groups or groups < 2:
+            return None
+        sides = [np.ones(len(target), dtype=bool), *(units != each for each in known)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedMetricWarning)
-            whole, *parts = (self._measured(self._measures(target[side], predictions[side])[metric]) for side in sides)
-        if len(target) < 2 * _GROUPS or not np.isfinite([whole, *parts]).all():
+            whole, *parts = (
+                self._measured(
+                    self._measures(target[side], predictions[side], None if weight is None else weight[side])[metric]
+                )
+                for side in sides
+            )
+        if not np.isfinite([whole, *parts]).all():
             return None
-        reach = _T * math.sqrt((_GROUPS - 1) * float(np.var(parts)))
+        reach = float(stats.t.ppf(0.975, groups - 1)) * math.sqrt((groups - 1) * float(np.var(parts)))
         measure = self.kind.measure(metric)
         if measure is None or not measure.share:
             return Interval(mean=whole, low=whole - reach, high=whole + reach)
+        if whole in (0, 1):
+            return share_interval(int(whole) * groups, groups)
         if not 0 < whole < 1:
             return None
         stretch = reach / (whole * (1 - whole))
@@ -183,7 +237,7 @@ class Task(ABC):
         """Return what the compared loss is the mean of over the rows, or the root of it; None if it is no such mean."""
 
     @abstractmethod
-    def dummy(self, target: Target) -> float:
+    def dummy(self, target: Target, weight: Weight | None = None) -> float:
         """Return the loss of the constant answer that is best on these rows."""
 
     @abstractmethod

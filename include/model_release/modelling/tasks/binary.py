@@ -19,7 +19,7 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.base import Predictions, Target, Task, Weight, mean_interval, share_interval
 from model_release.modelling.tasks.classification import entropy
 from model_release.modelling.tasks.threshold import tuned_threshold
 from model_release.spec.gate import MistakeCosts
@@ -57,12 +57,13 @@ class Binary(Task):
         """Whether the threshold is to be tuned."""
         return self.tuned_for is not None
 
-    def tuned(self, target: Target, left_out: Predictions) -> Self:
+    def tuned(self, target: Target, left_out: Predictions, weight: Weight | None = None) -> Self:
         """Return the task with the threshold that is best over all repeats together; one half if one is not finite."""
         if self.tuned_for is None or not np.isfinite(left_out).all():
             return self
         repeats = left_out.shape[1]
-        threshold = tuned_threshold(np.tile(target, repeats), left_out.ravel(order="F"), self.tuned_for)
+        weights = None if weight is None else np.tile(weight, repeats)
+        threshold = tuned_threshold(np.tile(target, repeats), left_out.ravel(order="F"), self.tuned_for, weights)
         return replace(self, threshold=threshold)
 
     def answering(self, output: Output) -> Self:
@@ -82,18 +83,21 @@ class Binary(Task):
         )
         return held.fit(np.zeros((2, 1)), [0, 1])  # fits nothing: what it holds is frozen
 
-    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+    def _measures(
+        self, target: Target, predictions: Predictions, weight: Weight | None = None
+    ) -> Mapping[Metric, Callable[[], float]]:
         called = self.called(predictions)
+        share: dict[str, Any] = {"zero_division": np.nan, "sample_weight": weight}
         return {
-            "accuracy": lambda: metrics.accuracy_score(target, called),
-            "balanced_accuracy": lambda: _balanced(target, called),
-            "precision": lambda: metrics.precision_score(target, called, zero_division=np.nan),
-            "recall": lambda: metrics.recall_score(target, called, zero_division=np.nan),
-            "f1": lambda: metrics.f1_score(target, called, zero_division=np.nan),
-            "roc_auc": lambda: metrics.roc_auc_score(target, predictions),
-            "average_precision": lambda: metrics.average_precision_score(target, predictions),
-            "brier": lambda: metrics.brier_score_loss(target, predictions, pos_label=1),
-            "log_loss": lambda: metrics.log_loss(target, predictions, labels=[0, 1]),
+            "accuracy": lambda: metrics.accuracy_score(target, called, sample_weight=weight),
+            "balanced_accuracy": lambda: _balanced(target, called, weight),
+            "precision": lambda: metrics.precision_score(target, called, **share),
+            "recall": lambda: metrics.recall_score(target, called, **share),
+            "f1": lambda: metrics.f1_score(target, called, **share),
+            "roc_auc": lambda: metrics.roc_auc_score(target, predictions, sample_weight=weight),
+            "average_precision": lambda: metrics.average_precision_score(target, predictions, sample_weight=weight),
+            "brier": lambda: metrics.brier_score_loss(target, predictions, sample_weight=weight, pos_label=1),
+            "log_loss": lambda: metrics.log_loss(target, predictions, sample_weight=weight, labels=[0, 1]),
         }
 
     def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
@@ -132,10 +136,10 @@ class Binary(Task):
         rows = {"brier": self.row_losses, "log_loss": _surprise}.get(self.loss)
         return rows(target, predictions) if rows else None
 
-    def dummy(self, target: Target) -> float:
+    def dummy(self, target: Target, weight: Weight | None = None) -> float:
         """Return the loss of always answering the positive class's share."""
-        share = float(target.mean())
-        return share * (1 - share) if self.loss == "brier" else entropy(target)
+        share = float(np.average(target, weights=weight))
+        return share * (1 - share) if self.loss == "brier" else entropy(target, weight)
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the positive class's probability for each row."""
@@ -187,10 +191,13 @@ def _surprise(target: Target, probability: Predictions) -> NDArray[np.float64]:
     return losses
 
 
-def _balanced(target: Target, called: NDArray[np.int64]) -> float:
-    """Return the mean of both classes' recalls; NaN if a class has no rows."""
-    sides = [called[target == code] == code for code in (0, 1)]
-    return float(np.mean([side.mean() for side in sides])) if all(len(side) for side in sides) else math.nan
+def _balanced(target: Target, called: NDArray[np.int64], weight: Weight | None) -> float:
+    """Return the mean of both classes' recalls; NaN if a class has no row that counts."""
+    counts = np.ones(len(target)) if weight is None else weight
+    sides = [(counts[target == code], called[target == code] == code) for code in (0, 1)]
+    if not all(side.any() for side, _ in sides):
+        return math.nan
+    return float(np.mean([np.average(right, weights=side) for side, right in sides]))
 
 
 def _f1(share: Interval | None) -> Interval | None:

@@ -17,7 +17,7 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval, share_interval
+from model_release.modelling.tasks.base import Predictions, Target, Task, Weight, mean_interval, share_interval
 from model_release.modelling.tasks.classification import entropy
 
 if TYPE_CHECKING:
@@ -37,25 +37,32 @@ class Multiclass(Task):
         """The number of classes."""
         return (len(self.classes),)
 
-    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+    def _measures(
+        self, target: Target, predictions: Predictions, weight: Weight | None = None
+    ) -> Mapping[Metric, Callable[[], float]]:
         called, codes = self.called(predictions), list(range(len(self.classes)))
-        whole = {"labels": codes, "zero_division": np.nan}
+        whole: dict[str, Any] = {"labels": codes, "zero_division": np.nan, "sample_weight": weight}
+        counts = np.ones(len(target)) if weight is None else weight
         measures: dict[Metric, Callable[[], float]] = {
-            "accuracy": lambda: metrics.accuracy_score(target, called),
+            "accuracy": lambda: metrics.accuracy_score(target, called, sample_weight=weight),
             "balanced_accuracy": lambda: metrics.recall_score(target, called, average="macro", **whole),
             "macro_f1": lambda: metrics.f1_score(target, called, average="macro", **whole),
             "weighted_f1": lambda: metrics.f1_score(target, called, average="weighted", **whole),
             "roc_auc": lambda: metrics.roc_auc_score(
-                target, predictions / predictions.sum(axis=1, keepdims=True), multi_class="ovr", labels=codes
+                target,
+                predictions / predictions.sum(axis=1, keepdims=True),
+                multi_class="ovr",
+                labels=codes,
+                sample_weight=weight,
             ),
-            "brier": lambda: float(_squared(target, predictions).mean()),
-            "log_loss": lambda: metrics.log_loss(target, predictions, labels=codes),
+            "brier": lambda: float(np.average(_squared(target, predictions), weights=weight)),
+            "log_loss": lambda: metrics.log_loss(target, predictions, labels=codes, sample_weight=weight),
         }
         for code, words in enumerate(self.classes):
             actual, named = target == code, called == code
-            right = int((actual & named).sum())
-            measures[f"precision/{words}"] = partial(_ratio, right, int(named.sum()))
-            measures[f"recall/{words}"] = partial(_ratio, right, int(actual.sum()))
+            right = float(counts[actual & named].sum())
+            measures[f"precision/{words}"] = partial(_ratio, right, float(counts[named].sum()))
+            measures[f"recall/{words}"] = partial(_ratio, right, float(counts[actual].sum()))
         return measures
 
     def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
@@ -85,11 +92,12 @@ class Multiclass(Task):
         rows = {"brier": _squared, "log_loss": self.row_losses}.get(self.loss)
         return rows(target, predictions) if rows else None
 
-    def dummy(self, target: Target) -> float:
+    def dummy(self, target: Target, weight: Weight | None = None) -> float:
         """Return the loss of always answering the classes' shares."""
         if self.loss == "log_loss":
-            return entropy(target)
-        shares = np.bincount(target, minlength=len(self.classes)) / len(target)
+            return entropy(target, weight)
+        counts = np.bincount(target, weight, minlength=len(self.classes))
+        shares = counts / counts.sum()
         return float(1 - (shares**2).sum())
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
@@ -138,7 +146,7 @@ class Multiclass(Task):
         }
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 

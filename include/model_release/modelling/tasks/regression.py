@@ -18,7 +18,7 @@ from model_release.documents.evaluation import Interval
 from model_release.documents.golden import Golden
 from model_release.documents.metric import Metric
 from model_release.documents.output import Output
-from model_release.modelling.tasks.base import Predictions, Target, Task, mean_interval
+from model_release.modelling.tasks.base import Predictions, Target, Task, Weight, mean_interval
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -36,18 +36,21 @@ class Regression(Task):
     row_loss: ClassVar[str] = "mean squared error"
     number: ClassVar[str] = "value"
 
-    def _measures(self, target: Target, predictions: Predictions) -> Mapping[Metric, Callable[[], float]]:
+    def _measures(
+        self, target: Target, predictions: Predictions, weight: Weight | None = None
+    ) -> Mapping[Metric, Callable[[], float]]:
+        pair, weighted = (target, predictions), {"sample_weight": weight}
         measures: dict[Metric, Callable[[], float]] = {
-            "rmse": lambda: metrics.root_mean_squared_error(target, predictions),
-            "mae": lambda: metrics.mean_absolute_error(target, predictions),
-            "median_absolute_error": lambda: metrics.median_absolute_error(target, predictions),
-            "r2": lambda: metrics.r2_score(target, predictions) if len(target) > 1 else np.nan,
-            "poisson_deviance": lambda: metrics.mean_poisson_deviance(target, predictions),
-            "gamma_deviance": lambda: metrics.mean_gamma_deviance(target, predictions),
+            "rmse": lambda: metrics.root_mean_squared_error(*pair, **weighted),
+            "mae": lambda: metrics.mean_absolute_error(*pair, **weighted),
+            "median_absolute_error": lambda: metrics.median_absolute_error(*pair, **weighted),
+            "r2": lambda: metrics.r2_score(*pair, **weighted) if len(target) > 1 else np.nan,
+            "poisson_deviance": lambda: metrics.mean_poisson_deviance(*pair, **weighted),
+            "gamma_deviance": lambda: metrics.mean_gamma_deviance(*pair, **weighted),
         }
         for metric in self.metrics:
             if metric.startswith("pinball/"):
-                measures[metric] = partial(metrics.mean_pinball_loss, target, predictions, alpha=_quantile(metric))
+                measures[metric] = partial(metrics.mean_pinball_loss, *pair, alpha=_quantile(metric), **weighted)
         return measures
 
     def _intervals(self, target: Target, predictions: Predictions) -> Mapping[Metric, Interval | None]:
@@ -87,13 +90,13 @@ class Regression(Task):
                 losses = 2 * (np.log(predictions / target) + errors / predictions)
         return losses
 
-    def dummy(self, target: Target) -> float:
+    def dummy(self, target: Target, weight: Weight | None = None) -> float:
         """Return the loss of the mean; of the median for the MAE, of the quantile for its pinball loss."""
         if self.loss.startswith("pinball/"):
-            constant = float(np.quantile(target, _quantile(self.loss)))
+            constant = _at(target, _quantile(self.loss), weight)
         else:
-            constant = float(np.median(target) if self.loss == "mae" else target.mean())
-        return float(self._measures(target, np.full(len(target), constant))[self.loss]())
+            constant = _at(target, 0.5, weight) if self.loss == "mae" else float(np.average(target, weights=weight))
+        return float(self._measures(target, np.full(len(target), constant), weight)[self.loss]())
 
     def predict(self, estimator: Any, features: Any) -> Predictions:
         """Return the predicted number for each row."""
@@ -121,6 +124,12 @@ class Regression(Task):
             "Predicted over observed": curves.predicted_over_observed(target, predictions, self.unit),
             "Errors": curves.errors(target, predictions, self.unit),
         }
+
+
+def _at(target: Target, quantile: float, weight: Weight | None) -> float:
+    if weight is None:
+        return float(np.quantile(target, quantile))
+    return float(np.quantile(target, quantile, weights=weight, method="inverted_cdf"))
 
 
 def _quantile(metric: Metric) -> float:

@@ -15,7 +15,9 @@ from model_release.spec.gate import MistakeCosts
 Floats = NDArray[np.float64]
 
 
-def tuned_threshold(target: NDArray[np.int64], probabilities: Floats, wanted: Metric | MistakeCosts) -> float:
+def tuned_threshold(
+    target: NDArray[np.int64], probabilities: Floats, wanted: Metric | MistakeCosts, weight: Floats | None = None
+) -> float:
     """Return the threshold that is best for a figure, or that costs least; of equal ones, the nearest to one half.
 
     Thresholds lie halfway between neighbouring probabilities, or beyond all of them.
@@ -24,22 +26,23 @@ def tuned_threshold(target: NDArray[np.int64], probabilities: Floats, wanted: Me
         target: `int64[rows]`, 1 for the positive class.
         probabilities: `float64[rows]` of the positive class, each of a row that its model was not fitted to.
         wanted: `accuracy`, `balanced_accuracy` or `f1`; or the costs of the two mistakes.
+        weight: `float64[rows]`, how much each row counts; None: all the same.
     """
     order = np.argsort(-probabilities, kind="stable")
-    scores, positive = probabilities[order], target[order] == 1
+    counts = np.ones(len(target)) if weight is None else weight[order]
+    scores, positive = probabilities[order], counts * (target[order] == 1)
     ends = np.concatenate([[0], np.flatnonzero(np.diff(scores)) + 1, [len(scores)]])  # so many rows are called positive
     borders = np.concatenate([[1.0], scores, [0.0]])
     thresholds = (borders[ends] + borders[ends + 1]) / 2
     possible = (thresholds > 0) & (thresholds < 1)
     right = np.concatenate([[0], np.cumsum(positive)])[ends]
-    worth = _worth(wanted, right=right, called=ends, positive=int(positive.sum()), rows=len(scores))
+    called = np.concatenate([[0], np.cumsum(counts)])[ends]
+    worth = _worth(wanted, right=right, called=called, positive=float(positive.sum()), rows=float(counts.sum()))
     best = possible & (worth == worth[possible].max(initial=-np.inf))
     return float(min(thresholds[best], key=lambda each: abs(each - 0.5), default=0.5))
 
 
-def _worth(
-    wanted: Metric | MistakeCosts, *, right: NDArray[np.int64], called: NDArray[np.int64], positive: int, rows: int
-) -> Floats:
+def _worth(wanted: Metric | MistakeCosts, *, right: Floats, called: Floats, positive: float, rows: float) -> Floats:
     """Return by threshold what is to be highest, from the rows that are called positive and those that are right."""
     false_positive, false_negative = called - right, positive - right
     if isinstance(wanted, MistakeCosts):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from model_release.documents.evaluation import Interval
-from model_release.modelling.tasks.base import Target, Task
+from model_release.modelling.tasks.base import Target, Task, Weight
 from model_release.modelling.trained import Effect
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,13 @@ _POINTS = 12
 
 
 def effects(
-    task: Task, predict: Predict, inputs: pd.DataFrame, target: Target, *, categorical: set[str]
+    task: Task,
+    predict: Predict,
+    inputs: pd.DataFrame,
+    target: Target,
+    *,
+    categorical: set[str],
+    weight: Weight | None = None,
 ) -> list[Effect]:
     """Measure every column on rows that the model has not seen; the one that counts most comes first.
 
@@ -41,6 +47,7 @@ def effects(
         inputs: the holdout, one column per input. Of more than a thousand rows, a thousand in equal steps are taken.
         target: of the same rows.
         categorical: the columns whose values are marks, not amounts.
+        weight: how much each row counts; None: all the same.
 
     Returns:
         An effect per column; none if there are no rows, or a prediction is not finite.
@@ -53,8 +60,12 @@ def effects(
     if not np.isfinite(plain).all():
         return []
     losses = task.row_losses(truth, plain)
+    counts = np.ones(len(rows)) if weight is None else weight[taken]
+    if not counts.any():
+        return []
     found = [
-        Effect(column=name, importance=_importance(task, predict, rows, truth, losses, name)) for name in rows.columns
+        Effect(column=name, importance=_importance(task, predict, rows, truth, losses, counts, name))
+        for name in rows.columns
     ]
     found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
     return [
@@ -63,7 +74,9 @@ def effects(
     ]
 
 
-def _importance(task: Task, predict: Predict, rows: pd.DataFrame, truth: Target, losses: Floats, name: str) -> Interval:
+def _importance(
+    task: Task, predict: Predict, rows: pd.DataFrame, truth: Target, losses: Floats, counts: Floats, name: str
+) -> Interval:
     """Return the permutation importance of a column with its 95 % interval.
 
     Mean over the rows of the rise of the row's loss, each row's own mean over the shuffles (Breiman, *Random forests*,
@@ -77,8 +90,9 @@ def _importance(task: Task, predict: Predict, rows: pd.DataFrame, truth: Target,
     many[name] = rows[name].take(orders).reset_index(drop=True)
     shuffled = task.row_losses(np.tile(truth, SHUFFLES), predict(many))
     rises = shuffled.reshape(SHUFFLES, len(rows)).mean(axis=0) - losses
-    mean = float(rises.mean())
-    reach = NormalDist().inv_cdf(0.975) * float(rises.std(ddof=1)) / math.sqrt(len(rows))
+    mean = float(np.average(rises, weights=counts))
+    error = math.sqrt(len(rows) / (len(rows) - 1) * float(((counts * (rises - mean)) ** 2).sum())) / float(counts.sum())
+    reach = NormalDist().inv_cdf(0.975) * error
     return Interval(mean=mean, low=mean - reach, high=mean + reach)
 
 

@@ -6,7 +6,6 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import pickle
 import sys
 import time
 from dataclasses import dataclass
@@ -20,23 +19,24 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
-from model_release.documents.golden import GOLDEN_FILE, made_up_rows, table
+from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
-from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds
+from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds, sample_of, sums
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
-from model_release.modelling.tasks.base import Target
+from model_release.modelling.tasks.base import Sample, Target, Weight
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
-from model_release.modelling.training.recipes import build
+from model_release.modelling.training.recipes import build, fit_weighted
+from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
@@ -69,18 +69,20 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     """
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    sample = sample_of(spec, rows).take(training_rows)
     figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        weight, counted = sample.take(fit_rows).weight, sample.take(test_rows)
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
         decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
-        for metric, value in decided.figures(target[test_rows], predictions).items():
+        for metric, value in decided.figures(target[test_rows], predictions, counted.weight).items():
             figures[metric].append(value)
         if len(plan.pairs) == 1:
-            alone = decided.intervals(target[test_rows], predictions, task.metrics)
+            alone = decided.intervals(target[test_rows], predictions, task.metrics, sample=counted)
     measured = out_of_fold[plan.measured]
     losses = _losses(task, plan, target[plan.measured], measured)
     return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
@@ -92,8 +94,8 @@ def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -
     known = [each for each in rows if each is not None and np.isfinite(each).all()]
     if not known or len(known) < len(rows):
         return {}
-    mean = np.mean(known, axis=0)
-    return {kind: [float(each) for each in np.bincount(of, weights=mean)] for kind, of in plan.batches.items()}
+    mean = np.mean(known, axis=0) * plan.weight
+    return {kind: sums(of, mean) for kind, of in plan.batches.items()}
 
 
 def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
@@ -101,12 +103,13 @@ def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fi
     if not task.is_tuned:
         return task
     inputs, target = _inputs(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
-    plan = inner_folds(spec, rows, fitted_rows)
+    plan, weight = inner_folds(spec, rows, fitted_rows), sample_of(spec, rows).take(fitted_rows).weight
     left_out = np.full((len(target), 1), np.nan)
     for fit_rows, test_rows in plan.pairs:
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows])
+        counts = None if weight is None else weight[fit_rows]
+        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], counts)
         left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
-    return task.tuned(target[plan.measured], left_out[plan.measured])
+    return task.tuned(target[plan.measured], left_out[plan.measured], plan.weight)
 
 
 def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
@@ -115,7 +118,7 @@ def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positio
     if not task.is_tuned:
         return task
     found = cross_validate(candidate, spec, rows, training_rows)
-    return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions)
+    return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions, found.folds.weight)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
@@ -137,9 +140,11 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = _inputs(rows, spec.dataset), _target(rows)
-    task = task.tuned(target[measured_rows], out_of_fold)
+    sample = sample_of(spec, rows)
+    task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
+    varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
     made_up = made_up_rows(input_schema(spec))
     graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
     if graph is not None:
@@ -155,7 +160,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         recipe=candidate,
         scores=validated.scores.model_copy(
             update={
-                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows]),
+                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows], sample.take(holdout_rows)),
                 "slices": slice_scores(
                     task,
                     spec.gate.slices,
@@ -163,6 +168,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
                     rows.frame.iloc[measured_rows],
                     target[measured_rows],
                     out_of_fold,
+                    sample.take(measured_rows),
                 ),
             }
         ),
@@ -171,6 +177,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         design=design_of(spec, validated.folds, rows=len(rows), training=len(training_rows), holdout=len(holdout_rows)),
         output=task.output(),
         onnx=words,
+        varies=varies,
         seconds=round(time.monotonic() - began, 3),
         machine=machine_facts(),
         requirements=requirements,
@@ -184,6 +191,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             inputs.iloc[holdout_rows],
             target[holdout_rows],
             categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
+            weight=sample.take(holdout_rows).weight,
         ),
     )
 
@@ -195,23 +203,22 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
         The preprocessor and the estimator.
     """
     inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
-    preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, name)
+    weight = sample_of(spec, rows).take(training_rows).weight
+    preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, weight, name)
     forget_threads(estimator)
     return preprocessor, estimator
 
 
-def pickled(task: Task, preprocessor: Any, estimator: Any) -> dict[str, bytes]:
-    """Return the two files of a release that must be reproducible, by name.
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+    """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
-        task: with all that was decided, which the pickled estimator answers by itself.
-        preprocessor: fitted.
-        estimator: fitted on what it puts out.
+        task: with all that was decided.
+        spec: the model's spec.
+        model: fitted.
+        target: of the rows that it was fitted to.
     """
-    return {
-        MODEL_FILE: pickle.dumps(task.released(estimator), protocol=5),
-        PREPROCESSOR_FILE: pickle.dumps(preprocessor, protocol=5),
-    }
+    return golden_answers(task, *model, made_up_rows(input_schema(spec)), target)
 
 
 def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:
@@ -226,14 +233,16 @@ def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame
     return pd.DataFrame(flat, columns=columns, index=pd.Index(measured_rows, name="row"))
 
 
-def _on_holdout(task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target) -> dict[str, Any]:
+def _on_holdout(
+    task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target, sample: Sample
+) -> dict[str, Any]:
     """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
         return {"holdout": dict.fromkeys(task.metrics)}
     predictions = predictions_of(task, preprocessor, estimator, inputs)
     return {
-        "holdout": task.figures(target, predictions),
-        "holdout_intervals": task.intervals(target, predictions, task.metrics),
+        "holdout": task.figures(target, predictions, sample.weight),
+        "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample),
     }
 
 
@@ -267,11 +276,12 @@ def _fit(
     dataset: Dataset,
     inputs: pd.DataFrame,
     target: Target,
+    weight: Weight | None,
     name: str | None = None,
 ) -> tuple[Any, Any]:
     preprocessor, estimator = build(task, candidate, dataset, name=name)
     with threadpool_limits(limits=1):  # the order of additions must not depend on the machine's cores
-        estimator.fit(preprocessor.fit_transform(inputs, target), target)
+        fit_weighted(estimator, preprocessor.fit_transform(inputs, target), target, weight)
     return preprocessor, estimator
 
 

@@ -1,10 +1,22 @@
-"""Converters to ONNX that are not skl2onnx's own. For `onnx_export`."""
+"""Converters to ONNX that are not skl2onnx's own. For `onnx_export`.
+
+Those of boosters are onnxmltools'. They are registered if their package is loaded: without one of its estimators in
+memory there is nothing to convert.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, Final
 
+from skl2onnx import update_registered_converter
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
+)
 from skl2onnx.operator_converters import random_forest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -47,3 +59,30 @@ CONVERTERS: Final[dict[type[Any], Converter]] = {
     HistGradientBoostingRegressor: _without_booleans(random_forest.convert_sklearn_random_forest_regressor_converter),
 }
 """By the estimator's class."""
+
+
+def register_boosters() -> None:
+    """Have skl2onnx convert the estimators of LightGBM and XGBoost, if they are loaded and onnxmltools is there."""
+    if find_spec("onnxmltools") is not None:
+        for package in ("lightgbm", "xgboost"):
+            if package in sys.modules:
+                _register(package)
+
+
+@cache
+def _register(package: str) -> None:
+    if package == "lightgbm":
+        from lightgbm import LGBMClassifier as Classifier
+        from lightgbm import LGBMRegressor as Regressor
+        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as convert
+    else:
+        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost as convert
+        from xgboost import XGBClassifier as Classifier
+        from xgboost import XGBRegressor as Regressor
+    split = {"split": None} if package == "lightgbm" else {}
+    classes = {"zipmap": [True, False, "columns"], "nocl": [True, False]}
+    for kind, shapes, options in (
+        (Classifier, calculate_linear_classifier_output_shapes, {**classes, **split}),
+        (Regressor, calculate_linear_regressor_output_shapes, split),
+    ):
+        update_registered_converter(kind, f"{package}.{kind.__name__}", shapes, convert, options=options)

@@ -29,7 +29,7 @@ from sklearn.compose import ColumnTransformer
 
 from model_release.documents.output import Output
 from model_release.modelling.trained import ONNX_INPUT
-from model_release.modelling.training.onnx_converters import CONVERTERS
+from model_release.modelling.training.onnx_converters import CONVERTERS, register_boosters
 
 COLUMNS = "columns"
 """Key in the graph's own metadata: the names of the input's columns, as a JSON list."""
@@ -67,6 +67,7 @@ def export(
     graph = _preprocessing(preprocessor, list(columns), texts)
     prepared = compose.add_prefix_graph(graph, "prepare/", rename_inputs=False)
     width = prepared.output[0].type.tensor_type.shape.dim[1].dim_value
+    register_boosters()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
         model = convert_sklearn(

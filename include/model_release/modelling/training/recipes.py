@@ -13,12 +13,13 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.golden import made_up_rows, table
 from model_release.documents.manifest import InputColumn
 from model_release.errors import SpecError
-from model_release.modelling.tasks.base import Predictions, Target, Task
+from model_release.modelling.tasks.base import Predictions, Target, Task, Weight
 from model_release.modelling.training import own
 from model_release.modelling.training.estimators import estimator_of
 from model_release.spec.candidate import Candidate
@@ -26,7 +27,12 @@ from model_release.spec.dataset import Dataset
 
 
 def check_recipe(
-    task: Task, candidate: Candidate, *, columns: Sequence[InputColumn] = (), name: str | None = None
+    task: Task,
+    candidate: Candidate,
+    *,
+    columns: Sequence[InputColumn] = (),
+    weighted: bool = False,
+    name: str | None = None,
 ) -> None:
     """Find out whether a recipe can be made, fitted to made-up rows, asked, and pickled.
 
@@ -34,6 +40,7 @@ def check_recipe(
         task: what is predicted.
         candidate: the recipe.
         columns: the model's inputs, of which a team's own preprocessing gets rows.
+        weighted: whether rows have weights.
         name: what the spec calls it, for the error.
 
     Raises:
@@ -54,8 +61,11 @@ def check_recipe(
             warnings.simplefilter("ignore")  # a fit that warns is still a recipe that fits
             for step in steps[:-1]:
                 features = step.fit_transform(features, target)
-            answers = task.predict(steps[-1].fit(features, target), features)
+            fit_weighted(steps[-1], features, target, np.ones(len(target)) if weighted else None)
+            answers = task.predict(steps[-1], features)
             own_border = bool(task.classes) and not _same_border(task, steps[-1], features, answers, target)
+    except SpecError as error:
+        raise SpecError(error.what, where=where, hint=error.hint) from error
     except Exception as error:  # of whatever kind: the estimator may be anybody's
         said = " ".join(str(error).split())[:300]
         what = "cannot be fitted to made-up rows" if candidate.prepares_itself else "does not accept its parameters"
@@ -111,6 +121,22 @@ def build(task: Task, candidate: Candidate, dataset: Dataset, *, name: str | Non
     }
     preprocessor = ColumnTransformer([(kind, pipelines[kind], names) for kind, names in columns.items() if names])
     return preprocessor, estimator_of(task, candidate, where=where)
+
+
+def fit_weighted(estimator: Any, features: Any, target: Target, weight: Weight | None) -> Any:
+    """Fit an estimator, and return it. Weights are scaled to a mean of 1, so that their unit regularises nothing.
+
+    Raises:
+        SpecError: there are weights, and the estimator takes none.
+    """
+    if weight is None:
+        return estimator.fit(features, target)
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise SpecError(
+            f"{type(estimator).__name__} takes no sample_weight, and dataset.weight says how much each row counts",
+            hint="choose another estimator, or take dataset.weight out",
+        )
+    return estimator.fit(features, target, sample_weight=weight / weight.mean())
 
 
 def _own(task: Task, candidate: Candidate, where: str | None) -> tuple[Any, Any]:

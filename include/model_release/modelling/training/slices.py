@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model_release.documents.evaluation import Interval, SliceScores
 from model_release.documents.metric import Metric
-from model_release.modelling.tasks.base import Predictions, Target, Task
+from model_release.modelling.tasks.base import Predictions, Sample, Target, Task
 from model_release.spec.dataset import Column
 from model_release.spec.gate import SlicePolicy
 
@@ -25,6 +25,7 @@ def slice_scores(
     rows: pd.DataFrame,
     target: Target,
     out_of_fold: Predictions,
+    sample: Sample | None = None,
 ) -> list[SliceScores]:
     """Measure groups of rows by predictions that were made while each row was left out.
 
@@ -39,13 +40,15 @@ def slice_scores(
         rows: the rows, one line each.
         target: their targets.
         out_of_fold: `[rows, repeats]` or `[rows, repeats, classes]`, their predictions.
+        sample: how the rows count, and what of them is independent.
     """
+    counted = sample or Sample()
     return [
         SliceScores(
             column=policy.column,
             group=words,
             rows=int(inside.sum()),
-            figures=_over_repeats(task, policy, target[inside], out_of_fold[inside]),
+            figures=_over_repeats(task, policy, target[inside], out_of_fold[inside], counted.take(inside)),
         )
         for policy in policies
         for words, inside in _groups(policy, columns[policy.column], rows[policy.column])
@@ -53,13 +56,16 @@ def slice_scores(
 
 
 def _over_repeats(
-    task: Task, policy: SlicePolicy, target: Target, out_of_fold: Predictions
+    task: Task, policy: SlicePolicy, target: Target, out_of_fold: Predictions, sample: Sample
 ) -> dict[Metric, Interval | None]:
     if not np.isfinite(out_of_fold).all():
         return dict.fromkeys(task.metrics)
     if not len(target):
         return {}
-    repeats = [task.intervals(target, out_of_fold[:, number], policy.floors) for number in range(out_of_fold.shape[1])]
+    repeats = [
+        task.intervals(target, out_of_fold[:, number], policy.floors, sample=sample)
+        for number in range(out_of_fold.shape[1])
+    ]
     return {
         metric: Interval(
             mean=fmean(each[metric].mean for each in repeats),

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from model_release.documents import layout
+from model_release.documents import layout, limits
 from model_release.documents.base import Day, canonical_json, sha256_of
 from model_release.documents.manifest import REQUIREMENTS, DatasetFacts, Manifest, RunFacts
 from model_release.documents.suggest import did_you_mean
@@ -183,7 +183,9 @@ def _requirements_of(facts: Facts, collected: Collected, paths: Collection[str])
             where=collected.source,
             hint="put it there, or tell the packages themselves as dependencies",
         )
-    return file, told or (_pins((collected.folder / file).read_text(errors="replace")) if file else {})
+    if told or file is None:
+        return file, told
+    return file, _pins(limits.read_bounded(collected.folder / file, limits.SPEC).decode(errors="replace"))
 
 
 def _pins(text: str) -> dict[str, str]:
@@ -201,7 +203,12 @@ def _is_day(value: object) -> bool:
 
 
 def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
-    """Read a hand-made `metadata.json`; None if there is none."""
+    """Read a hand-made `metadata.json`; None if there is none.
+
+    Raises:
+        UsageError: it is no JSON object, or holds what no manifest may hold.
+        Corrupt: it is larger than a manifest may be.
+    """
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number in JSON")
@@ -209,7 +216,7 @@ def _hand_made(path: Path, *, where: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(path.read_bytes(), parse_constant=refuse)
+        document = json.loads(limits.read_bounded(path, limits.MANIFEST), parse_constant=refuse)
         canonical_json(document)
     except (ValueError, RecursionError) as error:
         hint = "mend it, or take it out of the folder and tell the facts with options"

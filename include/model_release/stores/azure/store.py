@@ -181,11 +181,10 @@ class AzureStore:
         """
         name = self._name(key)
         with new_file(path) as file:
-            body = self._fast.get(name, PART)
+            body = self._fast.get(name, PART if limit is None else min(PART, limit))
             if body is None:
                 self._receive(key, file, limit)
             else:
-                limits.check_size(len(body), limit, f"{self.uri}/{key}")
                 file.write(body)
 
     def copy(self, source: str, target: str, *, cache_control: str = "", new: bool = False) -> None:
@@ -284,7 +283,7 @@ class AzureStore:
 
     def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         try:
-            first, body = self._read_part(key, 0)
+            first, body = self._read_part(key, 0, most=PART if limit is None else min(PART, limit + 1))
         except _Empty:
             return
         size = int(first.content_range.rpartition("/")[2])
@@ -355,8 +354,8 @@ class AzureStore:
         quick = self._fast.get_range(self._name(key), start, size, etag)
         return self._read_part(key, start, etag)[1] if quick is None else quick
 
-    def _read_part(self, key: str, start: int, etag: str | None = None) -> tuple[Any, bytes]:
-        """Read up to `PART` bytes, of the state that `etag` names.
+    def _read_part(self, key: str, start: int, etag: str | None = None, most: int = PART) -> tuple[Any, bytes]:
+        """Read up to `most` bytes, of the state that `etag` names.
 
         Raises:
             _Empty: there is no first byte.
@@ -366,7 +365,7 @@ class AzureStore:
             same = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
 
         def read(**bounds: Any) -> tuple[Any, bytes]:
-            answer = self._blob(key).download_blob(start, PART, encoding=None, **same, **bounds)
+            answer = self._blob(key).download_blob(start, most, encoding=None, **same, **bounds)
             return answer.properties, answer.readall()
 
         with self._errors(key, _READ) as tries:

@@ -226,7 +226,7 @@ class GcsStore:
     def _receive(self, key: str, file: BufferedRandom, limit: int | None) -> None:
         with self._errors(key, _READ) as tries:
             try:
-                first = self._read(key, tries, start=0)
+                first = self._read(key, tries, start=0, limit=PART if limit is None else min(PART, limit + 1))
             except api.RequestRangeNotSatisfiable:
                 return  # nothing is the only thing without a first byte
         size = int(first.headers.get("Content-Range", f"/{len(first.body)}").rpartition("/")[2])
@@ -290,7 +290,7 @@ class GcsStore:
         url = f"{self._client.api_endpoint}/download/storage/v1/b/{self._bucket.name}/o/{name}?alt=media"
         if generation is not None:
             url += f"&generation={generation}"
-        headers = {} if start is None else {"Range": f"bytes={start}-{start + PART - 1}"}
+        headers = {} if start is None else {"Range": f"bytes={start}-{start + limit - 1}"}
 
         def ask() -> Response:
             answer = self._fast.get(url, headers, limit)

@@ -167,9 +167,8 @@ class S3Store:
         """
         name = self._name(key)
         with new_file(path) as file:
-            body = self._fast.get(name, PART)
+            body = self._fast.get(name, PART if limit is None else min(PART, limit))
             if body is not None:
-                limits.check_size(len(body), limit, f"{self.uri}/{key}")
                 file.write(body)
                 return
             rest = self._ask(key, READ, lambda: self._bodies.receive_whole(key, name, file, limit))

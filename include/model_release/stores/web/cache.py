@@ -20,10 +20,15 @@ from typing import NamedTuple
 import platformdirs
 from pydantic import ValidationError
 
+from model_release.documents import limits
 from model_release.documents.base import Sha256, Strict, sha256_of
+from model_release.errors import Corrupt
 from model_release.local_cache import CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
+
+_RECORD = 64 * 1024
+"""Bytes of a record; a server's ETag is the longest part of one."""
 
 
 class Kept(NamedTuple):
@@ -50,22 +55,27 @@ class WebCache:
         own = Path(named).expanduser() if named else platformdirs.user_cache_path("model-release")
         self._folder = (root or own) / "web"
 
-    def find(self, url: str) -> Kept | None:
-        """Return the last state of the URL; None if its file is missing here, or damaged."""
+    def find(self, url: str, limit: int) -> Kept | None:
+        """Return the last state of the URL; None if its file is missing here, damaged, or larger than `limit` bytes."""
         record = self._record(url)
         if record is None:
             return None
         try:
-            body = (self._folder / record.sha256).read_bytes()
+            body = limits.read_bounded(self._folder / record.sha256, limit)
+        except Corrupt:
+            return None
         except OSError as error:
             self._warn(error)
             return None
         return Kept(body, record.etag) if sha256_of(body) == record.sha256 else None
 
-    def copy(self, sha256: str, path: Path) -> bool:
-        """Write the bytes with this digest to `path`, from any URL; False if they are not here."""
+    def copy(self, sha256: str, path: Path, limit: int | None) -> bool:
+        """Write the bytes with this digest to `path`, from any URL; False if they are not here, or beyond `limit`."""
+        kept = self._folder / sha256
         try:
-            shutil.copyfile(self._folder / sha256, path)
+            if limit is not None and kept.stat().st_size > limit:
+                return False
+            shutil.copyfile(kept, path)
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except OSError as error:
@@ -90,8 +100,8 @@ class WebCache:
 
     def _record(self, url: str) -> _Record | None:
         try:
-            return _Record.model_validate_json(self._record_of(url).read_bytes())
-        except ValidationError:
+            return _Record.model_validate_json(limits.read_bounded(self._record_of(url), _RECORD))
+        except (ValidationError, Corrupt):
             return None
         except OSError as error:
             self._warn(error)

@@ -155,7 +155,7 @@ class WebStore:
     def _ask_for_sums(self) -> _Sums:
         """Read `SHA256SUMS` as it is now; unchanged since, it comes out of the cache."""
         where = f"{self.uri}/{SUMS}"
-        kept = self._cache.find(where)
+        kept = self._cache.find(where, _SUMS_LIMIT)
         with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
             path = Path(scratch) / SUMS
             try:
@@ -179,8 +179,7 @@ class WebStore:
         where, listed = f"{self.uri}/{key}", sums.digests.get(key)
         if listed is None:
             raise NotFound(f"the source's {SUMS} does not list it", where=where)
-        if self._cache.copy(listed, path):
-            limits.check_size(path.stat().st_size, limit, where)
+        if self._cache.copy(listed, path, limit):
             return None
         answer = self._fetcher.get(key, path, limit=limit)
         if answer.sha256 != listed:

@@ -16,9 +16,10 @@ def collapse(scores: Scores, evaluation: Evaluation) -> list[Check]:
 
     Each fold tests `rows / folds` rows, so that the mean loss of as many other rows varies like the folds do. The
     holdout collapses if its loss lies more than four such standard deviations, scaled to its own number of rows, above
-    the mean of the folds, and its own 95 % interval does not reach down to that mean: stratified folds have equal shares
-    of the classes, so that where a class is rare they vary less than other rows do. Then the folds share with the rows that they are tested on what new rows do not have: rows
-    that stand twice, one person's rows on both sides, or a split that depends on the label.
+    the mean of the folds, and if its own 95 % interval does not reach down to that mean: folds that keep the shares of
+    the classes vary less than other rows do if a class is rare. Then the folds share with the rows that they are tested
+    on what new rows do not have: rows that stand twice, one person's rows on both sides, or a split that depends on the
+    label.
 
     Args:
         scores: the candidate's.

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from model_release import cli, errors
 from model_release.model_files import sandbox
 from model_release.workflows import local_run
+from support.service_process import serving
 
 FEW = "folds: 3\n  repeats: 1"
 
@@ -163,13 +164,15 @@ def test_a_category_that_comes_later_stops_with_its_line_or_costs_its_rows_as_th
     assert tried["outcome"]["data"][0].startswith(f"40 of {known.sum() + 40} rows break a rule and are set aside: ")
 
 
+EXAMPLES = "## From a file to a prediction: two examples"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-model.md"
 
 
 def test_every_command_of_the_page_on_ones_own_model_runs_in_its_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commands = re.findall(r"^\$ model-release (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    page, _, _ = PAGE.read_text(encoding="utf-8").partition(EXAMPLES)
+    commands = re.findall(r"^\$ model-release (.*)$", page, re.MULTILINE)
     assert [each.split()[0] for each in commands] == ["init", "lint", "try", "status"]
     wine().rename(columns={"target": "churned"}).to_csv(tmp_path / "churn.csv", index=False)
     monkeypatch.chdir(tmp_path)
@@ -179,3 +182,37 @@ def test_every_command_of_the_page_on_ones_own_model_runs_in_its_order(
         spec = tmp_path / "include/models/churn.yaml"
         spec.write_text(spec.read_text(encoding="utf-8").replace("folds: 5\n  repeats: 10", FEW), encoding="utf-8")
     assert "v1.0.0" in result.stdout
+
+
+def examples() -> list[str]:
+    """The blocks of commands of the page's examples."""
+    _, _, rest = PAGE.read_text(encoding="utf-8").partition(EXAMPLES)
+    return re.findall(r"```console\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("example", range(2))
+def test_an_example_of_the_page_goes_from_a_file_to_the_prediction_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    *commands, serve, ask, answer = examples()[example].strip().splitlines()
+    for each in commands:
+        program, *arguments = shlex.split(each.removeprefix("$ "))
+        if program == "python":
+            exec(arguments[1], {})  # noqa: S102 - the page's own words
+            continue
+        result = CliRunner().invoke(cli.app, arguments)
+        assert result.exit_code == errors.EXIT_DONE, f"{each}: {result.output}"
+        if arguments[0] == "init":
+            (spec,) = tmp_path.glob("include/models/*.yaml")
+            quickly(spec)
+    arguments = shlex.split(serve.removeprefix("$ model-release serve ").removesuffix(" &"))
+    assert shlex.split(ask)[:5] == ["$", "curl", "-s", "localhost:8080/predict", "-d"]
+    with serving(tmp_path, *arguments) as service:
+        found = service.client.post("/predict", content=shlex.split(ask)[5]).json()
+    shown = json.loads(answer)
+    [value], [told] = found.pop("predictions"), shown.pop("predictions")
+    assert found == shown
+    assert value.pop("label", None) == told.pop("label", None)
+    assert value.get("probabilities", value) == pytest.approx(told.get("probabilities", told), rel=0.01)

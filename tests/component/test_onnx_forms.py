@@ -14,6 +14,7 @@ import pytest
 from model_release import client
 from model_release.documents.golden import Golden
 from model_release.documents.version import Version
+from model_release.errors import UsageError
 from support import people
 from support.retrain_steps import judged, through
 
@@ -43,7 +44,7 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert kinds == {"age": onnx.TensorProto.DOUBLE, "visits": onnx.TensorProto.DOUBLE, "job": onnx.TensorProto.STRING}
     golden = Golden.read((folder / "golden.json").read_bytes(), where="")
     assert None in golden.rows["job"]
-    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "nobody"]}
+    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "smith"]}
     onnx_answers, pickled = (client.open_folder(folder, allow_pickle=each).predict(asked) for each in (False, True))
     assert onnx_answers.probabilities is not None
     assert pickled.probabilities is not None
@@ -66,6 +67,8 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert [each["probability"] for each in invoked] == pytest.approx(wanted)
     assert outputs[1]["data"] == pytest.approx(wanted)
     assert unknown.status_code == 422
+    with pytest.raises(UsageError, match="row 2, job: must be one of"):
+        client.open_folder(folder).predict({**asked, "job": ["poet", None, "nobody"]})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, about its type hints
         import mlflow.pyfunc

@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,8 @@ def test_each_release_is_scored_opened_and_reproduced_by_its_own_code(
     rewrite(code, plus=500.0)
     _, work = run.ingest()
     evaluated = run.evaluate([run.train(each) for each in work])
-    verdict, orders = run.gate(evaluated)
+    verdict, gated = run.gate(evaluated)
+    orders: list[Any] = [*gated]
     assert orders, verdict.reasons
     run.update_latest([run.upload(each) for each in orders])
     second_folder = first_folder.parent / "v1.1.0"
@@ -157,8 +159,9 @@ def test_each_release_is_scored_opened_and_reproduced_by_its_own_code(
 
     served = open_release(first_folder, first, None, allow_pickle=True)
     assert isinstance(served.model, HostedModel)
-    rows = [*zip(*golden.rows.values(), strict=True)]
-    assert [each.of_class for each in served.predict(rows)] == golden.classes  # type: ignore[union-attr]
+    asked: list[Any] = [*zip(*golden.rows.values(), strict=True)]
+    told: Any = served.predict(asked)
+    assert [each.of_class for each in told] == golden.classes
 
     # And it comes out again byte for byte, where nobody has its code.
     home = open_store((tmp_path / "store" / "houses-models").as_uri())

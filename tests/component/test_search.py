@@ -13,6 +13,7 @@ from model_release.errors import SpecError
 from model_release.modelling import training
 from model_release.modelling.dataset import Rows, rows_apart
 from model_release.modelling.dataset.rows import target_values
+from model_release.modelling.folds import inner_folds
 from model_release.modelling.training import fitting
 from model_release.modelling.training.search import best
 from model_release.spec.candidate import Candidate
@@ -49,13 +50,18 @@ def test_the_same_seed_tries_the_same_and_the_least_loss_wins(method: str) -> No
 
 def test_whole_numbers_stay_whole_and_lists_are_tried_once() -> None:
     tried: list[Any] = []
+
+    def loss(recipe: Candidate) -> float:
+        tried.append(recipe.parameters["depth"])
+        return 1.0
+
     search = Search.model_validate({"space": {"depth": {"low": 1, "high": 3}}, "trials": 40})
-    best(Candidate(estimator="Ridge"), search, lambda each: tried.append(each.parameters["depth"]) or 1.0)
+    best(Candidate(estimator="Ridge"), search, loss)
     assert set(tried) == {1, 2, 3}
 
     tried.clear()
     search = Search.model_validate({"space": {"depth": [2, 4, None]}, "trials": 40})
-    best(Candidate(estimator="Ridge"), search, lambda each: tried.append(each.parameters["depth"]) or 1.0)
+    best(Candidate(estimator="Ridge"), search, loss)
     assert sorted(tried, key=str) == [2, 4, None]
 
 
@@ -87,7 +93,7 @@ def test_a_search_sees_the_rows_of_its_own_fit_alone_and_the_winner_is_the_recip
     rows = Rows(table[[*houses.COLUMNS]], target_values(table["sold"], spec.dataset.target))
     training_rows, holdout = rows_apart(spec, rows)
     seen: list[set[int]] = []
-    plain = fitting.inner_folds
+    plain = inner_folds
 
     def watched(spec: Any, rows: Rows, fitted_rows: Any) -> Any:
         seen.append({int(each) for each in fitted_rows})

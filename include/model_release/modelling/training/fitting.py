@@ -19,12 +19,15 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
-from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
+from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
+from model_release.documents.inputs import UNKNOWN, Inputs
+from model_release.documents.layout import CODE
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds, sample_of, sums
+from model_release.modelling.packages import packages_of
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
@@ -37,9 +40,11 @@ from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build, fit_weighted
 from model_release.modelling.training.repeatability import difference, pickled
+from model_release.modelling.training.search import Found, best
 from model_release.modelling.training.slices import slice_scores
+from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
-from model_release.spec.dataset import Dataset
+from model_release.spec.dataset import Column, Dataset
 from model_release.spec.model import Spec
 
 
@@ -68,17 +73,18 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
         DataInvalid: the rows are too few for the folds.
     """
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
     figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         weight, counted = sample.take(fit_rows).weight, sample.take(test_rows)
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+        recipe = _searched(candidate, spec, rows, training_rows[fit_rows], fits=len(plan.pairs) + 1).recipe
+        model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
-        decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
+        decided = _decided_within(task, recipe, spec, rows, training_rows[fit_rows])
         for metric, value in decided.figures(target[test_rows], predictions, counted.weight).items():
             figures[metric].append(value)
         if len(plan.pairs) == 1:
@@ -98,11 +104,43 @@ def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -
     return {kind: sums(of, mean) for kind, of in plan.batches.items()}
 
 
+def _searched(candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions, *, fits: int) -> Found:
+    """Return the recipe that the candidate's search finds by folds within these rows; the candidate if it has none.
+
+    Args:
+        candidate: the recipe.
+        spec: the model's spec.
+        rows: the snapshot.
+        fitted_rows: positions of the rows that one model is fitted to.
+        fits: how many of these the search's seconds are for.
+    """
+    if candidate.search is None:
+        return Found(candidate, "")
+    task, plan = task_of(spec), inner_folds(spec, rows, fitted_rows)
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    sample = sample_of(spec, rows).take(fitted_rows)
+    sign = 1 if task.kind.less_is_better(spec.loss) else -1
+
+    def loss(recipe: Candidate) -> float | None:
+        found: list[float] = []
+        for fit_rows, test_rows in plan.pairs:
+            weight = sample.take(fit_rows).weight
+            model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+            predictions = predictions_of(task, *model, inputs.iloc[test_rows])
+            value = task.figures(target[test_rows], predictions, sample.take(test_rows).weight)[spec.loss]
+            if value is None:
+                return None
+            found.append(sign * value)
+        return float(np.mean(found))
+
+    return best(candidate, candidate.search, loss, share=1 / fits)
+
+
 def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
     """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
     if not task.is_tuned:
         return task
-    inputs, target = _inputs(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
     plan, weight = inner_folds(spec, rows, fitted_rows), sample_of(spec, rows).take(fitted_rows).weight
     left_out = np.full((len(target), 1), np.nan)
     for fit_rows, test_rows in plan.pairs:
@@ -139,32 +177,41 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
-    inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    inputs, target = inputs_of(rows, spec.dataset), _target(rows)
     sample = sample_of(spec, rows)
-    task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
+    found = _searched(candidate, spec, rows, training_rows, fits=len(validated.folds.pairs) + 1)
+    candidate = found.recipe
+    if found.words:  # by the recipe that is released, as a reproduction decides it
+        task = decided(spec, candidate, rows, training_rows)
+    else:
+        task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
     varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
-    made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
+    made_up, some = _golden_rows(spec, rows)
+    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], some)
     if graph is not None:
         texts = onnx_export.texts_of(inputs)
-        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output(), texts=texts)
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output(), texts=texts)
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
-    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
-    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
+    theirs = packages_of([candidate])
+    named = packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]])
+    requirements = pins((named | theirs.versions.keys()) - theirs.own.keys())
+    bodies |= {f"{CODE}/{name}": body for name, body in wheels_of(theirs).items()}
     bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
         recipe=candidate,
+        searched=found.words or None,
         scores=validated.scores.model_copy(
             update={
                 **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows], sample.take(holdout_rows)),
                 "slices": slice_scores(
                     task,
                     spec.gate.slices,
-                    spec.dataset.columns,
+                    spec.dataset.table,
                     rows.frame.iloc[measured_rows],
                     target[measured_rows],
                     out_of_fold,
@@ -182,7 +229,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         machine=machine_facts(),
         requirements=requirements,
         costs=Costs(
-            latency_p95_ms=latencies(task, *model, graph, table(made_up)),
+            latency_p95_ms=latencies(task, *model, graph, some),
             artifact_bytes=sum(entry.size for entry in files),
         ),
         effects=effects(
@@ -190,7 +237,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             lambda changed: predictions_of(task, *model, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
-            categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
+            categorical={column for column, each in spec.dataset.features.items() if each.role == "categorical"},
             weight=sample.take(holdout_rows).weight,
         ),
     )
@@ -202,23 +249,39 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     Returns:
         The preprocessor and the estimator.
     """
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     weight = sample_of(spec, rows).take(training_rows).weight
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, weight, name)
     forget_threads(estimator)
     return preprocessor, estimator
 
 
-def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+def remade(candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions) -> dict[str, str]:
+    """Fit a recipe as it is released; return the SHA-256 of model, preprocessor and golden answers, by file."""
+    task = decided(spec, candidate, rows, training_rows)
+    model = fit(spec, "recipe", candidate, rows, training_rows)
+    golden = golden_of(task, spec, model, rows, training_rows).to_bytes()
+    return {path: sha256_of(body) for path, body in {**pickled(task, *model), GOLDEN_FILE: golden}.items()}
+
+
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], rows: Rows, training_rows: Positions) -> Golden:
     """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
         task: with all that was decided.
         spec: the model's spec.
         model: fitted.
-        target: of the rows that it was fitted to.
+        rows: the snapshot.
+        training_rows: those that it was fitted to.
     """
-    return golden_answers(task, *model, made_up_rows(input_schema(spec)), target)
+    return golden_answers(task, *model, *_golden_rows(spec, rows), rows.target[training_rows])
+
+
+def _golden_rows(spec: Spec, rows: Rows) -> tuple[dict[str, list[Cell]], pd.DataFrame]:
+    """Return the golden rows as requests have them, and what the model takes for them."""
+    schema = input_schema(spec, rows.learned)
+    made_up = made_up_rows(schema)
+    return made_up, table(Inputs(schema).encode(made_up, GOLDEN_DAY))
 
 
 def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:
@@ -246,12 +309,23 @@ def _on_holdout(
     }
 
 
-def _inputs(rows: Rows, dataset: Dataset) -> pd.DataFrame:
-    """The model's inputs in fresh memory: nothing of where the frame came from reaches the pickled bytes."""
-    names = [sys.intern(name) for name in dataset.inputs]
-    inputs = pd.DataFrame({name: _fresh(rows.frame[name]) for name in names})
-    inputs.columns = pd.Index(names, dtype=object)
+def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
+    """Return the model's inputs, with the one mark of an unknown category in the place of each.
+
+    They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
+    """
+    features = {sys.intern(name): column for name, column in dataset.features.items()}
+    inputs = pd.DataFrame({name: _fresh(_known(rows, name, column)) for name, column in features.items()})
+    inputs.columns = pd.Index([*features], dtype=object)
     return inputs
+
+
+def _known(rows: Rows, name: str, column: Column) -> pd.Series:
+    cells = rows.frame[name]
+    if not column.has_unknown:
+        return cells
+    known = rows.learned[name] if column.is_learned else column.labels
+    return cells.where(cells.isin([*known]) | cells.isna(), UNKNOWN)
 
 
 def _fresh(column: pd.Series) -> pd.Series:
@@ -286,5 +360,6 @@ def _fit(
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:
+    (folder / path).parent.mkdir(exist_ok=True)
     (folder / path).write_bytes(body)
     return FileEntry(path=path, size=len(body), sha256=sha256_of(body))

@@ -177,8 +177,8 @@ def _against_champion(
         passed = bound > needed
         words = (
             f"against the live {champion.version} on the same folds, {loss} improves by "
-            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more than "
-            f"{bound:+.4f}; "
+            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more "
+            f"than {bound:+.4f}; "
             f"{'more than' if passed else 'it should be more than'} {needed:+.4f} "
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")

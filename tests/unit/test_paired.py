@@ -28,7 +28,8 @@ def covered(rows: NDArray[np.float64], error: NDArray[np.float64], degrees: int 
 
 
 def influences(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (rows - rows.mean(axis=1, keepdims=True)) / rows.shape[1]
+    found: NDArray[np.float64] = (rows - rows.mean(axis=1, keepdims=True)) / rows.shape[1]
+    return found
 
 
 def test_a_bound_over_groups_holds_as_often_as_it_says_and_one_over_rows_does_not() -> None:
@@ -65,10 +66,10 @@ def test_a_bound_over_days_holds_where_days_go_together_and_newey_and_west_s_doe
     assert newey_west < ours - 0.02
 
 
-def evaluation(mine: Scores, theirs: Scores, *, loss: str = "rmse", **batches: list[float]) -> Evaluation:
+def evaluation(mine: Scores, theirs: Scores, *, batches: Any, loss: str = "rmse") -> Evaluation:
     design = Design(
         split="group", validation="group", by="group", folds=2, repeats=1, measured=6, overlap=1.0, batches=batches
-    )  # type: ignore[arg-type]
+    )
     champion = Champion(version=Version(1, 0, 0), since=1, recipe="", same_data=False, scores=theirs, task="regression")
     return Evaluation(
         candidates={"mine": mine},
@@ -83,15 +84,15 @@ def evaluation(mine: Scores, theirs: Scores, *, loss: str = "rmse", **batches: l
     )
 
 
-def scores(*, folds: tuple[float, ...] = (2.0, 2.0), loss: str = "rmse", **losses: list[float]) -> Scores:
-    return Scores(folds={loss: [*folds]}, losses=losses)  # type: ignore[arg-type]
+def scores(losses: Any = None) -> Scores:
+    return Scores(folds={"rmse": [2.0, 2.0], "mae": [2.0, 2.0]}, losses=losses or {})
 
 
 def test_the_root_of_a_mean_has_the_variance_of_the_delta_method() -> None:
     chance = np.random.default_rng(2)
     theirs, mine = chance.chisquare(3, 100), chance.chisquare(3, 100) * 0.9
     weights = [1.0] * 100
-    facts = evaluation(scores(groups=[*mine]), scores(groups=[*theirs]), groups=weights)
+    facts = evaluation(scores({"groups": [*mine]}), scores({"groups": [*theirs]}), batches={"groups": weights})
 
     found = difference(facts.champion.scores, facts.candidates["mine"], facts)  # type: ignore[union-attr]
 
@@ -106,15 +107,12 @@ def test_the_root_of_a_mean_has_the_variance_of_the_delta_method() -> None:
 
 def test_groups_and_days_together_are_never_surer_than_either() -> None:
     chance = np.random.default_rng(3)
-    theirs, mine = ([*chance.chisquare(3, 30)] for _ in range(2))
+    their, my = ([*chance.chisquare(3, 30)] for _ in range(2))
     ones = [1.0] * 30
     errors = {}
     for kinds in (("groups",), ("days",), ("groups", "days")):
-        facts = evaluation(
-            scores(**dict.fromkeys(kinds, mine)),
-            scores(**dict.fromkeys(kinds, theirs)),
-            **dict.fromkeys(kinds, ones),
-        )
+        mine, theirs, batches = (dict.fromkeys(kinds, each) for each in (my, their, ones))
+        facts = evaluation(scores(mine), scores(theirs), batches=batches)
         found = difference(facts.champion.scores, facts.candidates["mine"], facts)  # type: ignore[union-attr]
         errors[kinds] = (found.error, found.degrees)
     both = errors["groups", "days"]
@@ -123,15 +121,17 @@ def test_groups_and_days_together_are_never_surer_than_either() -> None:
 
 
 def test_a_batch_counts_by_its_weight() -> None:
-    few = evaluation(scores(groups=[6.0, 4.0]), scores(groups=[9.0, 1.0]), loss="mae", groups=[3.0, 1.0])
+    few = evaluation(
+        scores({"groups": [6.0, 4.0]}), scores({"groups": [9.0, 1.0]}), batches={"groups": [3.0, 1.0]}, loss="mae"
+    )
     assert loss_of(few.candidates["mine"], few).mean == 10 / 4
     assert choose(few, Choice.SIMPLEST_NOT_WORSE) == "mine"
 
 
 def test_the_verdict_says_what_was_taken_for_independent_and_falls_back_to_the_folds() -> None:
-    batches = {"groups": [1.0, 2.0, 3.0]}
-    with_groups = evaluation(scores(groups=[4.0, 8.0, 12.0]), scores(groups=[4.0, 8.1, 12.0]), **batches)
-    without = evaluation(scores(groups=[4.0, 8.0, 12.0]), scores(), **batches)
+    batches, mine = {"groups": [1.0, 2.0, 3.0]}, scores({"groups": [4.0, 8.0, 12.0]})
+    with_groups = evaluation(mine, scores({"groups": [4.0, 8.1, 12.0]}), batches=batches)
+    without = evaluation(mine, scores(), batches=batches)
 
     by_groups, by_folds = (judge(each, POLICY, chosen="mine").comparison for each in (with_groups, without))
 

@@ -53,4 +53,4 @@ def test_what_goes_wrong_is_counted() -> None:
 def test_the_service_answers_as_its_own_document_says(tmp_path: Path) -> None:
     sent, failures = requests_by_schema(tmp_path / "release", inputs=10, seed=7)
     assert failures == []
-    assert sent >= 100
+    assert sent >= 60

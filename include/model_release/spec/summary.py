@@ -51,6 +51,7 @@ _CODE = (
     "spec/forms",
     "spec/gate",
     "spec/load",
+    "spec/metrics",
     "spec/misread",
     "spec/model",
     "spec/retention",

@@ -13,6 +13,7 @@ from model_release.airflow_glue import (
     announcing,
     approval_response,
     approval_task,
+    check_approvers,
     dag_of,
     latest_asset,
     link_mlflow,
@@ -67,6 +68,7 @@ def retrain(spec: Summary) -> None:
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
         """Make good whatever an earlier run left undone: log, followers, `latest/`, registry."""
+        check_approvers(spec)
         return retrain_run(spec).reconcile().to_json()
 
     @task(task_display_name="Ingest")

@@ -8,7 +8,7 @@ import pytest
 
 from model_release.documents import layout
 from model_release.documents.version import Version
-from model_release.errors import SpecError
+from model_release.errors import Refused, SpecError
 from model_release.releases.catalog import live_pointer, published, read_pointer, versions
 from model_release.releases.decisions import ApprovalAnswer
 from model_release.spec.load import load_spec
@@ -48,7 +48,33 @@ def test_the_evidence_and_the_answer(night: Nights) -> None:
     assert manifest.gate.approved == told.summary
     assert live_pointer(first.home).change.reason == told.summary
     (second,) = proposed(night(8, spec=ASKS))
-    assert "from v1.0.0, live since epoch 1" in second.body
+    assert "from v1.0.0, live since 20" in second.body
+    assert " UTC (epoch 1) to a new version" in second.body
+    assert "is a rejection." in second.body
+    assert "What speaks against it" not in second.body
+
+
+def test_a_question_about_a_forced_run_begins_with_what_speaks_against_it(night: Nights) -> None:
+    strict = ASKS | {"gate": {"cross_validation": {"accuracy": 0.999}}}
+    (proposal,) = proposed(night(1, spec=strict, promote="force"))
+    assert proposal.subject.startswith("Release heart-disease-four-sites against the gate: ")
+    first, second, third, *_ = proposal.body.splitlines()
+    assert first == "#### What speaks against it"
+    assert second == "- **the gate has rejected it, and ann has forced this run**"
+    assert third.startswith("- ✗ accuracy on cross-validation is 0.")
+    listed = proposal.body.split("#### What the gate says")[1].strip().splitlines()
+    assert listed[0].startswith("- ✗ ")
+
+
+def test_an_answer_by_a_person_whom_the_spec_does_not_name_is_refused_and_not_kept(night: Nights) -> None:
+    first = night(1, spec=ASKS | {"approvers": {"users": ["ada"]}})
+    proposals = proposed(first)
+    with pytest.raises(Refused, match=r"bo has answered, and the spec's approvers\.users names ada"):
+        first.consent(proposals, NO)
+    assert not [each for each in first.home.list("decisions/") if f"/{layout.ANSWERS}/" in each.key]
+    told, orders = first.consent(proposals, YES)
+    assert told.approved
+    assert orders
 
 
 def test_a_rejection_stands_until_the_data_or_the_baseline_changes(night: Nights) -> None:

@@ -136,6 +136,17 @@ def test_ports_are_open_to_this_machine_alone(services: dict[str, Any]) -> None:
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize("path", ["", "/airflow"])
+def test_a_path_of_a_proxy_is_in_the_address_for_browsers_and_in_that_for_tasks(path: str) -> None:
+    variables = {"AIRFLOW_BASE_URL": "https://tools.example.org", "AIRFLOW_BASE_PATH": path}
+    found = resolve(variables=variables)["services"]
+    for name in COMPONENTS:
+        environment = found[f"airflow-{name}"]["environment"]
+        assert environment["AIRFLOW__API__BASE_URL"] == f"https://tools.example.org{path}"
+        inside = environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
+        assert inside == f"http://airflow-apiserver:8080{path}/execution/"
+
+
 def test_every_setting_stands_in_the_example() -> None:
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", FILE.read_text()))
     named = set(re.findall(r"^#?(\w+)=", (CHECKOUT / ".env.example").read_text(), re.MULTILINE))

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from model_release.documents.version import FIRST
-from model_release.errors import UsageError
+from model_release.errors import SpecError, UsageError
 from model_release.signing import verify
-from support.dag_runs import load, note, run, states, xcom
+from model_release.spec.summary import Summary, summaries
+from support.dag_runs import DAGS, load, note, run, states, xcom
 from support.signing_keys import pem_of, private_key, public_pem
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
@@ -106,6 +107,37 @@ def test_an_unknown_key_in_the_conf_fails_at_once(specs: Callable[..., Path], tm
     assert (failure["task"], failure["error"]) == ("reconcile", "UsageError")
     assert "accuracy_flor" in failure["what"]
     assert not (tmp_path / "store/heart-disease-models/latest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("manager", "users", "expected"),
+    [("SimpleAuthManager", ["admin"], None), ("SimpleAuthManager", ["admin", "admn"], "admn"), ("Fab", ["admn"], None)],
+)
+def test_an_approver_whom_nobody_bears_the_name_of_is_found_at_the_start(
+    manager: str, users: list[str], expected: str | None, specs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model_release.airflow_glue import check_approvers
+
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", f"airflow.somewhere.{manager}")
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "admin:admin, ann:user")
+    specs(approval="required", approvers={"users": users})
+    (spec,) = summaries(DAGS / "retrain.py")
+    assert isinstance(spec, Summary)
+    if expected is None:
+        check_approvers(spec)
+        return
+    with pytest.raises(SpecError, match=f"nobody logs in to this Airflow as '{expected}'; did you mean 'admin'"):
+        check_approvers(spec)
+
+
+@pytest.mark.parametrize(("manager", "asked"), [("SimpleAuthManager", ["ann"]), ("FabAuthManager", None)])
+def test_airflow_is_told_who_may_answer_where_it_compares_names(
+    manager: str, asked: list[str] | None, specs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", f"airflow.somewhere.{manager}")
+    specs(approval="required", approvers={"users": ["ann"]})
+    users = load(DAG).get_task("approve").assigned_users
+    assert (users and [each["id"] for each in users]) == asked
 
 
 @pytest.mark.usefixtures("airflow_database")

@@ -20,6 +20,7 @@ from model_release.airflow_glue.reporting import remember_failure, report_on, re
 from model_release.airflow_glue.running import (
     announcing,
     approval_response,
+    check_approvers,
     housekeeping_run,
     link_mlflow,
     operate_run,
@@ -34,6 +35,7 @@ __all__ = [
     "announcing",
     "approval_response",
     "approval_task",
+    "check_approvers",
     "dag_of",
     "housekeeping_params",
     "housekeeping_run",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param, XComArg
+from airflow.sdk import Param, XComArg, conf
 
 from model_release.spec.summary import Summary
 
@@ -155,10 +155,16 @@ def housekeeping_params() -> dict[str, Param]:
     }
 
 
+def ids_are_names() -> bool:
+    """Whether Airflow's id of a user, which it compares respondents by, is the name by which that user logs in."""
+    return conf.get("core", "auth_manager").endswith(".SimpleAuthManager")
+
+
 def approval_task(spec: Summary, proposed: XComArg) -> XComArg:
     """Declare the task that waits for a person's answer to what was proposed; return the answer.
 
-    No answer in time is a rejection. Airflow takes one from the spec's `approvers` only.
+    No answer in time is a rejection. Airflow takes one from the spec's `approvers` only where its ids of users are the
+    names by which they log in; elsewhere, *Consent* refuses an answer by another user.
     """
     from airflow.providers.standard.operators.hitl import HITLOperator
     from airflow.sdk.execution_time.hitl import HITLUser
@@ -171,7 +177,7 @@ def approval_task(spec: Summary, proposed: XComArg) -> XComArg:
         options=[APPROVE, REJECT],
         defaults=[REJECT],
         params={"comment": Param(None, type=["null", "string"], title="Comment", description="Kept with the answer.")},
-        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers] or None,
+        assigned_users=[HITLUser(id=each, name=each) for each in spec.approvers if ids_are_names()] or None,
         response_timeout=timedelta(hours=spec.hours_to_answer),
     )
     proposed >> ask

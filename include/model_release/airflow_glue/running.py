@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import conf, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from model_release.airflow_glue.forms import APPROVE
+from model_release.airflow_glue.forms import APPROVE, ids_are_names
 from model_release.airflow_glue.hooks import (
     database_of_connection,
     key_of_connection,
@@ -53,6 +53,29 @@ def retrain_run(spec: Summary) -> RetrainRun:
         keys=key_of_connection,
         databases=database_of_connection,
     )
+
+
+def check_approvers(spec: Summary) -> None:
+    """Check that users of Airflow have the names that the spec gives its approvers, where Airflow's settings list them.
+
+    Other auth managers keep their users where no task can look.
+
+    Raises:
+        SpecError: nobody logs in by such a name.
+    """
+    from model_release.documents.suggest import did_you_mean
+    from model_release.errors import SpecError
+
+    if spec.approval != "required" or not ids_are_names():
+        return
+    known = [each.partition(":")[0].strip() for each in conf.get("core", "simple_auth_manager_users").split(",")]
+    for name in spec.approvers:
+        if name not in known:
+            raise SpecError(
+                f"approvers.users: nobody logs in to this Airflow as {name!r}{did_you_mean(name, known)}",
+                where=str(spec.path),
+                hint=f"known: {', '.join(known)}",
+            )
 
 
 def operate_run(spec: Summary) -> Operation:

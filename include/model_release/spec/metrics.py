@@ -19,7 +19,7 @@ class OwnMetric(Strict):
 
     Attributes:
         scorer: its name in scikit-learn. Of `neg_…` less is better, and the figure is without that sign.
-        function: `package.module:function` of an allowed package. It takes a frame and predictions, and returns a number.
+        function: `package.module:function` of an allowed package, from a frame and predictions to a number.
         better: which way is, of a function.
     """
 

@@ -39,11 +39,13 @@ _CODE = (
     "documents/limits",
     "documents/metric",
     "documents/output",
+    "documents/readings",
     "documents/strict_json",
     "documents/suggest",
     "documents/version",
     "errors",
     "spec/__init__",
+    "spec/allowed_stores",
     "spec/candidate",
     "spec/dataset",
     "spec/estimators",
@@ -90,7 +92,7 @@ class Summary(NamedTuple):
         path: the spec's file.
         schedule, housekeeping: None: only by hand.
         candidates: their names.
-        approvers: ids of those who may answer; empty: whoever may answer in Airflow.
+        approvers: the names by which those who may answer log in; empty: each user who may answer in Airflow.
         hours_to_answer: unanswered for so long, it is a rejection.
         has_mlflow_pages: whether people can open the page of a run of MLflow.
         has_accuracy: whether its task measures an accuracy.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from model_release.documents import layout
 from model_release.documents.evaluation import Interval
 from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
+from model_release.errors import Refused
 from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import CARD_FILE
 from model_release.releases.decisions import ApprovalAnswer, DecisionRecord, answered, decided
 from model_release.releases.publish import recall
 from model_release.releases.store import ReleaseStore
+from model_release.spec.model import Approvers
 from model_release.workflows.messages import ApprovalResponse, Proposal
+from model_release.workflows.result import in_words
 from model_release.workflows.run import Run
 
 
@@ -44,24 +47,47 @@ def answer(
     return answered(releases, given), draft
 
 
-def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, *, home: str) -> tuple[str, str]:
-    """Return the subject of what a person is asked, and its body in Markdown.
+def check_respondent(approvers: Approvers, response: ApprovalResponse) -> None:
+    """Check that the person who has answered is one of those whom the spec names.
+
+    Airflow compares ids, which under some of its auth managers are no names. So the name is compared here.
+
+    Raises:
+        Refused: it is another person. Nothing is kept of the answer.
+    """
+    if approvers.users and response.by is not None and response.by not in approvers.users:
+        raise Refused(
+            f"{response.by} has answered, and the spec's approvers.users names {', '.join(approvers.users)}",
+            hint="clear the task Approve with those after it: then the question is asked again",
+        )
+
+
+def question(verdict: DecisionRecord, draft: Manifest, releases: ReleaseStore, *, hours: float) -> tuple[str, str]:
+    """Return the subject of what a person is asked, and its body in Markdown: what speaks against it first.
 
     Args:
         verdict: the gate's, with its evidence.
         draft: the manifest of the version to be.
-        pointer: what is live.
-        home: URI of the model's folder, where the card is staged.
+        releases: of the model, with what is live; the card is staged at home.
+        hours: after so many without an answer, the question lapses.
     """
+    found = releases.pointer()
+    pointer = found.pointer if found else None
     accuracy = f", accuracy {draft.accuracy:.4f}" if draft.accuracy is not None else ""
     card = layout.staged(verdict.staging, draft.file(CARD_FILE).sha256)
-    live = f"{pointer.version}, live since epoch {pointer.since}" if pointer else "nothing"
+    live = f"{pointer.version}, {_live_since(releases, pointer)}" if pointer else "nothing"
+    lapses = datetime.now(UTC) + timedelta(hours=hours)
+    forced = draft.gate.overruled if draft.gate is not None else None
+    failed = [each.words for each in verdict.decision.checks if not each.passed and not each.warning]
+    against = [f"**the gate has rejected it, and {forced} has forced this run**"] * bool(forced)
+    against += [f"✗ {each}" for each in failed]
     changes = [f"`latest` goes from {live} to a new version"]
     if draft.dataset is not None:
         changes.append(f"data as of {draft.data_as_of}, {draft.dataset.rows or 0:,} rows")
     if pointer is not None and draft.schema_revision != pointer.schema_revision:
         changes.append(f"schema revision {pointer.schema_revision} becomes {draft.schema_revision}")
     lines = [
+        *(["#### What speaks against it", *(f"- {each}" for each in against), ""] if against else []),
         "#### What would change",
         *(f"- {each}" for each in changes),
         "",
@@ -71,12 +97,20 @@ def question(verdict: DecisionRecord, draft: Manifest, pointer: Pointer | None, 
         "#### What the gate says",
         *(
             f"- {'!' if check.warning else '✓' if check.passed else '✗'} {check.words}"
-            for check in verdict.decision.checks
+            for check in sorted(verdict.decision.checks, key=lambda check: (check.passed, not check.warning))
         ),
         "",
-        f"Model card: `{home}/{card}`",
+        f"No answer by about {lapses:%Y-%m-%d %H:%M} UTC, {hours:g} hours from now, is a rejection.",
+        "",
+        f"Model card: `{releases.uri}/{card}`",
     ]
-    return f"Release {draft.model_name}: {verdict.decision.chosen}{accuracy}?", "\n".join(lines)
+    against_the_gate = " against the gate" if forced else ""
+    return f"Release {draft.model_name}{against_the_gate}: {verdict.decision.chosen}{accuracy}?", "\n".join(lines)
+
+
+def _live_since(releases: ReleaseStore, pointer: Pointer) -> str:
+    began = releases.still_logged(pointer.since)
+    return f"live since {in_words(began.change.at if began else None, pointer.since)}"
 
 
 def _table(verdict: DecisionRecord) -> list[str]:

@@ -234,10 +234,7 @@ class RetrainRun:
             claim = take_number(self.releases, judged.draft, run=self.run.staging, bump=self.run.bump)
             verdict = judged.verdict.model_copy(update={**facts, "version": claim.metadata.version})
             return verdict, self._orders(claim, evaluated.artifacts)
-        live = self.releases.pointer()
-        subject, body = approval.question(
-            judged.record, judged.draft, live.pointer if live else None, home=self.home.uri
-        )
+        subject, body = approval.question(judged.record, judged.draft, self.releases, hours=self.spec.approvers.hours)
         proposal = Proposal(
             spec=self._spec_digest,
             draft=keep(self.releases, self.run.staging, judged.draft),
@@ -269,6 +266,7 @@ class RetrainRun:
             orders = [each for each in gated if isinstance(each, UploadOrder)]
             return ConsentOutcome(asked=False, summary="nobody was to be asked"), orders
         [proposal] = proposals
+        approval.check_respondent(self.spec.approvers, response)
         answer, draft = approval.answer(self.releases, self.run, proposal, response)
         log.info("%s", answer.words)
         self.tracking_log.answer(draft, answer.words, approved=answer.approved)

@@ -14,12 +14,13 @@ import pytest
 from model_release import client
 from model_release.documents.golden import Golden
 from model_release.documents.version import Version
+from model_release.errors import UsageError
 from support import people
-from support.retrain_steps import judged, through
+from support.retrain_steps import hurry, judged, through
 
 WORDS: dict[str, Any] = {
     **people.NUMBERS,
-    "job": {"kind": "categorical", "values": ["baker", "smith", "poet"], "nullable": True, "unknown": "allow"},
+    "job": {"kind": "categorical", "values": ["baker", "smith", "poet"], "nullable": True},
 }
 NEAR = {"near": {"estimator": "KNeighborsClassifier", "parameters": {"weights": "distance"}}}
 
@@ -43,7 +44,7 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert kinds == {"age": onnx.TensorProto.DOUBLE, "visits": onnx.TensorProto.DOUBLE, "job": onnx.TensorProto.STRING}
     golden = Golden.read((folder / "golden.json").read_bytes(), where="")
     assert None in golden.rows["job"]
-    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "nobody"]}
+    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "baker"]}
     onnx_answers, pickled = (client.open_folder(folder, allow_pickle=each).predict(asked) for each in (False, True))
     assert onnx_answers.probabilities is not None
     assert pickled.probabilities is not None
@@ -51,19 +52,23 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     framed = client.open_folder(folder).predict(pd.DataFrame(asked).iloc[:, ::-1])
     assert framed.probabilities is not None
     assert [*framed.probabilities] == [*onnx_answers.probabilities]
-    wanted = [*onnx_answers.probabilities]
-    records = [{name: cells[row] for name, cells in asked.items()} for row in range(3)]
+    with pytest.raises(UsageError, match="row 0, job: must be one of"):
+        client.open_folder(folder).predict({**asked, "job": ["nobody"] * 3})
+    wanted = [*onnx_answers.probabilities][:2]
+    records = [{name: cells[row] for name, cells in asked.items()} for row in range(2)]
     tensors = [
-        {"name": name, "shape": [3], "datatype": "BYTES" if name == "job" else "FP64", "data": cells}
+        {"name": name, "shape": [2], "datatype": "BYTES" if name == "job" else "FP64", "data": cells[:2]}
         for name, cells in asked.items()
     ]
     with people.service(folder, manifest) as asking:
         own = asking.post("/predict", json=records).json()["predictions"]
         invoked = asking.post("/invocations", json={"dataframe_records": records}).json()["predictions"]
         outputs = asking.post("/v2/models/people/infer", json={"inputs": tensors}).json()["outputs"]
+        unknown = asking.post("/predict", json={**records[0], "job": "nobody"})
     assert [each["probability"] for each in own] == pytest.approx(wanted)
     assert [each["probability"] for each in invoked] == pytest.approx(wanted)
     assert outputs[1]["data"] == pytest.approx(wanted)
+    assert unknown.status_code == 422
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, about its type hints
         import mlflow.pyfunc
@@ -74,7 +79,10 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert [*said["probability"]] == pytest.approx(wanted[:1])
 
 
-def test_a_successor_has_the_onnx_form_that_consumers_of_the_live_version_have(tmp_path: Path) -> None:
+def test_a_successor_has_the_onnx_form_that_consumers_of_the_live_version_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
     through(people.night(tmp_path))
 
     verdict, orders = judged(people.night(tmp_path, day=2, candidates=NEAR, gate={"margin": 0.1}))

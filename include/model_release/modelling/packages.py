@@ -113,7 +113,8 @@ def _names(candidate: Candidate) -> Iterator[str]:
     for each in (candidate.pipeline, candidate.preprocessor):
         if each is not None:
             yield each.replace(":", ".").partition(".")[0]
-    yield from _estimators({"estimator": candidate.estimator, "parameters": candidate.parameters})
+    space = candidate.search.model_dump()["space"] if candidate.search else {}
+    yield from _estimators({"estimator": candidate.estimator, "parameters": candidate.parameters, "space": space})
 
 
 def _estimators(value: Any) -> Iterator[str]:

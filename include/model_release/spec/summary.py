@@ -57,6 +57,7 @@ _CODE = (
     "spec/misread",
     "spec/model",
     "spec/retention",
+    "spec/search",
     "spec/source",
     "spec/split",
     "spec/summary",

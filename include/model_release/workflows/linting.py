@@ -107,7 +107,8 @@ def _check_candidates(spec: Spec) -> None:
     inputs, weighted = spec.dataset.inputs, spec.dataset.weight is not None
     made_up = {name: ["one", "another"] for name, column in inputs.items() if column.is_learned}
     for name, candidate in spec.candidates.items():
-        check_recipe(task_of(spec), candidate, columns=input_schema(spec, made_up), weighted=weighted, name=name)
+        for each in candidate.samples():
+            check_recipe(task_of(spec), each, columns=input_schema(spec, made_up), weighted=weighted, name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:

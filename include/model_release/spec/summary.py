@@ -57,6 +57,7 @@ _CODE = (
     "spec/misread",
     "spec/model",
     "spec/retention",
+    "spec/rows",
     "spec/search",
     "spec/source",
     "spec/split",

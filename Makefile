@@ -86,6 +86,7 @@ lint: $(READY) ## style, types, imports between rooms, dependencies
 lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 takes newer versions
 	@$(COMPILE) requirements.in -o requirements.txt
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/python -m scripts.licences
 
 .PHONY: bench
 bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store s3" for one, or part of it; see benchmarks/README.md
@@ -96,6 +97,23 @@ bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store
 .PHONY: findings
 findings: ## what surprises in public libraries, each in a temporary environment of its own; needs a package index
 	@for each in findings/*.sh; do echo "$$each"; PYTHON=$(PYTHON) "$$each"; done
+
+.PHONY: wheel
+wheel: $(READY) ## wheel and source archive in dist/, with their digests and the bill of materials of the lock
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --mc-type library --output-reproducible \
+		--output-file dist/sbom.cdx.json
+	@cd dist && sha256sum * | tee SHA256SUMS
+
+.PHONY: consumer
+consumer: $(READY) ## size and import time of what a consumer installs; RELEASE=… opens its pickles in an environment of its own; needs a package index
+	@$(BIN)/python -m scripts.consumer $(if $(RELEASE),--release $(RELEASE))
+
+.PHONY: audit
+audit: $(READY) ## known vulnerabilities of what the locks bring; asks an advisory service on the web
+	@$(BIN)/python -m scripts.audit
 
 .PHONY: clean
 clean: ## remove what runs left: var/

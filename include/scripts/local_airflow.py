@@ -34,6 +34,7 @@ from scripts.airflow_rest import AirflowRest
 
 _START_SECONDS = 180
 _GRACE_SECONDS = 5
+_ASK_SECONDS = 0.3
 
 _COMPONENTS = {
     "api-server": ("api-server",),
@@ -172,7 +173,7 @@ class LocalAirflow:
 
     def _wait_until_healthy(self, port: int) -> None:
         late = {"api_server"}
-        for _ in waits.ticks(_START_SECONDS):
+        for _ in waits.ticks(_START_SECONDS, pause=_ASK_SECONDS):
             self.check()
             if "api_server" in late and not self._listens_on(port):
                 continue  # another program that listens there gets no request and no password

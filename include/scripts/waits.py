@@ -15,6 +15,7 @@ from scripts.airflow_rest import RUN_ENDED, AirflowRest, ImportProblem
 
 PARSE_SECONDS = 120.0
 RUN_SECONDS = 1800.0
+_ASK_SECONDS = 0.4  # an answer costs the API server as much of a processor as a step costs the scheduler
 _OTHER_FILES_SECONDS = 5.0  # a broken file does not speak for the others, which may not be parsed yet
 
 
@@ -40,7 +41,7 @@ def wait_for_dag(
         NotFound: no file has it.
     """
     given_up = None
-    for _ in ticks(seconds):
+    for _ in ticks(seconds, pause=_ASK_SECONDS):
         check()
         parsed = rest.parsed_at(dag_id)
         if parsed and (since is None or parsed >= since):
@@ -73,7 +74,7 @@ def wait_for_run(
     Raises:
         Retry: the run has not ended in time.
     """
-    for _ in ticks(seconds, pause=0.4):
+    for _ in ticks(seconds, pause=_ASK_SECONDS):
         check()
         state = rest.run_state(dag_id, run_id)
         if show is not None:

@@ -16,9 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 from model_release.cli.app import app
+from scripts import consumer
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / each for each in ("README.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"^(?:\$ |.*&& |)model-release ((?:.*\\\n)*.*)$", re.MULTILINE)
 BLOCK = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -93,10 +97,21 @@ def test_the_readme_shows_commands() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel as the README says, with the build backend that is installed here."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
+    return consumer.build(folder)
+
+
+def test_an_index_would_take_the_wheel(wheel: Path) -> None:
+    command = [sys.executable, "-m", "twine", "check", "--strict", str(wheel)]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    held = zipfile.ZipFile(wheel)
+    (metadata,) = [message_from_bytes(held.read(name)) for name in held.namelist() if name.endswith("/METADATA")]
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert any(name.endswith("/licenses/LICENSE") for name in held.namelist())
+
+
+def test_the_same_files_give_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    assert consumer.build(tmp_path).read_bytes() == wheel.read_bytes()
 
 
 def test_the_wheel_holds_every_file_of_both_packages(wheel: Path) -> None:

@@ -229,13 +229,9 @@ def test_floors_that_a_model_without_knowledge_passes_are_named(tmp_path: Path) 
 
 
 def test_a_recipe_without_an_onnx_form_is_named_with_the_reason(tmp_path: Path) -> None:
-    spec = copied(
-        tmp_path, ('values: [0, 1], description: "0 female', "values: ['0', '1', 'x'], description: \"0 female")
-    )
-    found = read(spec)[0]["warnings"]
-    assert [each.split(" has no ONNX form")[0] for each in found] == [
-        "candidates.logistic_regression",
-        "candidates.support_vectors",
-        "candidates.random_forest",
-    ]
-    assert all("sex holds text" in each for each in found)
+    nearest = "estimator: KNeighborsClassifier\n    parameters: {weights: distance}"  # converted, and wrong
+    spec = copied(tmp_path, ("estimator: LogisticRegression\n    parameters: {C: 0.1, max_iter: 1000}", nearest))
+    (found,) = read(spec)[0]["warnings"]
+    recipe, _, reason = found.partition(" has no ONNX form")
+    assert recipe == "candidates.logistic_regression"
+    assert "rows get another class" in reason

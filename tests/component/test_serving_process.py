@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -29,58 +29,10 @@ from model_release.signing import SigningKey
 from model_release.stores import open_store
 from support.release_builder import Chain
 from support.servable_releases import ROW, golden, release, trained, version_folder
+from support.service_process import serving
 from support.signing_keys import pem_of, private_key
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-class Service:
-    """A process that serves."""
-
-    def __init__(self, process: subprocess.Popen[str], log: Path, port: int) -> None:
-        self.process = process
-        self.log = log
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-    def model(self) -> Any:
-        return self.client.get("/model").json()
-
-    def until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
-        while not holds():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-
-@contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Service]:
-    """Start a service on a free port; it is ended at the end."""
-    log = folder / "service.log"
-    command = [sys.executable, "-m", "model_release.cli", "serve", *arguments]
-    told = {"MODEL_RELEASE_LISTEN_PORT": "0", "MODEL_RELEASE_EVERY": "0.1", "MODEL_RELEASE_DRAIN": "0.5", **environment}
-    told |= {"PYTHONPATH": str(CHECKOUT / "include")}
-    with log.open("w") as file:
-        process = subprocess.Popen(command, env={**os.environ, **told}, stderr=file, text=True)
-    try:
-        service = Service(process, log, port_of(process, log))
-        with service.client:
-            yield service
-    finally:
-        process.kill()
-        process.wait()
-
-
-def port_of(process: subprocess.Popen[str], log: Path) -> int:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        for line in log.read_text().splitlines():
-            if "running on" in line:
-                return int(line.partition("http://127.0.0.1:")[2].split()[0].rstrip('",)'))
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
 
 
 def rows_and_answers(strength: float) -> tuple[list[dict[str, Any]], list[float]]:

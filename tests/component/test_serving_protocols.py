@@ -387,7 +387,7 @@ def column(name: str = "age", **changes: Any) -> list[dict[str, Any]]:
         ({"inputs": column(shape=[1, 1, 1])}, "age: must have the shape [rows] or [rows, 1]"),
         ({"inputs": column(shape=[2], data=[63, 64])}, "the inputs have different numbers of rows"),
         ({"inputs": column(name="sex")[:-1]}, "row 0, thal: is missing; must be one of 3, 6, 7, or null"),
-        ({"inputs": [*column(), *column()[:1]]}, "two inputs have the same name"),
+        ({"inputs": [*column(), *column()[:1]]}, "age: stands twice among the inputs"),
         ({"inputs": []}, "there are no rows"),
         ({"inputs": column(), "outputs": [{"name": "logit"}]}, "logit: no such output; the outputs are label and"),
         ({"rows": []}, "not an inference request: Object missing required field `inputs`"),

@@ -26,7 +26,7 @@ from model_release.spec.load import load_spec
 from model_release.spec.tasks import TASKS
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
-from support.retrain_steps import judged, through
+from support.retrain_steps import hurry, judged, through
 from support.toy_task import COUNTS
 
 ROWS = 240
@@ -231,7 +231,10 @@ def test_the_card_speaks_of_the_task_s_own_figures(released: dict[str, tuple[Pat
     assert "Brier" not in card or task == "classification"
 
 
-def test_a_version_of_another_task_is_no_baseline_and_the_reason_says_so(tmp_path: Path) -> None:
+def test_a_version_of_another_task_is_no_baseline_and_the_reason_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
     assert str(through(night(tmp_path, REGRESSION)).live) == "v1.0.0"
 
     verdict, orders = judged(night(tmp_path, MULTICLASS, day=2, frame=houses(2)))
@@ -240,7 +243,10 @@ def test_a_version_of_another_task_is_no_baseline_and_the_reason_says_so(tmp_pat
     assert any("v1.0.0 is a regression model, no baseline of a multiclass one" in each for each in verdict.reasons)
 
 
-def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion_s_as_margin(tmp_path: Path) -> None:
+def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion_s_as_margin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
     through(night(tmp_path, REGRESSION))
 
     other = {"other": {"estimator": "Ridge", "parameters": {"alpha": 0.9}}}
@@ -253,6 +259,7 @@ def test_a_successor_is_compared_by_the_task_s_loss_with_a_share_of_the_champion
 
 
 def test_a_fourth_task_is_one_file_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
     monkeypatch.setitem(TASKS, COUNTS.name, COUNTS)
     frame = houses(1).assign(price=lambda rows: (rows["area"] // 30).astype(float))
     counts = {

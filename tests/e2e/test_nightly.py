@@ -220,7 +220,7 @@ def released(team: Team) -> str:
 @pytest.fixture(scope="module")
 def scheduled(team: Team, released: str) -> str:
     """The run that the scheduler made of last night's data interval."""
-    for _ in ticks(RUN_SECONDS):
+    for _ in ticks(RUN_SECONDS, pause=0.5):
         runs = team.get(f"/dags/{SITES}/dagRuns", run_type="scheduled")["dag_runs"]
         if runs:
             return team.succeed(SITES, runs[0]["dag_run_id"])
@@ -271,7 +271,7 @@ def assert_valid(path: Path, schema: str) -> None:
 
 
 def test_a_broken_spec_is_an_import_error_and_the_other_models_are_well(team: Team) -> None:
-    for _ in ticks(30):
+    for _ in ticks(30, pause=0.5):
         if team.get("/importErrors")["import_errors"]:
             break
     assert_broken_spec_alone(team)

@@ -85,7 +85,7 @@ class Team:
     def asked(self, **conf: Any) -> tuple[str, dict[str, Any]]:
         """Start a night that waits for an answer; return its id and the question."""
         run_id = self.airflow.rest.trigger(ASKING, conf=conf)
-        for _ in ticks(SECONDS):
+        for _ in ticks(SECONDS, pause=0.5):
             states = {each.task_id: each.state for each in self.airflow.rest.tasks(ASKING, run_id)}
             assert "failed" not in states.values(), states
             if states.get("approve") == "awaiting_input":

@@ -618,6 +618,27 @@ def test_a_holdout_that_collapses_against_cross_validation_is_rejected_without_a
     )
 
 
+def test_stratified_folds_of_a_rare_class_do_not_make_a_collapse_of_an_honest_holdout() -> None:
+    """Of 100,000 rows one in a hundred is positive: the folds have equal shares, and the holdout has its own."""
+    chance = np.random.default_rng(1)
+    above = 0
+    for _ in range(30):
+        holdout = chance.random(20_000) < 0.0119
+        losses = (holdout - 0.0119) ** 2
+        half = 1.96 * float(losses.std()) / math.sqrt(len(losses))
+        held = float(losses.mean())
+        one = Scores(
+            folds={"accuracy": around(0.85), "brier": [0.01160, 0.01162, 0.01161]},
+            holdout={"brier": held},
+            holdout_intervals={"brier": Interval(mean=held, low=held - half, high=held + half)},
+        )
+        found = evaluation(one).model_copy(update={"holdout_rows": 20_000})
+        verdict = judge(found, GatePolicy(cross_validation=Floors(accuracy=0.8)), chosen="c0")
+        assert verdict.accepted or held - half > 0.0116
+        above += verdict.accepted and held > 0.0118
+    assert above > 5, "most of the losses above the folds' are of chance"
+
+
 def test_honest_holdouts_do_not_collapse() -> None:
     """Losses of rows drawn from one population: of 500 candidates, none is rejected."""
     chance = np.random.default_rng(0)

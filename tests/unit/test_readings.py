@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from datetime import date
+from typing import Any
 
 import pytest
 
 from model_release.documents.golden import made_up_rows
+from model_release.documents.inputs import Inputs, Misfit
 from model_release.documents.manifest import InputColumn
-from model_release.model_files.opening import _measured
 from model_release.modelling import dataset
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema
@@ -24,7 +27,7 @@ def test_the_schema_of_a_release_holds_the_readings_of_the_column_and_of_the_dat
 
     readings = {column.name: column.missing_values for column in dataset.input_schema(farm.spec)}
 
-    assert readings == {"length": [-1, -99], "weight": [0, -99], "spots": [-99]}
+    assert readings == {"length": [-1, "", "?", -99], "weight": [0, "", "?", -99], "spots": ["", "?", -99]}
 
 
 def test_the_service_gives_the_model_nothing_in_the_place_of_a_reading() -> None:
@@ -43,9 +46,13 @@ def test_the_service_refuses_a_reading_of_a_column_that_must_be_measured() -> No
 
 
 def test_a_loaded_model_is_given_nothing_in_the_place_of_a_reading() -> None:
-    rows = {"spend": [0, 1, -9], "flow": [0, 1, 2]}
+    rows: dict[str, list[Any]] = {"spend": [0, 1, -9], "plan": ["a", "?", math.nan], "flow": [3, 1, 2]}
 
-    assert _measured(rows, {"spend": frozenset([0, -9])}) == {"spend": [None, 1, None], "flow": [0, 1, 2]}
+    found = Inputs([SPEND, PLAN, FLOW]).encode(rows, date(2026, 1, 1))
+
+    assert found == {"spend": [None, 1, None], "plan": ["a", None, None], "flow": [3, 1, 2]}
+    with pytest.raises(Misfit, match="row 2, flow: must be a number"):
+        Inputs([FLOW]).encode({"flow": [3, 1, 0]}, date(2026, 1, 1))
 
 
 def test_golden_rows_hold_no_such_reading() -> None:

@@ -204,7 +204,7 @@ cells = st.sampled_from([0.0, 1.0, 2.0, float("nan")])
 def test_every_row_is_kept_or_counted_as_left_out(table: list[tuple[float, float, str]], rules: RowRules) -> None:
     received = pd.DataFrame(table, columns=["id", "size", "word"])
 
-    found = select(received, rules)
+    found = select(received, rules, columns=["id", "size", "word"])
 
     assert len(received) == len(found.rows) + found.superseded + found.duplicates
     assert set(map(str, found.rows.itertuples(index=False))) <= set(map(str, received.itertuples(index=False)))

@@ -148,7 +148,7 @@ BROKEN = {
         "min: 0",
         10,
         "dataset.columns.colour",
-        "values, not min and max",
+        "a categorical column has no min; its keys: limit and unknown and values",
     ),
     "category without values": (", values: [1, 2]", "", 10, "dataset.columns.colour", "lists its values"),
     "values of a number": (
@@ -156,7 +156,7 @@ BROKEN = {
         "values: [1]",
         9,
         "dataset.columns.length",
-        "min and max, not values",
+        "a numeric column has no values; its keys: max and min",
     ),
     "floor out of range": (
         "accuracy: 0.8",

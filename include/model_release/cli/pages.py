@@ -15,6 +15,8 @@ from model_release.documents.version import Version
 from model_release.releases.verify import Checked
 from model_release.spec.tasks import TASKS
 
+_SHOWN = 20
+
 _STYLES = {
     "live": out.GOOD,
     "quarantined": out.BAD,
@@ -269,7 +271,8 @@ def _utc(moment: datetime | None) -> str | None:
 
 def _allowed(low: float | None, high: float | None, values: Sequence[float | int | str] | None) -> str | None:
     if values is not None:
-        return ", ".join(str(value) for value in values)
+        shown = ", ".join(str(value) for value in values[:_SHOWN])
+        return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"
     if low is None and high is None:
         return None
     return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()

@@ -128,13 +128,14 @@ class Folder:
         return None
 
     def holding(self, file: File) -> Path | None:
-        """Return a file of a copy that should have these bytes; None if no copy lists them."""
+        """Return a file of a copy that should have these bytes, and has their size; None if there is none."""
         for path in self._copies():
             with contextlib.suppress(OSError, ModelReleaseError):
                 body = limits.read_bounded(path / layout.MANIFEST, limits.MANIFEST)
                 for other in Promised.read(body, where=str(path)).files:
-                    if other.sha256 == file.sha256:
-                        return path / other.path
+                    at = path / other.path
+                    if other.sha256 == file.sha256 and at.stat().st_size == file.size:
+                        return at
         return None
 
     @contextlib.contextmanager

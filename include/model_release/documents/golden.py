@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
@@ -15,6 +16,7 @@ from pydantic import Field
 from model_release.documents import limits
 from model_release.documents.base import Document
 from model_release.documents.manifest import InputColumn
+from model_release.documents.readings import spelled, zone_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,15 @@ TOLERANCE: Final = 1e-5
 
 _ROWS = 8
 _STEPS = 16
+
+GOLDEN_DAY: Final = date(2026, 1, 1)
+"""The day from which the ages of golden dates are counted, on whichever day the rows are asked about."""
+
+_DAYS = 3650.0
+"""The range of the ages of golden dates that have no bounds."""
+
+_WORDS = ("one word", "two words, and a number: 3", "Ünïcode ✓")
+_UNSEEN = "a value that no list has"
 
 Cell = float | str | None
 """A value of a row; None is missing."""
@@ -99,12 +110,16 @@ def made_up_rows(columns: Sequence[InputColumn], rows: int = _ROWS) -> dict[str,
     """Return a few rows within the schema, by column; the same ones for the same schema.
 
     A number lies on a grid between its bounds. A nullable column has a missing value in one row of four, and each
-    column in another row.
+    column in another row; so has a column of categories that allows unknown ones a value that is in no list.
     """
     chance = Random(0)  # noqa: S311 - made-up rows, no secret
     return {
         column.name: [
-            None if column.nullable and (row + place) % 4 == 3 else _cell(column, chance.random())
+            None
+            if column.nullable and (row + place) % 4 == 3
+            else _UNSEEN
+            if column.unknown == "allow" and (row + place) % 4 == 1
+            else _cell(column, chance.random())
             for row in range(rows)
         ]
         for place, column in enumerate(columns)
@@ -127,13 +142,43 @@ def table(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
 
 
 def _cell(column: InputColumn, place: float) -> Cell:
-    if column.values:
-        values = [value for value in column.values if value not in column.missing_values] or column.values
-        value = values[int(place * len(values))]
-        return value if isinstance(value, str) else float(value)
-    low = column.minimum if column.minimum is not None else (column.maximum or 0.0) - 1.0
-    high = column.maximum if column.maximum is not None else low + 1.0
+    match column.kind:
+        case "boolean":
+            return float(place < 0.5)
+        case "text":
+            return _WORDS[int(place * len(_WORDS))]
+        case "datetime":
+            return _date(column, place)
+        case _ if column.values:
+            values = [value for value in column.values if value not in column.missing_values] or column.values
+            value = values[int(place * len(values))]
+            return value if isinstance(value, str) else float(value)
+        case "integer":
+            low, high = _bounds(column, span=100.0)
+            cells = [float(round(cell)) for cell in _grid(math.ceil(low), math.floor(high), place)]
+        case _:
+            cells = _grid(*_bounds(column, span=1.0), place)
+    return next((cell for cell in cells if cell not in column.missing_values), cells[0])
+
+
+def _bounds(column: InputColumn, *, span: float) -> tuple[float, float]:
+    """Return the bounds of a number, `span` apart if one is open."""
+    low = column.minimum if column.minimum is not None else (column.maximum or 0.0) - span
+    return low, column.maximum if column.maximum is not None else low + span
+
+
+def _grid(low: float, high: float, place: float) -> list[float]:
+    """Return points between two bounds, from the one at `place` on."""
     first = int(place * (_STEPS + 1))
     steps = [(first + further) % (_STEPS + 1) / _STEPS for further in range(_STEPS + 1)]
-    cells = [min(max(low * (1 - step) + high * step, low), high) for step in steps]  # rounding may leave the bounds
-    return next((cell for cell in cells if cell not in column.missing_values), cells[0])
+    return [min(max(low * (1 - step) + high * step, low), high) for step in steps]  # rounding may leave the bounds
+
+
+def _date(column: InputColumn, place: float) -> str:
+    """Return a day by its age, with a time of day if the model is given the hour."""
+    low = column.minimum if column.minimum is not None else 0.0 if column.maximum is None else column.maximum - _DAYS
+    high = column.maximum if column.maximum is not None else low + _DAYS
+    age = math.ceil(low) + int(place * (math.floor(high) - math.ceil(low)))
+    hour = time(int(place * 24)) if "hour" in column.parts else time()
+    when = datetime.combine(GOLDEN_DAY - timedelta(days=age), hour)
+    return spelled(when) if column.form is None else when.replace(tzinfo=zone_of(column.timezone)).strftime(column.form)

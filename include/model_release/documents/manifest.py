@@ -26,6 +26,7 @@ from model_release.documents.base import (
 )
 from model_release.documents.layout import check_key, check_paths
 from model_release.documents.output import POSITIVE, Output
+from model_release.documents.readings import Part, part_name
 from model_release.errors import Corrupt
 
 FORMAT: Final = 2
@@ -84,10 +85,10 @@ class DatasetFacts(Value):
 
 
 class InputColumn(Value):
-    """One column that the model takes."""
+    """One column that the model takes, and how its readings are understood."""
 
     name: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "integer", "boolean", "categorical", "datetime", "text"]
     nullable: bool
     minimum: float | None = None
     maximum: float | None = None
@@ -96,6 +97,22 @@ class InputColumn(Value):
     missing_values: list[float | int | str] = Field(
         default=[], description="readings that mean that nothing was measured: a model is given nothing in their place"
     )
+    unknown: Literal["refuse", "allow"] = Field(
+        default="refuse", description="what becomes of a category that is none of the values"
+    )
+    learned: bool = Field(default=False, description="whether the values are those of the training rows")
+    parts: list[Part] = Field(
+        default=[], description="of a datetime, what the model is given in its place, in the order of its inputs"
+    )
+    form: str | None = Field(default=None, description="of a datetime, as strptime takes it; null: ISO 8601")
+    timezone: str | None = Field(
+        default=None, description="of a datetime: the zone of times that name none, and of the calendar"
+    )
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the model's inputs that are made of this column."""
+        return [part_name(self.name, part) for part in self.parts] if self.kind == "datetime" else [self.name]
 
 
 class CodeFacts(Value):

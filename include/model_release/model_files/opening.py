@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from model_release.documents import limits
 from model_release.documents.base import sha256_of
-from model_release.documents.golden import GOLDEN_FILE, Cell, Golden, table
+from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
+from model_release.documents.inputs import Inputs, Misfit
 from model_release.documents.manifest import InputColumn, Manifest
 from model_release.errors import Corrupt, Refused, UsageError
 from model_release.model_files.onnx_safety import check_self_contained
@@ -61,23 +63,33 @@ class Model(Protocol):
 
     Attributes:
         form: what it was opened from.
-        columns: the names of its inputs, in the order of a matrix's columns; empty if the release does not tell them.
+        columns: the names of the columns that it takes, in their order; empty if the release does not tell them.
+        features: the names of its inputs, in the order of a matrix's columns: those of `columns`, with the parts of
+            each date in its place.
     """
 
     form: Form
     columns: tuple[str, ...]
+    features: tuple[str, ...]
 
-    def predict(self, rows: Table) -> ModelOutputs:
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
         """Return the answers to rows: a frame of pandas or polars, a dictionary of columns or of one row, or a list.
 
         Columns may have any order. A row of a list is a dictionary, or has its values in the model's order.
 
+        Args:
+            rows: the cells of each column, as a file or a table has them; None and NaN are missing.
+            day: the one from which the ages of dates are counted; by default today, in the zone of each date.
+
         Raises:
-            UsageError: these are no rows, a column is missing, or is not one of the model's.
+            UsageError: these are no rows; a column is missing, is not one of the model's, or does not take a value.
         """
 
+    def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
+        """Return the answers to the model's own inputs by name, in the form that the release's schema gives them."""
+
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
-        """Return the answers to `float64[rows, columns]`, NaN for a missing value; for models without text columns."""
+        """Return the answers to `float64[rows, features]`, NaN for a missing value; for models without text inputs."""
 
 
 def forms(manifest: Manifest) -> dict[Form, list[str]]:
@@ -116,18 +128,24 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
     """
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
         golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
-        answers = model.predict(golden.rows)
+        answers = model.predict(golden.rows, day=GOLDEN_DAY)
         wrong = golden.disagreement(answers.classes, answers.numbers)
         if wrong is not None:
             raise ValueError(wrong)
-    elif manifest.input_schema and model.predict(made_up_row(manifest.input_schema)).rows != 1:
+    elif manifest.input_schema and model.predict(made_up_row(manifest.input_schema), day=GOLDEN_DAY).rows != 1:
         raise ValueError("one row was asked about, and not one answer came")
 
 
 def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
-    """Return a row that the model must have an answer for: the middle of each range, the first of each list."""
+    """Return a row that the model must have an answer for: the middle of each range, the first of each list.
+
+    Dates are as of `GOLDEN_DAY`.
+    """
     row: dict[str, list[Cell]] = {}
     for column in columns:
+        if column.kind not in ("numeric", "categorical"):
+            row |= {name: cells[:1] for name, cells in made_up_rows([column]).items()}
+            continue
         bounds = [each for each in (column.minimum, column.maximum) if each is not None]
         value = column.values[0] if column.values else sum(bounds) / len(bounds) if bounds else 0.0
         row[column.name] = [value if isinstance(value, str) else float(value)]
@@ -142,7 +160,7 @@ def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
     return body
 
 
-def _ordered(rows: Mapping[str, Sequence[Cell]], columns: Sequence[str]) -> dict[str, Sequence[Cell]]:
+def _ordered(rows: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> dict[str, Sequence[Any]]:
     """Return the rows with their columns in the model's order."""
     if not columns or set(columns) == rows.keys():
         return {name: rows[name] for name in columns or rows}
@@ -151,19 +169,23 @@ def _ordered(rows: Mapping[str, Sequence[Cell]], columns: Sequence[str]) -> dict
     raise UsageError(f"these are not the model's columns; {'; '.join(said)}")
 
 
-def _readings(manifest: Manifest) -> dict[str, frozenset[float | int | str]]:
-    """Return by column the readings that mean that nothing was measured."""
-    return {each.name: frozenset(each.missing_values) for each in manifest.input_schema or () if each.missing_values}
+class _Door:
+    """From rows by column to the model's inputs: by the release's schema; without one, as they are."""
 
+    def __init__(self, manifest: Manifest, features: Sequence[str]) -> None:
+        self._inputs = Inputs(manifest.input_schema) if manifest.input_schema else None
+        self.columns = tuple(self._inputs.columns) if self._inputs else tuple(features)
+        self.features = tuple(features) or (self._inputs.features if self._inputs else ())
 
-def _measured(
-    rows: Mapping[str, Sequence[Cell]], readings: Mapping[str, frozenset[float | int | str]]
-) -> dict[str, Sequence[Cell]]:
-    """Put nothing in the place of each reading that means that nothing was measured."""
-    return {
-        name: [None if cell in readings[name] else cell for cell in cells] if name in readings else cells
-        for name, cells in rows.items()
-    }
+    def encode(self, rows: Table, day: date | None) -> dict[str, Sequence[Cell]]:
+        columns = _ordered(by_column(rows, self.columns), self.columns)
+        if self._inputs is None:
+            return columns
+        try:
+            found = self._inputs.encode(columns, day or datetime.now(UTC))
+        except Misfit as error:
+            raise UsageError(str(error), hint="the release's input schema says what each column takes") from None
+        return _ordered(found, self.features)
 
 
 class _OnnxModel:
@@ -183,20 +205,22 @@ class _OnnxModel:
         self._told = [output.name for output in self._session.get_outputs()]
         self._output = manifest.answers
         told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
-        self.columns = tuple(told) or tuple(column.name for column in manifest.input_schema or ())
-        self._readings = _readings(manifest)
+        self._door = _Door(manifest, told)
+        self.columns, self.features = self._door.columns, self._door.features
 
-    def predict(self, rows: Table) -> ModelOutputs:
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
+        return self.predict_features(self._door.encode(rows, day))
+
+    def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
         import numpy as np
 
-        asked = _measured(_ordered(by_column(rows, self.columns), self.columns), self._readings)
-        tensors = {name: self._tensor(name, cells) for name, cells in asked.items()}
+        tensors = {name: self._tensor(name, cells) for name, cells in features.items()}
         if self._table is not None:
             return self.predict_matrix(np.stack([*tensors.values()], axis=1))
         return self._answers(tensors)
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
-        return self._answers({self._table: matrix} if self._table else dict(zip(self.columns, matrix.T, strict=True)))
+        return self._answers({self._table: matrix} if self._table else dict(zip(self.features, matrix.T, strict=True)))
 
     def _tensor(self, name: str, cells: Sequence[Cell]) -> NDArray[Any]:
         """Return a column as an input of its own; a text that is missing is the empty one."""
@@ -226,8 +250,8 @@ class _PickledModel:
     form: Form = "pickle"
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.columns = tuple(column.name for column in manifest.input_schema or ())
-        self._readings = _readings(manifest)
+        self._door = _Door(manifest, ())
+        self.columns, self.features = self._door.columns, self._door.features
         self._output = manifest.answers
         *self._steps, self._model = [
             pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
@@ -235,13 +259,16 @@ class _PickledModel:
             if name is not None
         ]
 
-    def predict(self, rows: Table) -> ModelOutputs:
-        return self._answers(table(_measured(_ordered(by_column(rows, self.columns), self.columns), self._readings)))
+    def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
+        return self.predict_features(self._door.encode(rows, day))
+
+    def predict_features(self, features: Mapping[str, Sequence[Cell]]) -> ModelOutputs:
+        return self._answers(table(features))
 
     def predict_matrix(self, matrix: NDArray[np.float64]) -> ModelOutputs:
         import pandas as pd
 
-        return self._answers(pd.DataFrame(matrix, columns=list(self.columns)))
+        return self._answers(pd.DataFrame(matrix, columns=list(self.features)))
 
     def _answers(self, features: Any) -> ModelOutputs:
         for step in self._steps:

@@ -6,12 +6,13 @@ A frame is known by what it can do, so that neither pandas nor polars need be in
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, Protocol
 
 from model_release.documents.golden import Cell
 from model_release.errors import UsageError
 
-_PLAIN = {str, float, int, type(None)}
+_PLAIN = {str, float, int, bool, type(None)}
 _MISSING = {"NAType", "NaTType"}
 """The types of pandas' own marks of a missing value, by name."""
 
@@ -31,8 +32,8 @@ Table = Frame | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Sequence[Seque
 """A frame; a dictionary of columns, or of one row's values; rows, each a dictionary, or values in the model's order."""
 
 
-def by_column(rows: Table, columns: Sequence[str]) -> dict[str, list[Cell]]:
-    """Return rows by column: numbers, text, and None or NaN for a missing value.
+def by_column(rows: Table, columns: Sequence[str]) -> dict[str, list[Cell | bool | date]]:
+    """Return rows by column: numbers, text, booleans, dates, and None or NaN for a missing value.
 
     Args:
         rows: at least one.
@@ -75,16 +76,20 @@ def _is_list(value: Any) -> bool:
     return hasattr(value, "__iter__") and hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
 
 
-def _cell(value: Any) -> Cell:
-    """Return a value as a model takes it: NumPy's scalars, decimals and booleans as numbers, pandas' NA as None."""
+def _cell(value: Any) -> Cell | bool | date:
+    """Return a value of Python's own: NumPy's scalars and decimals as numbers or booleans, pandas' NA as None."""
     kind = type(value)
     if kind in _PLAIN:
-        found: Cell = value
+        found: Cell | bool = value
         return found
     if isinstance(value, str):
         return str(value)
     if kind.__name__ in _MISSING:
         return None
+    if isinstance(value, date):
+        return value
+    if kind.__name__ in ("bool", "bool_"):  # NumPy's, by either of its names
+        return bool(value)
     try:
         return float(value)
     except (TypeError, ValueError):

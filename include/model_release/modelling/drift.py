@@ -33,7 +33,7 @@ def compare(champion: Version, before: Rows, now: Rows, spec: Spec) -> Drift:
     dataset, task = spec.dataset, task_of(spec)
     found = [
         _column(name, before.frame[name], now.frame[name], numeric=column.role == "numeric")
-        for name, column in dataset.inputs.items()
+        for name, column in dataset.features.items()
     ]
     targets = (pd.Series(side.target) for side in (before, now))
     found.append(_column(dataset.target.column, *targets, numeric=not task.classes))

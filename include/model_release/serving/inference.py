@@ -15,7 +15,7 @@ from model_release import __version__
 from model_release.documents.manifest import InputColumn
 from model_release.serving.endpoint import Encoded, Request
 from model_release.serving.problems import Problem
-from model_release.serving.schema import InputSchema, decode
+from model_release.serving.schema import InputSchema, check_names, decode
 from model_release.serving.served import Served
 
 _TYPES = {"integer": "INT64", "number": "FP64", "text": "BYTES"}
@@ -90,6 +90,8 @@ def infer(served: Served, request: Request) -> Encoded:
         asked = msgspec.convert(decode(request.body), InferenceRequest)
     except msgspec.ValidationError as error:
         raise Problem(422, f"not an inference request: {error}") from None
+    check_names(request.body, [*InferenceRequest.__struct_fields__], 1)
+    check_names(request.body, [*Tensor.__struct_fields__], len(asked.inputs) + len(asked.outputs or ()))
     kinds = _outputs(served)
     names = [*kinds] if asked.outputs is None else [output.name for output in asked.outputs]
     if unknown := [name for name in names if name not in kinds]:
@@ -113,9 +115,11 @@ def _outputs(served: Served) -> dict[str, str]:
 
 def _rows(tensors: list[Tensor], schema: InputSchema) -> list[Any]:
     """Return the tensors as rows by column."""
-    values = {tensor.name: _values(tensor) for tensor in tensors}
-    if len(values) != len(tensors):
-        raise Problem(422, "two inputs have the same name")
+    values: dict[str, list[Any]] = {}
+    for tensor in tensors:
+        if tensor.name in values:
+            raise Problem(422, "stands twice among the inputs", field=tensor.name)
+        values[tensor.name] = _values(tensor)
     width = len(schema.columns)
     if len(tensors) == 1 and len(tensors[0].shape) == 2 and tensors[0].shape[1] == width:
         (cells,) = values.values()
@@ -148,4 +152,11 @@ def _flat(data: list[Any]) -> Iterator[Any]:
 
 def datatype(column: InputColumn) -> str:
     """Return the datatype of a column's tensor."""
-    return "BYTES" if any(isinstance(value, str) for value in column.values or ()) else "FP64"
+    match column.kind:
+        case "boolean":
+            return "BOOL"
+        case "text" | "datetime":
+            return "BYTES"
+        case _:
+            texts = column.unknown == "allow" or any(isinstance(value, str) for value in column.values or ())
+            return "BYTES" if texts else "FP64"

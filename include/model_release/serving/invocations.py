@@ -13,15 +13,17 @@ from typing import Any
 
 import msgspec
 
+from model_release.documents.readings import number
 from model_release.serving.content import media_type
 from model_release.serving.endpoint import Encoded, Request
+from model_release.serving.inference import datatype
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema, check_names, decode
 from model_release.serving.served import Served
 
 _TYPES = "application/json and text/csv"
 _MISSING = {"", "NA", "NaN", "nan", "null", "None"}
-"""The spellings of a missing value that pandas writes."""
+"""The spellings of a missing value that pandas writes; of text and of categories that are text, each may be a value."""
 
 
 def invocations(served: Served, request: Request) -> Encoded:
@@ -47,6 +49,7 @@ def _json_rows(body: bytes, schema: InputSchema) -> list[Any]:
     rows = _FORMS[forms[0]](document[forms[0]])
     by_row = isinstance(document[forms[0]], list)  # else each column is named once
     check_names(body, schema.columns, len(rows) if by_row else 1)
+    check_names(body, [*_FORMS, "columns", "data"], 1)
     return rows
 
 
@@ -57,9 +60,9 @@ def _split(data: Any) -> list[Any]:
     if not all(isinstance(each, str) for each in columns):
         raise Problem(422, "dataframe_split has a column whose name is not text")
     _check_once(columns)
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
-            raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=number)
+            raise Problem(422, f"must be a list of {len(columns)} values, as there are columns", row=place)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -104,9 +107,9 @@ def _csv_rows(body: bytes, schema: InputSchema, *, headless: bool) -> list[Any]:
         raise Problem(422, f"the first line must be a header with the names of the columns: {','.join(schema.columns)}")
     _check_once(header)
     rows = []
-    for number, line in enumerate(filter(None, lines)):
+    for place, line in enumerate(filter(None, lines)):
         if len(line) != len(header):
-            raise Problem(422, f"must have {len(header)} values, as there are columns", row=number)
+            raise Problem(422, f"must have {len(header)} values, as there are columns", row=place)
         cells = zip(header, line, strict=True)
         rows.append({name: _cell(value, name, schema) for name, value in cells if name})  # no name: pandas' own index
     return rows
@@ -114,12 +117,10 @@ def _csv_rows(body: bytes, schema: InputSchema, *, headless: bool) -> list[Any]:
 
 def _cell(text: str, name: str, schema: InputSchema) -> float | str | None:
     """Return a cell of a table as a value; the schema refuses wrong ones."""
-    if text in _MISSING:
-        return None
     column = schema.columns.get(name)
-    if column is not None and column.values is not None and text in column.values:
-        return text
-    try:
-        return text if "_" in text else float(text)  # Python reads 1_000 as a number, tables do not
-    except ValueError:
-        return text
+    if column is None or not text:
+        return text or None
+    if datatype(column) == "FP64":
+        value = number(text)
+        return None if text in _MISSING else text if value is None else value
+    return None if text in _MISSING and column.kind in ("boolean", "datetime") else text

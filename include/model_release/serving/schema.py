@@ -1,29 +1,27 @@
 """A release's input schema, compiled: it checks every row, of each protocol.
 
-Rows are checked while they are decoded, by types that are made from the schema. What is wrong is told from the column,
-so that no message holds a value that was sent.
+Rows of plain numbers are checked while they are decoded, by types that are made from the schema. What these types do
+not take is read again cell by cell, and refused by row and field. No message holds a value that was sent.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, NoReturn
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import msgspec
 
+from model_release.documents.inputs import Input, Inputs, Unfit, takes
 from model_release.documents.manifest import InputColumn
+from model_release.documents.readings import LARGEST, label, number
 from model_release.documents.suggest import did_you_mean
 from model_release.serving.problems import Problem
 
-Row = tuple[float | str | None, ...]
-"""The values of a row in the order of the columns."""
-
-_LARGEST = 1.7976931348623157e308
-_PLACE = re.compile(r"\$(?:\[(\d+)\])?(?:\.(.*))?", re.DOTALL)
-_NAMED = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+Row = tuple[Input, ...]
+"""The model's inputs for a row, in their order."""
 
 
 class InputSchema:
@@ -31,19 +29,19 @@ class InputSchema:
 
     Args:
         columns: of the release's manifest, in the order of the model's inputs.
+
+    Attributes:
+        columns: by name.
+        features: the names of a row's inputs.
+        has_text: whether an input is text.
     """
 
     def __init__(self, columns: Sequence[InputColumn]) -> None:
-        self.columns = {column.name: column for column in columns}
-        self.has_text = any(isinstance(value, str) for column in columns for value in column.values or ())
-        self._lists = [
-            (place, {*column.values, *([None] if column.nullable else [])})
-            for place, column in enumerate(columns)
-            if column.values is not None
-        ]
-        self._readings = [
-            (place, frozenset(column.missing_values)) for place, column in enumerate(columns) if column.missing_values
-        ]
+        self._inputs = Inputs(columns)
+        self.columns = self._inputs.columns
+        self.features = self._inputs.features
+        self.has_text = self._inputs.has_text
+        self._plain = [_is_plain(column) for column in columns]
         attributes = {f"column_{place}": column for place, column in enumerate(columns)}
         row: Any = msgspec.defstruct(
             "Row",
@@ -63,16 +61,14 @@ class InputSchema:
         """
         try:
             rows = self._decoder.decode(body)
-        except msgspec.ValidationError as error:
-            self._refuse(error)
-        except (msgspec.DecodeError, RecursionError):
-            found = decode(body)  # not JSON, or NaN and Infinity, which many clients write although JSON has neither
+        except (msgspec.DecodeError, RecursionError):  # of these, too: NaN and Infinity, which many clients write
+            found = decode(body)
             found = found if isinstance(found, list) else [found]
             check_names(body, self.columns, len(found))
-            return self.take(found)
+            return self._read_again(found)
         rows = rows if isinstance(rows, list) else [rows]
         check_names(body, self.columns, len(rows))
-        return self._checked(rows)
+        return self._rows([msgspec.structs.astuple(row) for row in rows])
 
     def take(self, rows: list[Any]) -> list[Row]:
         """Return the rows of a decoded document, each an object by column.
@@ -81,48 +77,45 @@ class InputSchema:
             Problem: 422, a row does not fit.
         """
         try:
-            return self._checked(msgspec.convert(rows, self._many))
-        except msgspec.ValidationError as error:
-            self._refuse(error)
+            typed = msgspec.convert(rows, self._many)
+        except msgspec.ValidationError:
+            return self._read_again(rows)
+        return self._rows([msgspec.structs.astuple(row) for row in typed])
 
-    def _checked(self, rows: list[Any]) -> list[Row]:
+    def _read_again(self, rows: list[Any]) -> list[Row]:
+        """Read rows of any values, and find what is wrong."""
+        for number_, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise Problem(422, "must be an object with a value for each column", row=number_)
+            for name, column in self.columns.items():
+                if name not in row:
+                    raise Problem(422, f"is missing; {takes(column)}", row=number_, field=name)
+            for name in row:
+                if name not in self.columns:
+                    hint = did_you_mean(name, self.columns) or f"; the columns are {', '.join(self.columns)}"
+                    raise Problem(422, f"is not a column of the model{hint}", row=number_, field=name)
+        return self._rows([tuple(row[name] for name in self.columns) for row in rows], plain=False)
+
+    def _rows(self, rows: list[tuple[Any, ...]], *, plain: bool = True) -> list[Row]:
+        """Return the inputs for values in the order of the columns; `plain`: the types have checked plain numbers."""
         if not rows:
             raise Problem(422, "there are no rows")
-        found = self._measured([msgspec.structs.astuple(row) for row in rows])
-        for place, allowed in self._lists:
-            for number, row in enumerate(found):
-                if row[place] not in allowed:
-                    self._refuse_value(number, [*self.columns][place])
-        return found
+        if plain and all(self._plain):
+            return rows
+        now = datetime.now(UTC)
+        return [self._row(row, number_, now, plain=plain) for number_, row in enumerate(rows)]
 
-    def _measured(self, rows: list[Row]) -> list[Row]:
-        """Put nothing in the place of each reading that means that nothing was measured."""
-        for place, readings in self._readings:
-            for number, row in enumerate(rows):
-                if row[place] in readings:
-                    name = [*self.columns][place]
-                    if not self.columns[name].nullable:
-                        self._refuse_value(number, name)
-                    rows[number] = (*row[:place], None, *row[place + 1 :])
-        return rows
-
-    def _refuse(self, error: msgspec.ValidationError) -> NoReturn:
-        what, _, path = str(error).removesuffix("`").rpartition(" - at `")
-        place = _PLACE.fullmatch(path) if what else None
-        row, field = (place[1], place[2]) if place else (None, None)
-        number = int(row or 0)
-        if field is not None:
-            self._refuse_value(number, field)
-        named = _NAMED.fullmatch(what if place else str(error))
-        if named is None:
-            raise Problem(422, "must be an object with a value for each column", row=number)
-        if named[1] == "missing required":
-            raise Problem(422, f"is missing; {_takes(self.columns[named[2]])}", row=number, field=named[2])
-        hint = did_you_mean(named[2], self.columns) or f"; the columns are {', '.join(self.columns)}"
-        raise Problem(422, f"is not a column of the model{hint}", row=number, field=named[2])
-
-    def _refuse_value(self, row: int, field: str) -> NoReturn:
-        raise Problem(422, _takes(self.columns[field]), row=row, field=field)
+    def _row(self, values: tuple[Any, ...], number_: int, now: datetime, *, plain: bool) -> Row:
+        inputs: list[Input] = []
+        for value, read, is_plain, name in zip(values, self._inputs.readers, self._plain, self.columns, strict=True):
+            if plain and is_plain:
+                inputs.append(value)
+                continue
+            try:
+                inputs += read(value, now)
+            except Unfit:
+                raise Problem(422, takes(self.columns[name]), row=number_, field=name) from None
+        return tuple(inputs)
 
 
 def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
@@ -172,37 +165,46 @@ def check_names(body: bytes, names: Iterable[str], objects: int) -> None:
 
 
 def json_schema(column: InputColumn) -> dict[str, Any]:
-    """Return the values of a column, as JSON Schema."""
-    if column.values is not None:
-        told: dict[str, Any] = {"enum": [*column.values, *([None] if column.nullable else [])]}
-    else:
-        told = {"type": ["number", "null"] if column.nullable else "number"}
-        told |= {"minimum": column.minimum} if column.minimum is not None else {}
-        told |= {"maximum": column.maximum} if column.maximum is not None else {}
-    if column.missing_values and not column.nullable:
-        told["not"] = {"enum": column.missing_values}
-    return {**told, **({"description": column.description} if column.description else {})}
+    """Return the values of a column, as JSON Schema. Readings that mean "not measured" are taken beside them."""
+    found = _any_of(column)
+    if column.missing_values:
+        marks = {"enum": column.missing_values}
+        found = {"anyOf": [found, marks]} if column.nullable else {**found, "not": marks}
+    return {**found, **({"description": column.description} if column.description else {})}
+
+
+def _any_of(column: InputColumn) -> dict[str, Any]:
+    nothing = ["null"] if column.nullable else []
+    match column.kind:
+        case "boolean":
+            return {"enum": [True, False, 0, 1, *([None] if column.nullable else [])]}
+        case "text":
+            return {"type": ["string", *nothing]}
+        case "datetime":
+            return {"type": ["string", *nothing], "title": takes(column).removeprefix("must be ")}
+        case "categorical" if column.unknown == "allow":
+            return {"type": ["string", "number", "boolean", *nothing]}
+        case "categorical" if column.values is not None:
+            texts = [each for each in column.values if isinstance(each, str)]
+            numbers = [found for each in texts if (found := number(each)) is not None and label(found) == each]
+            return {"enum": [*column.values, *numbers, *([None] if column.nullable else [])]}
+        case _:
+            low = -LARGEST if column.minimum is None else column.minimum
+            high = LARGEST if column.maximum is None else column.maximum
+            kind = "integer" if column.kind == "integer" else "number"
+            return {"type": [kind, *nothing] if nothing else kind, "minimum": low, "maximum": high}
+
+
+def _is_plain(column: InputColumn) -> bool:
+    """Whether a type says all of a column: a number within bounds, of which none means "not measured"."""
+    return column.kind == "numeric" and all(isinstance(mark, str) for mark in column.missing_values)
 
 
 def _type(column: InputColumn) -> Any:
-    """Return the type that a value is decoded to. Which values a list allows is looked up afterwards."""
-    if column.values is None:
-        low = column.minimum if column.minimum is not None else -_LARGEST
-        high = column.maximum if column.maximum is not None else _LARGEST
-        kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]  # refuses NaN and infinity
-    else:
-        texts = {isinstance(value, str) for value in column.values}
-        kind = float if texts == {False} else str if texts == {True} else float | str
+    """Return the type that a value is decoded to."""
+    if not _is_plain(column):
+        return Any
+    low = -LARGEST if column.minimum is None else max(column.minimum, -LARGEST)
+    high = LARGEST if column.maximum is None else min(column.maximum, LARGEST)
+    kind: Any = Annotated[float, msgspec.Meta(ge=low, le=high)]  # refuses NaN and infinity
     return kind | None if column.nullable else kind
-
-
-def _takes(column: InputColumn) -> str:
-    """Return the values of a column in words: `must be a number from 18 to 110`."""
-    if column.values is not None:
-        said = "one of " + ", ".join(json.dumps(value) for value in column.values)
-    else:
-        low, high = column.minimum, column.maximum
-        said = (
-            "a number" + (f" from {low:g}" if low is not None else "") + (f" to {high:g}" if high is not None else "")
-        )
-    return f"must be {said}" + (", or null where it is not known" if column.nullable else "")

@@ -98,7 +98,7 @@ class Served:
     def answer(self, rows: Sequence[Row]) -> ModelOutputs:
         """Return the answers to rows that the schema has checked: plain lists, by row."""
         if self.schema.has_text:
-            answers = self.model.predict(dict(zip(self.schema.columns, zip(*rows, strict=True), strict=True)))
+            answers = self.model.predict_features(dict(zip(self.schema.features, zip(*rows, strict=True), strict=True)))
         else:
             answers = self.model.predict_matrix(np.array(rows, dtype=np.float64))  # None becomes NaN
         return ModelOutputs(*(None if told is None else _plain(told) for told in answers))

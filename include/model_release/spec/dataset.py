@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import codecs
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from model_release.documents.base import Sha256, Strict
+from model_release.documents.readings import EXACT, PART_VALUES, Part, label, moment, part_name
 from model_release.documents.suggest import did_you_mean
 from model_release.spec.source import Query
 
-EXACT: Final = 2**53
-"""Up to here a float tells every whole number from its neighbours."""
-
-
-def _label(value: Any) -> Any:
-    """Return the one spelling of a label that YAML read as text, a number or a boolean: `yes`, `1`, `true`."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) <= EXACT else repr(value)
-    return value.strip() if isinstance(value, str) else value
-
-
-Label = Annotated[str, BeforeValidator(_label)]
+Label = Annotated[str, BeforeValidator(label)]
 """A class as the data spells it."""
 
 
@@ -36,23 +24,49 @@ def _query(value: Any) -> Any:
     return Query.model_validate_json(json.dumps(value)) if isinstance(value, dict) else value
 
 
+LEARN: Final = "learn"
+
+_OF_KIND: Final[dict[str, frozenset[str]]] = {
+    "numeric": frozenset({"min", "max"}),
+    "integer": frozenset({"min", "max"}),
+    "boolean": frozenset(),
+    "categorical": frozenset({"values", "limit", "unknown"}),
+    "datetime": frozenset({"min", "max", "parts", "form", "timezone"}),
+    "text": frozenset(),
+}
+"""The keys of a column that only some kinds have."""
+
+
 class Column(Strict):
     """One column of the data.
 
     Attributes:
         kind: `numeric`: a decimal number; `integer`: a whole one, exact where the model does not see it; `boolean`:
-            true or false, 1 and 0 to the model; `categorical`: one of its values; `text`: anything, not for the model.
-        min, max: allowed range of a number, both ends included.
-        values: allowed values of a categorical column.
+            true or false, 1 and 0 to the model; `categorical`: one of its values; `datetime`: a day, or a time, which
+            becomes numbers; `text`: anything, for a candidate with a preprocessing of its own.
+        min, max: allowed range of a number, both ends included; of a datetime, of its age in days at the partition's
+            day, so that `min: 0` refuses days after it.
+        values: allowed values of a categorical column, or `learn`: those of the training rows.
+        limit: how many different values are learned at most. More stop the run; with `unknown: allow`, the most
+            frequent ones are learned.
+        unknown: what becomes of a value that is not among `values`: `refuse` it, or `allow` it as an unknown one.
+        parts: what the model gets of a datetime.
+        form: of a datetime's text, as `datetime.strptime` takes it; None: ISO 8601.
+        timezone: of a datetime: the zone of times that name none, in which its day and its parts are taken.
         missing_values: readings that mean "not measured" in this column, beside the dataset's own marks.
         nullable: whether a row may lack it.
         input: whether the model sees it; a column that it does not see may still define slices.
     """
 
-    kind: Literal["numeric", "integer", "boolean", "categorical", "text"]
+    kind: Literal["numeric", "integer", "boolean", "categorical", "datetime", "text"]
     min: float | None = None
     max: float | None = None
-    values: list[int | float | str] | None = None
+    values: list[int | float | str] | Literal["learn"] | None = None
+    limit: int = Field(100, ge=2, le=10_000)
+    unknown: Literal["refuse", "allow"] = "refuse"
+    parts: list[Part] = Field(["age_days"], min_length=1)
+    form: str | None = None
+    timezone: str = "UTC"
     missing_values: list[int | float | str] = []
     nullable: bool = False
     input: bool = True
@@ -60,36 +74,78 @@ class Column(Strict):
     description: str = ""
 
     @model_validator(mode="after")
-    def _ranges(self) -> Self:
+    def _keys_of_kind(self) -> Self:
         article = "an" if self.kind == "integer" else "a"
-        if self.kind in ("numeric", "integer") and self.values is not None:
-            raise ValueError(f"{article} {self.kind} column has min and max, not values")
-        if self.kind == "categorical" and (self.min is not None or self.max is not None):
-            raise ValueError("a categorical column has values, not min and max")
-        if self.kind in ("boolean", "text") and any(each is not None for each in (self.values, self.min, self.max)):
-            raise ValueError(f"a {self.kind} column has neither values nor min and max")
-        if self.kind == "text" and self.input:
-            raise ValueError("a text column is nothing that a model takes: write input: false, or another kind")
+        others = {key for kind in _OF_KIND.values() for key in kind} - _OF_KIND[self.kind]
+        fields = type(self).model_fields
+        if wrong := [key for key in fields if key in others and getattr(self, key) != fields[key].default]:
+            has = " and ".join(sorted(_OF_KIND[self.kind])) or "none of its own"
+            raise ValueError(f"{article} {self.kind} column has no {' and no '.join(wrong)}; its keys: {has}")
         if self.kind == "categorical" and not self.values:
-            raise ValueError("a categorical column lists its values")
+            raise ValueError("a categorical column lists its values, or says values: learn")
+        if self.limit != type(self).model_fields["limit"].default and self.values != LEARN:
+            raise ValueError("limit is for values: learn")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError("parts names a part twice")
         return self
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(
+                f"no time zone is called {timezone!r}; write its IANA name, such as Europe/Zurich"
+            ) from None
+        return timezone
+
+    @field_validator("form")
+    @classmethod
+    def _form_has_a_day(cls, form: str | None) -> str | None:
+        if form is not None:
+            known = datetime(2026, 11, 30, 13, 45, tzinfo=UTC)
+            found = moment(known.strftime(form), form, "UTC")
+            if found is None or found.date() != known.date():
+                raise ValueError(f"{form!r} does not tell a day; write it like '%d.%m.%Y'")
+        return form
+
     @property
-    def role(self) -> Literal["numeric", "categorical"]:
-        """What it is to a model: an amount, or a mark that is one of several. Truth is an amount of 0 or 1."""
-        return "categorical" if self.kind in ("categorical", "text") else "numeric"
+    def role(self) -> Literal["numeric", "categorical", "text"]:
+        """What it is to a model: an amount, a mark that is one of several, or text. Truth is an amount of 0 or 1."""
+        match self.kind:
+            case "categorical" | "text":
+                return self.kind
+            case _:
+                return "numeric"
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether its values are those of the training rows."""
+        return self.values == LEARN
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether a row may have a category that is not among the listed or learned ones."""
+        return self.kind == "categorical" and (self.is_learned or self.unknown == "allow")
+
+    @property
+    def listed(self) -> list[int | float | str]:
+        """The values that the spec lists."""
+        return self.values if isinstance(self.values, list) else []
 
     @property
     def is_coded(self) -> bool:
-        """Whether a categorical column's values are all numbers that a float holds exactly."""
-        return all(not isinstance(value, str) and abs(value) <= EXACT for value in self.values or [])
+        """Whether each categorical value is a number that a float holds exactly, and no other value is allowed."""
+        numbers = all(not isinstance(value, str) and abs(value) <= EXACT for value in self.listed)
+        return bool(self.listed) and numbers and self.unknown == "refuse"
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The values of a categorical column as text, each in one spelling."""
-        return tuple(_label(value) for value in self.values or [])
+        """The values that the spec lists as text, each in one spelling."""
+        return tuple(label(value) for value in self.listed)
 
 
 class Target(Strict):
@@ -155,7 +211,7 @@ class Target(Strict):
         return (self.negative, self.positive) if self.negative is not None and self.positive is not None else ()
 
 
-_ROLES: Final = {"group": (), "time": ("numeric", "integer", "text"), "weight": ("numeric", "integer")}
+_ROLES: Final = {"group": (), "time": ("numeric", "integer", "datetime", "text"), "weight": ("numeric", "integer")}
 """The keys that name a column for what its rows are, each with the kinds that it may have; none: any."""
 
 
@@ -307,6 +363,14 @@ class Dataset(Strict):
         """The format of the files that are read; the rows of a query are kept as Parquet."""
         return "parquet" if isinstance(self.source, Query) else self.format
 
+    @model_validator(mode="after")
+    def _parts_apart(self) -> Self:
+        for name, column in self.columns.items():
+            taken = [each for each in _parts(name, column) if each in self.columns or each == self.target.column]
+            if taken:
+                raise ValueError(f"the parts of {name} need the name {taken[0]}, which another column has")
+        return self
+
     @property
     def pattern(self) -> str:
         """The pattern of the files' names."""
@@ -316,3 +380,37 @@ class Dataset(Strict):
     def inputs(self) -> dict[str, Column]:
         """The columns that the model sees, in order."""
         return {name: column for name, column in self.columns.items() if column.input}
+
+    @property
+    def parts(self) -> dict[str, Column]:
+        """The columns that are made of datetimes, in order."""
+        return {part: made for name, column in self.columns.items() for part, made in _parts(name, column).items()}
+
+    @property
+    def table(self) -> dict[str, Column]:
+        """The columns of a snapshot, the target apart: those of the files, then what is made of datetimes."""
+        return {**self.columns, **self.parts}
+
+    @property
+    def features(self) -> dict[str, Column]:
+        """The columns of the model's table, in order: its inputs, with its parts in the place of each datetime."""
+        return {
+            part: made
+            for name, column in self.inputs.items()
+            for part, made in (_parts(name, column) or {name: column}).items()
+        }
+
+
+def _parts(name: str, column: Column) -> dict[str, Column]:
+    """Return the columns that are made of a datetime, by name; none of another column."""
+    return {
+        part_name(name, part): Column(
+            kind="categorical" if part in PART_VALUES else "numeric",
+            nullable=column.nullable,
+            input=column.input,
+            unit="days" if part == "age_days" else "",
+            description=column.description,
+            values=[*PART_VALUES[part]] if part in PART_VALUES else None,
+        )
+        for part in (column.parts if column.kind == "datetime" else [])
+    }

@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 from model_release.documents.base import Strict
 from model_release.documents.evaluation import SplitMethod, ValidationMethod
 from model_release.documents.layout import join
+from model_release.documents.readings import part_name
 from model_release.documents.suggest import did_you_mean
 from model_release.errors import SpecError, UsageError
 from model_release.spec import tracking_uri
@@ -269,6 +270,18 @@ class Spec(Strict):
             raise ValueError(fault)
         return validation.model_copy(update={"method": validation.method_for(*by)})
 
+    @field_validator("candidates")
+    @classmethod
+    def _text_is_prepared(cls, candidates: dict[str, Candidate], info: ValidationInfo) -> dict[str, Candidate]:
+        inputs = info.data["dataset"].inputs if "dataset" in info.data else {}
+        texts = [name for name, column in inputs.items() if column.kind == "text"]
+        if texts and (without := [name for name, each in candidates.items() if not each.prepares_itself]):
+            raise ValueError(
+                f"{', '.join(texts)} is text, which {', '.join(without)} cannot take: write input: false, or another "
+                "kind, or give the candidate a preprocessing of its own"
+            )
+        return candidates
+
     @field_validator("choose")
     @classmethod
     def _choice_of_task(cls, choose: Choice, info: ValidationInfo) -> Choice:
@@ -291,11 +304,16 @@ class Spec(Strict):
     @field_validator("gate")
     @classmethod
     def _slices_of_columns(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
-        columns = info.data["dataset"].columns if "dataset" in info.data else {}
+        columns = info.data["dataset"].table if "dataset" in info.data else {}
         for each in gate.slices if columns else []:
             column = columns.get(each.column)
             if column is None:
                 raise ValueError(f"slices: the data has no column {each.column!r}{did_you_mean(each.column, columns)}")
+            if column.kind == "datetime":
+                parts = ", ".join(part_name(each.column, part) for part in column.parts)
+                raise ValueError(f"slices: {each.column} is a datetime: name one of its parts, {parts}")
+            if column.kind == "text":
+                raise ValueError(f"slices: {each.column} is text, which has no groups")
             if column.role == "numeric" and each.bins is None:
                 raise ValueError(f"slices: {each.column} is numeric and needs bins, the borders between its groups")
             if column.role == "categorical" and each.bins is not None:

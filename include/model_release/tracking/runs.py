@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,8 @@ from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
 
 from model_release.documents.base import canonical_json, sha256_of
-from model_release.documents.manifest import TrackedRun
+from model_release.documents.manifest import FileEntry, TrackedRun
+from model_release.errors import Corrupt
 from model_release.modelling import provenance
 from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
@@ -155,7 +156,7 @@ def log_candidate(
         "onnx": trained.onnx,
         "python": provenance.python_version(),
     }
-    pipeline = _pipeline(folder)
+    pipeline = pipeline_of(folder, trained.files)
     with connected(tracking) as client:
         experiment = experiment_id(client, tracking)
         for earlier in client.search_runs([experiment], f"tags.`{KEY}` = '{key}'"):
@@ -241,17 +242,26 @@ def _logged_models(client: MlflowClient, run: Run) -> list[LoggedModel]:
     return list(client.search_logged_models([run.info.experiment_id], filter_string=owned))
 
 
-def _pipeline(folder: Path) -> Pipeline:
-    """Preprocessor and estimator as one, from the very files that a release would hold."""
+def pipeline_of(folder: Path, files: Iterable[FileEntry]) -> Pipeline:
+    """Return preprocessor and estimator as one, from the very files that a release would hold.
+
+    Args:
+        folder: holds the files.
+        files: their entries, as training has written them.
+
+    Raises:
+        Corrupt: a file is not the one that training has written.
+    """
     from sklearn.pipeline import Pipeline
 
-    steps = {"preprocessor": PREPROCESSOR_FILE, "classifier": MODEL_FILE}
-    return Pipeline(
-        [
-            (step, pickle.loads((folder / path).read_bytes()))  # noqa: S301 - this process has just written it
-            for step, path in steps.items()
-        ]
-    )
+    promised = {entry.path: entry.sha256 for entry in files}
+    steps = []
+    for step, path in {"preprocessor": PREPROCESSOR_FILE, "classifier": MODEL_FILE}.items():
+        body = (folder / path).read_bytes()
+        if sha256_of(body) != promised.get(path):
+            raise Corrupt("is not the file that training has written", where=str(folder / path))
+        steps.append((step, pickle.loads(body)))  # noqa: S301 - the bytes that this task has just written
+    return Pipeline(steps)
 
 
 def _metrics(trained: Trained, model: LoggedModel, seen: Dataset) -> list[Metric]:

@@ -100,7 +100,7 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     answers = None
     if manifest.varies:
         say(f"{manifest.varies}; comparing the answers to the golden rows …")
-        golden = training.golden_of(task, spec, model, rows.target[training_rows]).sha256()
+        golden = training.golden_of(task, spec, model, rows, training_rows).sha256()
         answers = Remade(GOLDEN_FILE, manifest.file(GOLDEN_FILE).sha256, golden)
     return Reproduction(files, answers, _facts(manifest))
 

@@ -4,7 +4,8 @@ from model_release.modelling.dataset.holdout import one_side, rows_apart
 from model_release.modelling.dataset.record import Partition, Snapshot
 from model_release.modelling.dataset.roles import groups_of, times_of, weights_of
 from model_release.modelling.dataset.rows import Positions, Rows
-from model_release.modelling.dataset.snapshot import ingest, input_schema, load, read_snapshot
+from model_release.modelling.dataset.schema import input_schema
+from model_release.modelling.dataset.snapshot import ingest, load, read_snapshot
 
 __all__ = [
     "Partition",

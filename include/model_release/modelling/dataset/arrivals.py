@@ -108,6 +108,11 @@ def partition_of(path: str) -> str:
     return path.partition("/")[0]
 
 
+def day_of(path: str) -> date:
+    """Return the day of the partition that a file of the source is in."""
+    return date.fromisoformat(partition_of(path).partition("=")[2])
+
+
 def compression_of(path: str, dataset: Dataset) -> str | None:
     """Return how a file is compressed: as the spec says, else by the end of its name; None if it is not."""
     if dataset.compression != "infer":

@@ -1,25 +1,28 @@
-"""What the text of a cell means, by the kind of its column. For `dataset` alone.
+"""How the cells of each column are read, by its kind: what a text becomes, and what is said of one that breaks a rule.
 
-One text has one meaning in files, categories, labels and marks: a number is a plain decimal, and two spellings of one
-number are equal; beyond 2^53, where a float no longer tells neighbours apart, only equal digits are.
+For `dataset` alone. What a text means is said by `documents.readings`, for files and requests alike.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-from model_release.spec.dataset import EXACT, Column, Dataset, Target
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-_LARGEST = 3.4e38
-"""Of single precision, to which forests and ONNX cast what they are given."""
-
-_TRUTHS = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
+from model_release.documents.readings import (
+    EXACT,
+    LARGEST,
+    age_days,
+    canonical,
+    finder,
+    moment,
+    number,
+    spelled,
+    truth,
+)
+from model_release.spec.dataset import Column, Dataset, Target
 
 Number = Callable[[str], float | None]
 """From a text to the finite number that it spells, else None."""
@@ -44,14 +47,6 @@ class Reading:
         return next((words for passes, words in self.rules if not passes(text)), None)
 
 
-def number(text: str) -> float | None:
-    """Return the finite decimal number that `text` spells, else None: no `nan`, no `inf`, no `1_000`."""
-    if _NUMBER.fullmatch(text) is None:
-        return None
-    value = float(text) + 0.0  # there is no negative zero
-    return value if math.isfinite(value) else None
-
-
 def number_with(decimal: str) -> Number:
     """Return `number` for another decimal mark; a text that has a point as well is no number then."""
     if decimal == ".":
@@ -59,20 +54,14 @@ def number_with(decimal: str) -> Number:
     return lambda text: None if "." in text else number(text.replace(decimal, "."))
 
 
-def label_of(text: str, labels: Sequence[str]) -> str | None:
-    """Return the label that a cell spells, else None: the same text, number, or `true` or `false` in any case."""
-    if text in labels:
-        return text
-    if text.lower() in ("true", "false"):
-        return text.lower() if text.lower() in labels else None
-    value = number(text)
-    if value is None or abs(value) >= EXACT:
-        return None
-    return next((each for each in labels if number(each) == value), None)
+def reading_of(column: Column | Target, dataset: Dataset, day: date) -> Reading:
+    """Return how the cells of a column or of the target are read.
 
-
-def reading_of(column: Column | Target, dataset: Dataset) -> Reading:
-    """Return how the cells of a column or of the target are read."""
+    Args:
+        column: of the spec.
+        dataset: which it belongs to.
+        day: of the partition, from which the age of a date is counted.
+    """
     if isinstance(column, Target):
         if column.classes is not None:
             return _listed(column.labels, ", ".join(column.classes))
@@ -81,39 +70,65 @@ def reading_of(column: Column | Target, dataset: Dataset) -> Reading:
         case "categorical":
             return _category(column, number_with(dataset.decimal))
         case "boolean":
-            return Reading(_truth, [(lambda text: _truth(text) is not None, "is neither true nor false")], True)
+            return Reading(truth, [(lambda text: truth(text) is not None, "is neither true nor false")], True)
         case "text":
             return Reading(str, [], False)
+        case "datetime":
+            return _datetime(column, day)
         case "integer":
             return _integer(column)
         case "numeric":
             return _number(column.min, column.max, number_with(dataset.decimal), trained_on=column.input)
 
 
-def _truth(text: str) -> float | None:
-    return _TRUTHS.get(text.lower())
+def time_of(text: str, column: Column) -> datetime | None:
+    """Return the time that a cell of a datetime column names, on the clocks of the column's zone."""
+    return moment(text, column.form, column.timezone)
 
 
 def _category(column: Column, read: Number) -> Reading:
-    words = ", ".join(map(str, column.values or []))
-    if not column.is_coded:
+    words = ", ".join(map(str, column.listed))
+    if column.is_coded:
+        allowed = {float(value) for value in column.listed if not isinstance(value, str)}
+        return Reading(read, [(lambda text: read(text) in allowed, f"is none of {words}")], True)
+    if column.unknown == "refuse" and not column.is_learned:
         return _listed(column.labels, words)
-    allowed = {float(value) for value in column.values or []}
-    return Reading(read, [(lambda text: read(text) in allowed, f"is none of {words}")], True)
+    find = finder(column.labels)
+    return Reading(lambda text: find(text) or canonical(text), [], False)
 
 
 def _listed(labels: Sequence[str], words: str) -> Reading:
+    find = finder(labels)
+    return Reading(find, [(lambda text: find(text) is not None, f"is none of {words}")], False)
+
+
+def _datetime(column: Column, day: date) -> Reading:
+    what = f"is no date of the form {column.form}" if column.form else "is no date or time of ISO 8601, 2026-11-30"
+    least, most = -math.inf if column.min is None else column.min, math.inf if column.max is None else column.max
+
+    def in_range(text: str) -> bool:
+        found = time_of(text, column)
+        return found is None or least <= age_days(found, day) <= most
+
+    def value(text: str) -> str | None:
+        found = time_of(text, column)
+        return None if found is None else spelled(found)
+
     return Reading(
-        lambda text: label_of(text, labels), [(lambda text: label_of(text, labels) is not None, f"is none of {words}")],
+        value,
+        [
+            (lambda text: time_of(text, column) is not None, what),
+            (in_range, f"has an age outside {least:g} to {most:g} days on {day}"),
+        ],
         False,
-    )  # fmt: skip
+    )
 
 
 def _number(low: float | None, high: float | None, read: Number, *, trained_on: bool = True) -> Reading:
     rules = [(lambda text: read(text) is not None, "is not a number"), _range(low, high, read)]
     if trained_on:
         rules.append(
-            (lambda text: abs(read(text) or 0) <= _LARGEST, f"is larger than {_LARGEST:g}, the limit of training")
+            (lambda text: abs(read(text) or 0) <= LARGEST, f"is larger than {LARGEST:g}, the limit of training")
         )
     rules.append(
         (

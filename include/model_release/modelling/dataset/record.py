@@ -55,6 +55,8 @@ class Snapshot(Document):
         set_aside: rows left out because they break a rule; `set_aside_report` is the key of the report that lists them.
         without_data: the due partitions that gave no row.
         apart: how the rows are split; in the store, by the spec of the first run that met them.
+        learned: by column, the categories that the training rows have, if the spec lists none.
+        unknown: by column, rows whose category is not among the listed or learned ones: the model takes it for unknown.
     """
 
     format: Literal[1] = FORMAT
@@ -76,6 +78,8 @@ class Snapshot(Document):
     set_aside_report: str | None = None
     without_data: list[str] = []
     apart: Apart | None = None
+    learned: dict[str, list[str]] = {}
+    unknown: dict[str, int] = {}
 
     @property
     def news(self) -> list[str]:
@@ -92,6 +96,9 @@ class Snapshot(Document):
             paths = [path for path, why in self.left_out.items() if why == reason]
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             said.append(f"{paths[0]}{more} left out: {reason}")
+        for name, count in self.unknown.items():
+            known = "learned" if name in self.learned else "listed"
+            said.append(f"{count} of {self.rows} rows have a value of {name} that is not {known}, and count as unknown")
         if self.apart is not None and self.apart.left_out:
             said.append(f"{self.apart.left_out} of {self.rows} rows are on neither side of the split by time")
         if self.without_data:

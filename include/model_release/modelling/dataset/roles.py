@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_release.modelling.dataset.cells import number
+from model_release.documents.readings import number
 from model_release.modelling.dataset.rows import Rows
 from model_release.spec.dataset import Dataset
 
@@ -42,7 +42,7 @@ def times_of(rows: Rows, dataset: Dataset) -> NDArray[np.float64]:
     cells = rows.frame[dataset.time]
     if cells.dtype == np.float64:
         return cells.to_numpy(np.float64)
-    read = _day if dataset.columns[dataset.time].kind == "text" else number
+    read = number if dataset.columns[dataset.time].kind == "integer" else _day
     return cells.map({text: read(text) for text in cells.unique()}).to_numpy(np.float64)
 
 

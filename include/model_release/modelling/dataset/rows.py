@@ -5,7 +5,8 @@ The target has no column of its own in the frame, so that a column may have any 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,20 +24,23 @@ class Rows:
     """Rows in the order received.
 
     Attributes:
-        frame: the spec's columns in its order, inputs or not: float64 with NaN, or str objects with NaN.
+        frame: the spec's columns in its order, inputs or not, then the parts of its datetimes: float64 with NaN, or
+            str objects with NaN.
         target: one value a row: the class's code as int64 (`Target.words` has its meaning; of two classes, 1 is the
             positive one), or a float64 if the target is a number.
+        learned: by column, the categories that the training rows have, if the spec lists none.
     """
 
     frame: pd.DataFrame
     target: NDArray[Any]
+    learned: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def take(self, positions: Positions) -> Rows:
         """Return the rows at these positions, in this order."""
-        return Rows(self.frame.iloc[positions].reset_index(drop=True), self.target[positions])
+        return Rows(self.frame.iloc[positions].reset_index(drop=True), self.target[positions], self.learned)
 
 
 def target_values(cells: pd.Series[Any], target: Target) -> NDArray[Any]:

@@ -40,10 +40,16 @@ class Selection:
     duplicates: int
 
 
-def select(received: pd.DataFrame, rules: RowRules) -> Selection:
-    """Apply the spec's `rows.key`, then `rows.duplicates`, to all rows in the order received."""
+def select(received: pd.DataFrame, rules: RowRules, *, columns: Sequence[str]) -> Selection:
+    """Apply the spec's `rows.key`, then `rows.duplicates`, to all rows in the order received.
+
+    Args:
+        received: the rows.
+        rules: of the spec.
+        columns: those of the files: what was made of them does not tell duplicates apart.
+    """
     newest = received.drop_duplicates(rules.key_columns, keep="last") if rules.key_columns else received
-    rows = newest.drop_duplicates() if rules.duplicates == "drop" else newest
+    rows = newest.drop_duplicates(list(columns)) if rules.duplicates == "drop" else newest
     return Selection(rows.reset_index(drop=True), len(received) - len(newest), len(newest) - len(rows))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,30 +16,30 @@ import numpy as np
 import pandas as pd
 
 from model_release.documents.base import JSON_TYPE
-from model_release.documents.manifest import InputColumn
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
     Delivery,
     Source,
     arrived,
     compression_of,
+    day_of,
     keep_raw,
     partition_of,
     receive,
     sha256_of_file,
 )
-from model_release.modelling.dataset.cells import number, reading_of
 from model_release.modelling.dataset.encoding import fingerprint_of, read_parquet, write_parquet
 from model_release.modelling.dataset.findings import Finding, keep_report, rejected
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
+from model_release.modelling.dataset.learning import learn, too_many, unknown_rows
 from model_release.modelling.dataset.query import QuerySource
 from model_release.modelling.dataset.reading import read_texts
 from model_release.modelling.dataset.record import Apart, Partition, Snapshot
 from model_release.modelling.dataset.roles import faults_of, groups_of
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
-from model_release.modelling.dataset.validation import check_rows, fields, set_aside, to_values, without_marks
-from model_release.spec.dataset import Column, Dataset, RowRules, Target
+from model_release.modelling.dataset.validation import check_rows, fields, set_aside, stored, to_values, without_marks
+from model_release.spec.dataset import Dataset, RowRules, Target
 from model_release.spec.model import Spec
 from model_release.stores.base import Lost, Store
 
@@ -86,8 +86,10 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
         texts_of = {each.path: each.texts for each in read}
         if repeats := _repeats(texts_of, spec):
             raise reject(repeats, hint=_OVERLAP)
-        received = pd.concat([to_values(texts, spec.dataset) for texts in texts_of.values()], ignore_index=True)
-        selected = select(received, spec.dataset.rows)
+        received = pd.concat(
+            [to_values(texts, spec.dataset, day_of(path)) for path, texts in texts_of.items()], ignore_index=True
+        )
+        selected = select(received, spec.dataset.rows, columns=list(fields(spec.dataset)))
         rows = selected.rows
         classes = _classes(rows, spec.dataset.target)
         if absent := [words for words, count in classes.items() if not count]:
@@ -99,6 +101,9 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
         training, holdout = rows_apart(spec, together)
         if far := far_from_asked(spec, together, training, holdout):
             raise reject([Finding("all files", None, far)], hint=_HOLDOUT)
+        learned = learn(spec.dataset, together, training)
+        if unlearnable := [*too_many(spec.dataset, learned)]:
+            raise reject(unlearnable)
         made = Path(scratch) / "data.parquet"
         write_parquet(rows, made)
         fingerprint = fingerprint_of(rows)
@@ -130,6 +135,8 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
                 left_out=len(together) - len(training) - len(holdout),
                 groups=spec.dataset.group and len(np.unique(groups_of(together, spec.dataset))),
             ),
+            learned=learned,
+            unknown=unknown_rows(spec.dataset, together, learned),
         )
         return _keep(snapshot, made, data)
 
@@ -163,31 +170,18 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> Rows:
         if found != snapshot.content_sha256:
             raise Corrupt(f"has SHA-256 {found}, recorded is {snapshot.content_sha256}", where=where)
         frame = read_parquet(local)
-    wanted = list(fields(spec.dataset))
+    wanted = stored(spec.dataset)
     if list(frame.columns) != wanted:
         raise Corrupt(
             f"has the columns {', '.join(frame.columns)}; the spec has {', '.join(wanted)}",
             where=where,
             hint="the spec has changed since: run the ingest task again",
         )
-    return _as_rows(frame, spec.dataset.target)
-
-
-def input_schema(spec: Spec) -> list[InputColumn]:
-    """Return what the manifest says about the columns that the model takes."""
-    return [
-        InputColumn(
-            name=name,
-            kind="categorical" if column.kind == "boolean" else column.role,
-            nullable=column.nullable,
-            minimum=column.min,
-            maximum=column.max,
-            values=_values(column),
-            missing_values=_readings(column, spec.dataset),
-            description=f"{column.description} ({column.unit})" if column.unit else column.description,
-        )
-        for name, column in spec.dataset.inputs.items()
-    ]
+    rows = _as_rows(frame, spec.dataset.target)
+    if not any(column.is_learned for column in spec.dataset.inputs.values()):
+        return rows
+    training, _ = rows_apart(spec, rows)  # the record may be of a run with another split
+    return replace(rows, learned=learn(spec.dataset, rows, training))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +198,8 @@ class _Read:
 def _read(delivery: Delivery, dataset: Dataset) -> _Read:
     file = read_texts(delivery.local, dataset, file=delivery.path, compression=compression_of(delivery.path, dataset))
     texts = without_marks(file.cells, dataset)
-    invalid = sorted([*file.ragged, *check_rows(texts, dataset, file=delivery.path)], key=lambda each: each.row or 0)
+    broken = check_rows(texts, dataset, file=delivery.path, day=day_of(delivery.path))
+    invalid = sorted([*file.ragged, *broken], key=lambda each: each.row or 0)
     rows = len(texts) + len(file.ragged)
     form = [*file.form, *file.open_quotes(invalid, delivery.path)]
     return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, form)
@@ -255,27 +250,6 @@ def _as_rows(frame: pd.DataFrame, target: Target) -> Rows:
 def _classes(rows: pd.DataFrame, target: Target) -> dict[str, int]:
     codes = target_values(rows[target.column], target)
     return {words: int((codes == code).sum()) for code, words in enumerate(target.words)}
-
-
-def _values(column: Column) -> list[float | int | str] | None:
-    """Return the values that a column takes as models take them: all numbers, or all text in one spelling."""
-    if column.kind == "boolean":
-        return [0, 1]
-    if column.values is None or column.is_coded:
-        return column.values
-    return [*column.labels]
-
-
-def _readings(column: Column, dataset: Dataset) -> list[float | int | str]:
-    """Return the readings of a column that mean "not measured", those of the whole dataset included, as models take it.
-
-    A mark that is no value of the column's type, such as `?` in a column of numbers, is refused at every door.
-    """
-    marks = [*map(str, column.missing_values), *dataset.missing]
-    if not reading_of(column, dataset).is_number:
-        return [mark for mark in dict.fromkeys(marks) if mark]
-    numbers = dict.fromkeys(number(mark) for mark in marks)
-    return [value for value in numbers if value is not None]
 
 
 def _folder(fingerprint: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from model_release.modelling.dataset.cells import Number, Reading, number, number_with, reading_of
+from model_release.documents.readings import number, part_name, parts_of
+from model_release.modelling.dataset.cells import Number, Reading, number_with, reading_of, time_of
 from model_release.modelling.dataset.findings import Finding
 from model_release.modelling.dataset.roles import rules_of
 from model_release.spec.dataset import Column, Dataset, Target
@@ -22,20 +24,28 @@ def fields(dataset: Dataset) -> dict[str, Column | Target]:
     return {**dataset.columns, dataset.target.column: dataset.target}
 
 
+def stored(dataset: Dataset) -> list[str]:
+    """Return the columns of a snapshot: those of the files, and between them and the target what dates become."""
+    return [*dataset.table, dataset.target.column]
+
+
 def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
     """Replace by NA every cell that equals a mark of its column, as text or, where both are numbers, as a number."""
     read = number_with(dataset.decimal)
     found = {}
     for name, column in fields(dataset).items():
         own = column.missing_values if isinstance(column, Column) else []
-        is_mark = partial(_is_mark, marks=frozenset([*dataset.missing, *map(str, own)]), read=read)
+        marks = frozenset([*dataset.missing, *map(str, own)])
+        dates = column if isinstance(column, Column) and column.kind == "datetime" else None
+        times = frozenset(time for mark in marks if (time := time_of(mark, dates))) if dates else frozenset()
+        is_mark = partial(_is_mark, marks=marks, read=read, dates=dates, times=times)
         found[name] = texts[name].mask(_mapped(texts[name], is_mark).astype(bool))
     return pd.DataFrame(found, index=texts.index)
 
 
-def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Finding]:
-    """Return every cell that breaks a rule of its column, by line and column."""
-    readings = {name: _reading(name, column, dataset) for name, column in fields(dataset).items()}
+def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str, day: date) -> list[Finding]:
+    """Return every cell that breaks a rule of its column, by line and column; `day` is the partition's."""
+    readings = {name: _reading(name, column, dataset, day) for name, column in fields(dataset).items()}
     schema = pa.DataFrameSchema(
         {
             name: pa.Column(
@@ -60,17 +70,27 @@ def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str) -> list[Find
     return []
 
 
-def to_values(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Turn rows that passed into values: float64 with NaN, or str objects with NaN where values are words."""
-    found = {}
+def to_values(texts: pd.DataFrame, dataset: Dataset, day: date) -> pd.DataFrame:
+    """Turn rows that passed into the columns of a snapshot: float64 with NaN, or str objects with NaN.
+
+    Args:
+        texts: the rows.
+        dataset: their columns.
+        day: of the partition, at which the parts of dates are taken.
+    """
+    found: dict[str, pd.Series[Any]] = {}
     for name, column in fields(dataset).items():
-        reading = reading_of(column, dataset)
+        reading = reading_of(column, dataset, day)
         values = _mapped(texts[name], reading.value)
         if reading.is_number:
             found[name] = values.astype(np.float64)
         else:
             found[name] = values.astype(object).where(texts[name].notna(), np.nan)
-    return pd.DataFrame(found)
+    for name, column in dataset.columns.items():
+        for place, part in enumerate(column.parts if column.kind == "datetime" else []):
+            at = partial(_part, column=column, day=day, place=place)
+            found[part_name(name, part)] = _mapped(texts[name], at).astype(np.float64)
+    return pd.DataFrame({name: found[name] for name in stored(dataset)})
 
 
 def set_aside(texts: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
@@ -78,14 +98,25 @@ def set_aside(texts: pd.DataFrame, findings: Sequence[Finding]) -> pd.DataFrame:
     return texts[~texts.index.isin([finding.row for finding in findings])]
 
 
-def _reading(name: str, column: Column | Target, dataset: Dataset) -> Reading:
-    reading = reading_of(column, dataset)
+def _reading(name: str, column: Column | Target, dataset: Dataset, day: date) -> Reading:
+    reading = reading_of(column, dataset, day)
     return replace(reading, rules=[*reading.rules, *rules_of(name, dataset, reading.value)])
 
 
-def _is_mark(text: str, *, marks: frozenset[str], read: Number) -> bool:
+def _is_mark(
+    text: str, *, marks: frozenset[str], read: Number, dates: Column | None, times: frozenset[datetime]
+) -> bool:
+    if text in marks:
+        return True
+    if dates is not None:
+        return time_of(text, dates) in times
     value = read(text)
-    return text in marks or (value is not None and value in {number(mark) for mark in marks})
+    return value is not None and value in {number(mark) for mark in marks}
+
+
+def _part(text: str, *, column: Column, day: date, place: int) -> float | None:
+    found = time_of(text, column)
+    return None if found is None else parts_of(found, column.parts, day)[place]
 
 
 def _mapped(texts: pd.Series[str], function: Callable[[str], object]) -> pd.Series[Any]:

@@ -16,8 +16,10 @@ def collapse(scores: Scores, evaluation: Evaluation) -> list[Check]:
 
     Each fold tests `rows / folds` rows, so that the mean loss of as many other rows varies like the folds do. The
     holdout collapses if its loss lies more than four such standard deviations, scaled to its own number of rows, above
-    the mean of the folds. Then the folds share with the rows that they are tested on what new rows do not have: rows
-    that stand twice, one person's rows on both sides, or a split that depends on the label.
+    the mean of the folds, and if its own 95 % interval does not reach down to that mean: folds that keep the shares of
+    the classes vary less than other rows do if a class is rare. Then the folds share with the rows that they are tested
+    on what new rows do not have: rows that stand twice, one person's rows on both sides, or a split that depends on the
+    label.
 
     Args:
         scores: the candidate's.
@@ -33,7 +35,8 @@ def collapse(scores: Scores, evaluation: Evaluation) -> list[Check]:
     if design is not None and design.batches:  # more rows of the same groups and days vary no less
         scale = max(scale, 1.0)
     expected, bound = fmean(folds), fmean(folds) + _DEVIATIONS * stdev(folds) * scale
-    if held <= bound:
+    interval = scores.holdout_intervals.get(loss)
+    if held <= bound or (interval is not None and interval.low <= expected):
         return []
     words = (
         f"{loss} on the holdout of {evaluation.holdout_rows} rows is {held:.4f}, and {expected:.4f} in "

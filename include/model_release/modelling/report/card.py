@@ -28,10 +28,12 @@ from model_release.modelling.report import effect_plots, plots, sections, slice_
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Target
 from model_release.modelling.trained import MODEL_FILE, ONNX_INPUT, PREPROCESSOR_FILE, Trained
+from model_release.spec.dataset import Column
 from model_release.spec.model import Spec
 
 _TEMPLATE = "model_card.html.j2"
 _ABSENT = "–"
+_SHOWN = 20
 
 
 def model_card(
@@ -91,7 +93,7 @@ def model_card(
         opened_in=opened_in,
         snapshot_fingerprint=snapshot_fingerprint,
         news=news,
-        columns=[_column(name, spec, rows.frame) for name in spec.dataset.columns],
+        columns=[_column(name, spec, rows) for name in spec.dataset.columns],
         rows=len(rows),
         target_words=_target_words(task, rows, spec.dataset.target.column),
         confusion=_confusion(task, target, out_of_fold) if curves and task.classes else None,
@@ -103,11 +105,11 @@ def model_card(
         slice_plots=slice_plots.slices(groups, task.kind),
         drift=sections.drift_lines(evaluation.drift, spec.gate),
         importance_plot=effect_plots.importance(trained.effects, task.row_loss) if trained.effects else None,
-        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.columns, rows.frame, task.number),
+        effect_plots=effect_plots.dependence(trained.effects, spec.dataset.table, rows.frame, task.number),
         files={entry.path for entry in trained.files},
         names={"model": MODEL_FILE, "preprocessor": PREPROCESSOR_FILE, "onnx": ONNX_FILE},
         onnx_input=ONNX_INPUT,
-        texts=[name for name in spec.dataset.inputs if rows.frame[name].dtype == object],
+        texts=[name for name in spec.dataset.features if rows.frame[name].dtype == object],
         scikit_learn=version("scikit-learn"),
     ).encode()
 
@@ -148,17 +150,30 @@ def _environment() -> Environment:
     return environment
 
 
-def _column(name: str, spec: Spec, frame: pd.DataFrame) -> dict[str, Any]:
+def _column(name: str, spec: Spec, rows: Rows) -> dict[str, Any]:
     column = spec.dataset.columns[name]
-    if column.values is not None:
-        allowed = ", ".join(_plain(value) for value in column.values)
-    elif column.min is None and column.max is None:
-        allowed = "any number"
-    else:
-        low, high = (_ABSENT if bound is None else _plain(bound) for bound in (column.min, column.max))
-        allowed = f"{low} to {high}"
-    missing = float(frame[name].isna().mean()) if name in frame else 0.0
-    return {"name": name, "column": column, "allowed": allowed, "missing": missing}
+    missing = float(rows.frame[name].isna().mean()) if name in rows.frame else 0.0
+    return {"name": name, "column": column, "allowed": _allowed(column, rows.learned.get(name)), "missing": missing}
+
+
+def _allowed(column: Column, learned: Sequence[str] | None) -> str:
+    low, high = (_ABSENT if bound is None else _plain(bound) for bound in (column.min, column.max))
+    bounds = "" if column.min is None and column.max is None else f"{low} to {high}"
+    match column.kind:
+        case "categorical":
+            values = [_plain(value) for value in (learned or column.listed)]
+            shown = ", ".join(values[:_SHOWN]) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
+            listed = f"learned: {shown}" if learned else shown or "learned"
+            return f"{listed}; others are unknown" if column.unknown == "allow" else listed
+        case "boolean":
+            return "true or false"
+        case "text":
+            return "any text"
+        case "datetime":
+            ages = f"age {bounds} days; " if bounds else ""
+            return f"{ages}to the model: {', '.join(column.parts)}"
+        case _:
+            return bounds or "any number"
 
 
 def _out_of_fold(task: Task, predictions: pd.DataFrame) -> Predictions:

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
-from model_release.documents.golden import GOLDEN_FILE, Golden, made_up_rows, table
+from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
+from model_release.documents.inputs import UNKNOWN, Inputs
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
@@ -39,7 +40,7 @@ from model_release.modelling.training.recipes import build, fit_weighted
 from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.slices import slice_scores
 from model_release.spec.candidate import Candidate
-from model_release.spec.dataset import Dataset
+from model_release.spec.dataset import Column, Dataset
 from model_release.spec.model import Spec
 
 
@@ -68,7 +69,7 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
         DataInvalid: the rows are too few for the folds.
     """
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
     figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
@@ -102,7 +103,7 @@ def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fi
     """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
     if not task.is_tuned:
         return task
-    inputs, target = _inputs(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
     plan, weight = inner_folds(spec, rows, fitted_rows), sample_of(spec, rows).take(fitted_rows).weight
     left_out = np.full((len(target), 1), np.nan)
     for fit_rows, test_rows in plan.pairs:
@@ -139,19 +140,19 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
-    inputs, target = _inputs(rows, spec.dataset), _target(rows)
+    inputs, target = inputs_of(rows, spec.dataset), _target(rows)
     sample = sample_of(spec, rows)
     task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
     varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
-    made_up = made_up_rows(input_schema(spec))
-    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], made_up)
+    made_up, some = _golden_rows(spec, rows)
+    graph, words = onnx_form(task, candidate, *model, inputs, target[training_rows], some)
     if graph is not None:
         texts = onnx_export.texts_of(inputs)
-        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.inputs), task.output(), texts=texts)
+        mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output(), texts=texts)
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
-    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, target[training_rows]).to_bytes()
+    bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
     requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
     bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
@@ -164,7 +165,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
                 "slices": slice_scores(
                     task,
                     spec.gate.slices,
-                    spec.dataset.columns,
+                    spec.dataset.table,
                     rows.frame.iloc[measured_rows],
                     target[measured_rows],
                     out_of_fold,
@@ -182,7 +183,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         machine=machine_facts(),
         requirements=requirements,
         costs=Costs(
-            latency_p95_ms=latencies(task, *model, graph, table(made_up)),
+            latency_p95_ms=latencies(task, *model, graph, some),
             artifact_bytes=sum(entry.size for entry in files),
         ),
         effects=effects(
@@ -190,7 +191,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             lambda changed: predictions_of(task, *model, changed),
             inputs.iloc[holdout_rows],
             target[holdout_rows],
-            categorical={column for column, each in spec.dataset.inputs.items() if each.role == "categorical"},
+            categorical={column for column, each in spec.dataset.features.items() if each.role == "categorical"},
             weight=sample.take(holdout_rows).weight,
         ),
     )
@@ -202,23 +203,31 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     Returns:
         The preprocessor and the estimator.
     """
-    inputs, target = _inputs(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     weight = sample_of(spec, rows).take(training_rows).weight
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, weight, name)
     forget_threads(estimator)
     return preprocessor, estimator
 
 
-def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], target: Target) -> Golden:
+def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], rows: Rows, training_rows: Positions) -> Golden:
     """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
     Args:
         task: with all that was decided.
         spec: the model's spec.
         model: fitted.
-        target: of the rows that it was fitted to.
+        rows: the snapshot.
+        training_rows: those that it was fitted to.
     """
-    return golden_answers(task, *model, made_up_rows(input_schema(spec)), target)
+    return golden_answers(task, *model, *_golden_rows(spec, rows), rows.target[training_rows])
+
+
+def _golden_rows(spec: Spec, rows: Rows) -> tuple[dict[str, list[Cell]], pd.DataFrame]:
+    """Return the golden rows as requests have them, and what the model takes for them."""
+    schema = input_schema(spec, rows.learned)
+    made_up = made_up_rows(schema)
+    return made_up, table(Inputs(schema).encode(made_up, GOLDEN_DAY))
 
 
 def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame:
@@ -246,12 +255,23 @@ def _on_holdout(
     }
 
 
-def _inputs(rows: Rows, dataset: Dataset) -> pd.DataFrame:
-    """The model's inputs in fresh memory: nothing of where the frame came from reaches the pickled bytes."""
-    names = [sys.intern(name) for name in dataset.inputs]
-    inputs = pd.DataFrame({name: _fresh(rows.frame[name]) for name in names})
-    inputs.columns = pd.Index(names, dtype=object)
+def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
+    """Return the model's inputs, with the one mark of an unknown category in the place of each.
+
+    They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
+    """
+    features = {sys.intern(name): column for name, column in dataset.features.items()}
+    inputs = pd.DataFrame({name: _fresh(_known(rows, name, column)) for name, column in features.items()})
+    inputs.columns = pd.Index([*features], dtype=object)
     return inputs
+
+
+def _known(rows: Rows, name: str, column: Column) -> pd.Series:
+    cells = rows.frame[name]
+    if not column.has_unknown:
+        return cells
+    known = rows.learned[name] if column.is_learned else column.labels
+    return cells.where(cells.isin([*known]) | cells.isna(), UNKNOWN)
 
 
 def _fresh(column: pd.Series) -> pd.Series:

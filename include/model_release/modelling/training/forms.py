@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from model_release.documents import golden
 from model_release.documents.golden import Cell, Golden
 from model_release.modelling.tasks.base import Predictions, Target, Task
 from model_release.modelling.training import onnx_export
@@ -31,6 +30,7 @@ def golden_answers(
     preprocessor: Any,
     estimator: Any,
     made_up: Mapping[str, Sequence[Cell]],
+    inputs: pd.DataFrame,
     target: Target,
 ) -> Golden:
     """Return made-up rows with the pickled form's answers.
@@ -39,10 +39,11 @@ def golden_answers(
         task: what is answered.
         preprocessor: fitted.
         estimator: fitted on what it puts out.
-        made_up: rows by column.
+        made_up: rows by column, as requests have them.
+        inputs: what the model takes for them.
         target: of the rows that the model was fitted to.
     """
-    predictions = predictions_of(task, preprocessor, estimator, golden.table(made_up))
+    predictions = predictions_of(task, preprocessor, estimator, inputs)
     return task.golden({name: list(cells) for name, cells in made_up.items()}, predictions, target)
 
 
@@ -53,7 +54,7 @@ def onnx_form(
     estimator: Any,
     inputs: pd.DataFrame,
     target: Target,
-    made_up: Mapping[str, Sequence[Cell]],
+    some: pd.DataFrame,
 ) -> tuple[bytes | None, str]:
     """Return the ONNX form if it gives what the pickled form gives, and a word about it.
 
@@ -69,11 +70,11 @@ def onnx_form(
         estimator: fitted on what it puts out.
         inputs: all rows of the data.
         target: theirs, which tells how large a difference is small.
-        made_up: rows by column, some of which lack a value.
+        some: made-up rows, some of which lack a value.
     """
     if candidate.prepares_itself:
         return None, "left out: the preprocessing is the team's own, which no converter writes"
-    rows = pd.concat([inputs, *_hard(preprocessor, inputs, made_up)], ignore_index=True)
+    rows = pd.concat([inputs, *_hard(preprocessor, inputs, some)], ignore_index=True)
     texts = onnx_export.texts_of(inputs)
     expected = predictions_of(task, preprocessor, estimator, rows)
     wanted = task.golden({}, expected, target)
@@ -94,13 +95,13 @@ def onnx_form(
     return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
 
 
-def _hard(preprocessor: Any, inputs: pd.DataFrame, made_up: Mapping[str, Sequence[Cell]]) -> Iterator[pd.DataFrame]:
+def _hard(preprocessor: Any, inputs: pd.DataFrame, made_up: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yield rows on which forms are likely to differ, of the kinds and in the order of the inputs."""
-    some = golden.table(made_up).astype(dict(inputs.dtypes))
+    some = made_up.astype(dict(inputs.dtypes))
     yield some
     base = inputs.iloc[:_TRIED]
-    for name, cells in made_up.items():
-        if None in cells:
+    for name in inputs.columns:
+        if some[name].isna().any():
             yield base.assign(**{name: pd.Series(np.nan, index=base.index, dtype=inputs[name].dtype)})
     texts = onnx_export.texts_of(inputs)
     for name in inputs.columns.difference(texts, sort=False):

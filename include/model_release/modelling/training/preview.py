@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from model_release.documents.golden import made_up_rows
+from model_release.documents.golden import GOLDEN_DAY, made_up_rows, table
+from model_release.documents.inputs import Inputs
 from model_release.modelling.dataset import Rows, input_schema, rows_apart
 from model_release.modelling.tasks import task_of
-from model_release.modelling.training.fitting import fit
+from model_release.modelling.training.fitting import fit, inputs_of
 from model_release.modelling.training.forms import onnx_form
 from model_release.spec.model import Spec
 
@@ -25,8 +26,9 @@ def without_onnx(spec: Spec, name: str, rows: Rows) -> str | None:
     training_rows, _ = rows_apart(spec, rows)
     some = training_rows[:: int(np.ceil(len(training_rows) / _ROWS))]
     model = fit(spec, name, spec.candidates[name], rows, some)
-    inputs = rows.frame[[*spec.dataset.inputs]]
-    made_up = made_up_rows(input_schema(spec))
+    inputs = inputs_of(rows, spec.dataset)
+    schema = input_schema(spec, rows.learned)
+    made_up = table(Inputs(schema).encode(made_up_rows(schema), GOLDEN_DAY))
     graph, words = onnx_form(
         task_of(spec), spec.candidates[name], *model, inputs.iloc[some], rows.target[some], made_up
     )

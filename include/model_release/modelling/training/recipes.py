@@ -16,7 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from model_release.documents.golden import made_up_rows, table
+from model_release.documents.golden import GOLDEN_DAY, made_up_rows, table
+from model_release.documents.inputs import Inputs
 from model_release.documents.manifest import InputColumn
 from model_release.errors import SpecError
 from model_release.modelling.tasks.base import Predictions, Target, Task, Weight
@@ -53,7 +54,7 @@ def check_recipe(
     features: Any = rows
     if candidate.prepares_itself:
         steps = [*_own(task, candidate, where)]
-        features = table(made_up_rows(columns, len(target)))
+        features = table(Inputs(columns).encode(made_up_rows(columns, len(target)), GOLDEN_DAY))
     else:
         steps = [estimator_of(task, candidate, where=where)]
     try:
@@ -109,7 +110,7 @@ def build(task: Task, candidate: Candidate, dataset: Dataset, *, name: str | Non
     if candidate.prepares_itself:
         return _own(task, candidate, where)
     columns = {
-        kind: [sys.intern(column) for column, each in dataset.inputs.items() if each.role == kind]
+        kind: [sys.intern(column) for column, each in dataset.features.items() if each.role == kind]
         for kind in ("numeric", "categorical")
     }
     pipelines = {

@@ -77,10 +77,19 @@ def _over_repeats(
     }
 
 
+def _values(column: Column, cells: pd.Series) -> Sequence[object]:
+    """Return the categories as the rows have them."""
+    if column.kind != "categorical":
+        return []
+    if column.is_learned:
+        return sorted(cells.dropna().unique())
+    return column.listed if column.is_coded else column.labels
+
+
 def _groups(policy: SlicePolicy, column: Column, cells: pd.Series) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield each group in words and its rows: all that the spec knows, and what is missing where something is."""
     name = policy.column
-    for value in column.values or []:
+    for value in _values(column, cells):
         yield f"{name} = {value}", (cells == value).to_numpy()
     for low, high in pairwise([-math.inf, *(policy.bins or []), math.inf]) if policy.bins else []:
         words = f"{low:g} ≤ {name} < {high:g}".removeprefix("-inf ≤ ").removesuffix(" < inf")

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from model_release.modelling.dataset.cells import number
+from model_release.documents.readings import number
 
 LISTED = 50
 """A text column with more different values than this is no list of categories."""

@@ -63,7 +63,7 @@ def note(done: Any) -> str | None:
     from sqlalchemy import select
 
     this = select(DagRun).where(DagRun.dag_id == done.dag_id, DagRun.run_id == done.run_id)
-    with create_session() as session, prohibit_commit(session) as guard:
+    with create_session() as session, prohibit_commit(session) as guard:  # type: ignore[no-untyped-call]
         session.scalars(this).one().notify_dagrun_state_changed(msg="")
         guard.commit()
     with create_session() as session:

@@ -14,8 +14,9 @@ import pytest
 from model_release import client
 from model_release.documents.golden import Golden
 from model_release.documents.version import Version
+from model_release.errors import UsageError
 from support import people
-from support.retrain_steps import judged, through
+from support.retrain_steps import hurry, judged, through
 
 WORDS: dict[str, Any] = {
     **people.NUMBERS,
@@ -43,7 +44,7 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert kinds == {"age": onnx.TensorProto.DOUBLE, "visits": onnx.TensorProto.DOUBLE, "job": onnx.TensorProto.STRING}
     golden = Golden.read((folder / "golden.json").read_bytes(), where="")
     assert None in golden.rows["job"]
-    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "nobody"]}
+    asked: dict[str, list[Any]] = {"age": [30, 60, 80], "visits": [1.0, None, 2.0], "job": ["poet", None, "baker"]}
     onnx_answers, pickled = (client.open_folder(folder, allow_pickle=each).predict(asked) for each in (False, True))
     assert onnx_answers.probabilities is not None
     assert pickled.probabilities is not None
@@ -51,6 +52,8 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     framed = client.open_folder(folder).predict(pd.DataFrame(asked).iloc[:, ::-1])
     assert framed.probabilities is not None
     assert [*framed.probabilities] == [*onnx_answers.probabilities]
+    with pytest.raises(UsageError, match="row 0, job: must be one of"):
+        client.open_folder(folder).predict({**asked, "job": ["nobody"] * 3})
     wanted = [*onnx_answers.probabilities][:2]
     records = [{name: cells[row] for name, cells in asked.items()} for row in range(2)]
     tensors = [
@@ -76,7 +79,10 @@ def test_text_categories_have_an_onnx_form_with_an_input_for_each_column(tmp_pat
     assert [*said["probability"]] == pytest.approx(wanted[:1])
 
 
-def test_a_successor_has_the_onnx_form_that_consumers_of_the_live_version_have(tmp_path: Path) -> None:
+def test_a_successor_has_the_onnx_form_that_consumers_of_the_live_version_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurry(monkeypatch)
     through(people.night(tmp_path))
 
     verdict, orders = judged(people.night(tmp_path, day=2, candidates=NEAR, gate={"margin": 0.1}))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 from model_release.documents.version import Version
@@ -17,7 +18,7 @@ from model_release.stores.local import LocalStore
 from model_release.workflows.reproduce import reproduce
 from model_release.workflows.retrain import RetrainRun
 from model_release.workflows.run import Run
-from support.retrain_steps import judged, through
+from support.retrain_steps import hurry, judged, through
 
 COLUMNS = {
     "x": {"kind": "numeric"},
@@ -61,6 +62,11 @@ def night(folder: Path, day: int, *, method: str | None = None, **roles: str) ->
     path = folder / "panel.yaml"
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
     return RetrainRun(load_spec(path), Run(run_id=f"night-{day}", as_of=date(2026, 10, day), by="ann"))
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry(monkeypatch)
 
 
 def test_a_release_says_by_which_split_and_folds_it_was_measured_and_its_successor_where_it_differs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,10 +21,11 @@ from model_release.documents.version import Version
 from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, StoreUnavailable, UsageError
 from model_release.modelling import training
 from model_release.modelling.trained import Trained
+from model_release.spec.candidate import Candidate
 from model_release.spec.model import Tracking
 from model_release.spec.split import Validation
 from model_release.spec.tracking_uri import Access, without_credentials
-from support import reference_model
+from support import own_package, reference_model
 from support.release_builder import make
 
 FACTS = {
@@ -238,7 +240,7 @@ def test_three_processes_prepare_and_log_at_once(
     monkeypatch.chdir(tmp_path)
     where = at(tmp_path / "new" / "folder")
     code = (
-        "import sys; from pathlib import Path; from support import reference_model\n"
+        "import sys; from pathlib import Path; from support import own_package, reference_model\n"
         "from model_release import tracking\n"
         "from model_release.spec.model import Tracking; from model_release.modelling.trained import Trained\n"
         "where = Tracking.model_validate_json(sys.argv[1]); folder = Path(sys.argv[2])\n"
@@ -368,6 +370,31 @@ def test_a_deleted_experiment_is_not_revived_in_silence(there: Tracking) -> None
 def release(tmp_path: Path, tracked: TrackedRun | None, number: int = 1) -> Manifest:
     draft = make(tmp_path, f"release-{tracked.run_id if tracked else 'unknown'}-{number}").draft
     return draft.model_copy(update={"mlflow": tracked, "version": Version(1, number, 0)})
+
+
+def test_a_team_s_own_code_lies_beside_the_logged_pickle(
+    there: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, code, folder = "logged_model_of_tests", tmp_path / "code", tmp_path / "made"
+    own_package.write_package(code, name)
+    folder.mkdir()
+    rows, _ = reference_model.rows()
+    recipe = Candidate(pipeline=f"{name}.recipes:build", parameters={"C": 0.1})
+    with own_package.importable(code, name, monkeypatch):
+        spec = reference_model.spec(validation=Validation(folds=2, repeats=1))
+        trained = training.train(spec, "ours", recipe, rows, folder)
+        tracked = log(there, (trained, folder))
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(code)])
+    shutil.rmtree(code)
+
+    with tracking.connection.connected(there):
+        import mlflow.pyfunc
+
+        loaded = mlflow.pyfunc.load_model(tracked.model_uri)
+        answers = loaded.predict(rows.frame.head(5))
+    own_package.forget(name)
+
+    assert set(answers) <= {0, 1}
 
 
 @pytest.fixture

@@ -55,9 +55,7 @@ def spec_file(folder: Path, task: str, candidates: dict[str, Any], **changes: An
         changes: top-level keys that are to differ.
     """
     target = TARGETS[task]
-    part = folder / "houses" / "dt=2026-10-01"
-    part.mkdir(parents=True, exist_ok=True)
-    houses()[[*COLUMNS, target["column"]]].to_csv(part / "rows.csv", index=False)
+    add_rows(folder, task, day=1)
     spec = {
         "name": "houses",
         "title": "Houses",
@@ -81,7 +79,14 @@ def spec_file(folder: Path, task: str, candidates: dict[str, Any], **changes: An
     return path
 
 
+def add_rows(folder: Path, task: str, *, day: int) -> None:
+    """Write the partition of a day of October beside a spec; each day has rows of its own."""
+    part = folder / "houses" / f"dt=2026-10-0{day}"
+    part.mkdir(parents=True, exist_ok=True)
+    houses(seed=day)[[*COLUMNS, TARGETS[task]["column"]]].to_csv(part / "rows.csv", index=False)
+
+
 def night(path: Path, number: int = 1, *, force: bool = False) -> RetrainRun:
-    """Return a night's run of a spec."""
-    run = Run(run_id=f"night-{number}", as_of=date(2026, 10, 1), by="ann", force=force)
+    """Return a night's run of a spec; it takes the days up to its number."""
+    run = Run(run_id=f"night-{number}", as_of=date(2026, 10, number), by="ann", force=force)
     return RetrainRun(load_spec(path), run)

@@ -21,6 +21,7 @@ from model_release.spec.load import load_spec
 from model_release.stores import open_store
 from model_release.stores.local import LocalStore
 from model_release.workflows.drafting.columns import describe
+from model_release.workflows.drafting.draft import _column
 
 DAY = date(2026, 11, 1)
 ROWS = 60
@@ -114,6 +115,11 @@ def test_decimal_commas_compression_titles_and_a_missing_header(tmp_path: Path) 
     assert rows.frame["column_1"].tolist() == [float(row[0].replace(",", ".")) for row in table]
 
 
+def test_the_target_of_a_file_without_a_header_is_named_by_its_place(tmp_path: Path) -> None:
+    error = init(written(tmp_path / "plain.csv", churn()[1:]), tmp_path, status=errors.EXIT_USAGE)
+    assert error["hint"] == "it has no header line, so the columns are called column_1, column_2, column_3"
+
+
 def test_decimal_commas_in_a_packed_file_are_laid_out_as_they_are(tmp_path: Path) -> None:
     table = [churn()[0], *[[cell.replace(".", ",") for cell in row] for row in churn()[1:]]]
     packed = tmp_path / "churn.csv.gz"
@@ -149,16 +155,27 @@ def test_what_no_model_learns_from_is_left_out_and_said(tmp_path: Path) -> None:
         "score": "NA",
     }
     made = init(written(tmp_path / "churn.csv", churn(**columns)), tmp_path)
-    assert made["columns"] == ["tenure", "plan", "account_id", "gone"]
+    assert made["columns"] == ["tenure", "plan", "signup", "account_id", "gone"]
     assert made["guesses"][1:6] == [
         "a column without a name, such as an index: left out",
         "column 'customer' names each row: left out",
-        "column 'signup' holds dates or times: left out; a model takes numbers made of them, such as an age",
+        "column 'signup' holds dates: the model gets their age in days; parts names what else it gets",
         "column 'account_id' seems to be an id: kept, and not shown to the model",
         "column 'score' has no value: left out",
     ]
-    assert list(load_spec(Path(made["spec"])).dataset.inputs) == ["tenure", "plan"]
+    assert list(load_spec(Path(made["spec"])).dataset.features) == ["tenure", "plan", "signup_age_days"]
     assert len(ingested(made["spec"], tmp_path)[1]) == ROWS
+
+
+def test_dates_of_usual_forms_and_many_categories_are_suggested_as_such() -> None:
+    assert describe("day", ["30.11.2026", "?", "1.2.2026"]).form == "%d.%m.%Y"
+    assert describe("day", ["11/30/2026", "1/2/2026"]).form == "%m/%d/%Y"
+    assert describe("day", ["2026-11-30T10:00:00Z", "2026-01-02"]).form is None
+    assert describe("day", ["11/12/2026", "1/2/2026"]).is_ambiguous
+    assert describe("day", ["20261130", "20260102"]).kind == "numeric"
+    town = describe("town", [f"town {row % 60}" for row in range(600)])
+    assert _column(town) == {"kind": "categorical", "values": "learn", "limit": 120, "unknown": "allow"}
+    assert describe("town", [f"town {row % 60}" for row in range(120)]).kind == "text", "each is met only twice"
 
 
 def test_names_and_categories_keep_their_meaning_through_yaml(tmp_path: Path) -> None:

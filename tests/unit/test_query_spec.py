@@ -10,7 +10,7 @@ import pytest
 from model_release.errors import SpecError
 from model_release.spec.load import load_spec, parse_spec
 from model_release.spec.source import Query
-from model_release.workflows.sources import days_of
+from model_release.workflows.sources import days_of, today_of
 from support.tiny_dataset import BEETLES
 
 SOURCE = "  source: {sql: farm, query: SELECT * FROM beetles WHERE day = :day, since: 2026-10-01}\n"
@@ -81,3 +81,12 @@ def test_the_days_of_a_run_end_before_its_own_which_is_not_over(tmp_path: Path, 
     assert isinstance(spec.dataset.source, Query)
     assert [str(day) for day in days_of(spec, spec.dataset.source, date(2026, 10, 4))] == days
     assert [*days_of(spec, spec.dataset.source, date(2026, 9, 1))] == []
+
+
+def test_today_is_the_day_where_the_schedule_is(tmp_path: Path) -> None:
+    """On Kiritimati the clock is 25 hours ahead of Niue's."""
+    days = []
+    for zone in ("Pacific/Niue", "Pacific/Kiritimati"):
+        (tmp_path / "beetles.yaml").write_text(f"{BEETLES}schedule: {{timezone: {zone}}}\n")
+        days.append(today_of(load_spec(tmp_path / "beetles.yaml")))
+    assert days[0] < days[1]

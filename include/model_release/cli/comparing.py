@@ -77,7 +77,7 @@ def reproduce(
     store = open_store(uri)
     manifest = catalog.published(store, Version.parse(version))
     folder = open_store(data or reproducing.data_uri(manifest))
-    done = reproducing.reproduce(manifest, folder, say=output.say)
+    done = reproducing.reproduce(manifest, folder, release=store, say=output.say)
     compared = [*done.files, *([done.answers] if done.answers else [])]
     document = {
         "uri": store.uri,

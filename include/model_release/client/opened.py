@@ -61,7 +61,8 @@ def open_folder(folder: str | Path, *, allow_pickle: bool = False) -> Model:
 
 def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
     from model_release.documents.manifest import Manifest
-    from model_release.model_files.opening import forms, open_model
+    from model_release.model_files.hosting import load_model
+    from model_release.model_files.opening import forms
 
     manifest = Manifest.read(promised.body, where=str(folder / layout.MANIFEST))
     form: Form = "pickle" if allow_pickle else "onnx"
@@ -72,7 +73,7 @@ def _open(folder: Path, promised: Promised, *, allow_pickle: bool) -> Model:
     wrong = misfits(promised) if form == "pickle" else []
     if wrong:
         raise Refused("; ".join(wrong), where=str(folder), hint="install those versions, or open its ONNX form")
-    return open_model(folder, manifest, form)
+    return load_model(folder, manifest, form)
 
 
 def _cache(uri: str) -> Path:

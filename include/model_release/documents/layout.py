@@ -26,6 +26,8 @@ MANIFEST = "metadata.json"
 SIGNATURE = "model.sig"
 BECAME = "version.json"
 ANSWERS = "answers"
+CODE = "code"
+"""The folder of a version with the wheels of its makers' own packages, which its pickles need."""
 
 MAX_KEY_LENGTH = 900
 """Bytes. Azure and S3 take 1,024 for the whole key; the rest is left to the destination's prefix."""

@@ -95,18 +95,18 @@ def enclose() -> frozenset[Wall]:
     return frozenset(walls)
 
 
-def limit(size: int) -> None:
+def limit(size: int, *, seconds: float | None = SECONDS) -> None:
     """Limit this process: address space, processor time, size of written files, no core.
 
     Args:
         size: bytes of the model's files.
+        seconds: of processor time; None for a process that answers as long as it is asked.
     """
-    seconds = int(SECONDS)
     wanted = {
         resource.RLIMIT_AS: MEMORY + 8 * size,
-        resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_FSIZE: WRITTEN,
         resource.RLIMIT_CORE: 0,
+        **({} if seconds is None else {resource.RLIMIT_CPU: int(seconds)}),
     }
     for kind, most in wanted.items():
         hard = resource.getrlimit(kind)[1]

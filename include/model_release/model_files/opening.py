@@ -127,7 +127,7 @@ def check_answers(model: Model, folder: Path, manifest: Manifest) -> None:
         Corrupt: the golden rows differ from their digest in the manifest.
     """
     if any(entry.path == GOLDEN_FILE for entry in manifest.files):
-        golden = Golden.read(_verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
+        golden = Golden.read(verified(folder, manifest, GOLDEN_FILE), where=GOLDEN_FILE)
         answers = model.predict(golden.rows, day=GOLDEN_DAY)
         wrong = golden.disagreement(answers.classes, answers.numbers)
         if wrong is not None:
@@ -152,7 +152,12 @@ def made_up_row(columns: Sequence[InputColumn]) -> dict[str, list[Cell]]:
     return row
 
 
-def _verified(folder: Path, manifest: Manifest, name: str) -> bytes:
+def verified(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """Return the bytes of a release's file.
+
+    Raises:
+        Corrupt: they are not those that the manifest promises.
+    """
     promised = manifest.file(name)
     body = limits.read_bounded(folder / name, promised.size)
     if len(body) != promised.size or sha256_of(body) != promised.sha256:
@@ -169,7 +174,7 @@ def _ordered(rows: Mapping[str, Sequence[Any]], columns: Sequence[str]) -> dict[
     raise UsageError(f"these are not the model's columns; {'; '.join(said)}")
 
 
-class _Door:
+class Door:
     """From rows by column to the model's inputs: by the release's schema; without one, as they are."""
 
     def __init__(self, manifest: Manifest, features: Sequence[str]) -> None:
@@ -178,6 +183,11 @@ class _Door:
         self.features = tuple(features) or (self._inputs.features if self._inputs else ())
 
     def encode(self, rows: Table, day: date | None) -> dict[str, Sequence[Cell]]:
+        """Return the model's inputs by name.
+
+        Raises:
+            UsageError: as `Model.predict`.
+        """
         columns = _ordered(by_column(rows, self.columns), self.columns)
         if self._inputs is None:
             return columns
@@ -194,7 +204,7 @@ class _OnnxModel:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         import onnxruntime
 
-        body = _verified(folder, manifest, ONNX_FILE)
+        body = verified(folder, manifest, ONNX_FILE)
         check_self_contained(body, where=str(folder / ONNX_FILE))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # to hand a row to other threads takes longer than to answer it
@@ -205,7 +215,7 @@ class _OnnxModel:
         self._told = [output.name for output in self._session.get_outputs()]
         self._output = manifest.answers
         told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("columns", "[]"))
-        self._door = _Door(manifest, told)
+        self._door = Door(manifest, told)
         self.columns, self.features = self._door.columns, self._door.features
 
     def predict(self, rows: Table, *, day: date | None = None) -> ModelOutputs:
@@ -250,11 +260,11 @@ class _PickledModel:
     form: Form = "pickle"
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self._door = _Door(manifest, ())
+        self._door = Door(manifest, ())
         self.columns, self.features = self._door.columns, self._door.features
         self._output = manifest.answers
         *self._steps, self._model = [
-            pickle.loads(_verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
+            pickle.loads(verified(folder, manifest, name))  # noqa: S301 - asked for, and its bytes are the promised ones
             for name in (manifest.preprocessor_file, manifest.model_file)
             if name is not None
         ]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import site
 import subprocess
 import sys
 import tempfile
@@ -23,8 +22,9 @@ from typing import IO, Any, cast
 
 from model_release.documents.manifest import Manifest
 from model_release.errors import Refused
-from model_release.model_files import isolation
+from model_release.model_files import confined, isolation
 from model_release.model_files.opening import Form, check_answers, forms, open_model
+from model_release.model_files.own_code import on_path
 
 SECONDS = isolation.SECONDS
 
@@ -38,9 +38,7 @@ _ABSENT = {
 """Packages that a consumer of a form need not have, so that they may not be imported: the extra `serve` is enough for
 ONNX, the packages that the manifest names are enough for the pickles."""
 
-_KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 _SAID = 64 * 1024
-_PACKAGES = Path(__file__).resolve().parent.parent
 _NETWORK = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
 
 
@@ -114,16 +112,7 @@ def why_not(form: Form, folder: Path, manifest: Manifest) -> str | None:
 
 def _run(form: Form, folder: Path, manifest: Manifest, home: Path, said: IO[bytes]) -> int | None:
     """Run the process; return its status, None if it took too long and was ended."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGES), kept.get("PYTHONPATH")]))
-    kept |= {"HOME": str(home), "TMPDIR": str(home)}
-    if site.ENABLE_USER_SITE:
-        kept["PYTHONUSERBASE"] = site.getuserbase()
-    walls = ",".join(isolation.available())
-    command = [sys.executable, "-P", "-m", "model_release.model_files.sandbox", form, str(folder.resolve()), walls]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=home, env=kept, start_new_session=True
-    ) as process:
+    with confined.start(__name__, form, str(folder.resolve()), home=home, stdout=said, stderr=said) as process:
         try:
             process.communicate(manifest.to_bytes(), timeout=SECONDS)
         except BaseException as error:
@@ -153,14 +142,14 @@ class _NotInstalled(MetaPathFinder):
 
 def _main(form: Form, folder: str, walls: str) -> None:
     """Load one form from a folder and ask it; the manifest comes from stdin."""
-    lacking = isolation.missing({*filter(None, walls.split(","))}, isolation.enclose())
-    if lacking:
-        sys.exit(f"this machine gave it no process with {', '.join(lacking)}, and did so before")
+    confined.enter(walls)
     manifest = Manifest.read(sys.stdin.buffer.read(), where="stdin")
     isolation.limit(sum(entry.size for entry in manifest.files))
     sys.meta_path.insert(0, _NotInstalled(_ABSENT[form]))
     sys.addaudithook(_refuse_network)
     try:
+        if form == "pickle":
+            on_path(Path(folder), manifest, Path.home() / "code")
         check_answers(open_model(Path(folder), manifest, form), Path(folder), manifest)
     except Exception as error:  # noqa: BLE001 - a broken model raises anything; the asker tells a person
         lines = str(error).strip().splitlines()

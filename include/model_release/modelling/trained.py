@@ -43,8 +43,9 @@ class Trained(Document):
     """What training one candidate gave.
 
     Attributes:
-        recipe: estimator, parameters and seed, as the spec has them.
+        recipe: what was fitted: as the spec has it, or as a search has found it.
         design: how rows were split and measured: the same for every candidate of a run.
+        searched: how the recipe's parameters were found, in words; None if the spec names them.
         files: what a release of this candidate consists of, apart from the card.
         output: what it answers, by which threshold.
         onnx: how well the ONNX form agrees, or why there is none, in words.
@@ -58,6 +59,7 @@ class Trained(Document):
 
     name: str
     recipe: Candidate
+    searched: str | None = None
     scores: Scores
     design: Design
     files: list[FileEntry]

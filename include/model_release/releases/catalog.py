@@ -214,6 +214,8 @@ def fetch(store: Store, key: str, entry: FileEntry, target: Path | None) -> None
         NotFound: it is not there.
         Corrupt: its size or SHA-256 differ.
     """
+    if target:
+        target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="model-release-", dir=target.parent if target else None) as folder:
         path = Path(folder) / "download"
         store.download(key, path, limit=entry.size)

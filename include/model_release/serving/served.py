@@ -19,7 +19,8 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.errors import Corrupt, Refused
 from model_release.model_files import sandbox
-from model_release.model_files.opening import Form, Model, ModelOutputs, check_answers, forms, open_model
+from model_release.model_files.hosting import load_model
+from model_release.model_files.opening import Form, Model, ModelOutputs, check_answers, forms
 from model_release.serving.schema import InputSchema, Row
 
 
@@ -160,7 +161,7 @@ def open_release(folder: Path, manifest: Manifest, pointer: Pointer | None, *, a
     if reason is not None:
         raise Corrupt(f"the {form} form of {version} cannot serve: {reason}", where=str(folder))
     try:
-        model = open_model(folder, manifest, form)
+        model = load_model(folder, manifest, form)
         check_answers(model, folder, manifest)
     except (Corrupt, Refused):
         raise

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from model_release.documents.base import Strict
 from model_release.spec.estimators import EstimatorName
+from model_release.spec.search import Search
 
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
@@ -34,7 +35,8 @@ class Candidate(Strict):
             inputs, in place of the usual preparation.
         parameters: of the estimator, or arguments of the pipeline's function; `step__parameter` reaches inside. A
             mapping with `estimator`, and `parameters` if it has any, is an estimator in it.
-        seed: each `random_state` that the recipe leaves open.
+        seed: each `random_state` that the recipe leaves open, and the search's own chance.
+        search: for parameters beside these; what it finds is the recipe that is released.
     """
 
     estimator: EstimatorName | None = None
@@ -42,6 +44,7 @@ class Candidate(Strict):
     preprocessor: FactoryName | None = None
     parameters: dict[str, JsonValue] = {}
     seed: int = Field(42, ge=0)
+    search: Search | None = None
 
     @model_validator(mode="after")
     def _one_maker(self) -> Self:
@@ -49,7 +52,19 @@ class Candidate(Strict):
             raise ValueError("a candidate has an estimator, or a pipeline of your own: name one of the two")
         if self.pipeline is not None and self.preprocessor is not None:
             raise ValueError("preprocessor stands before an estimator; a pipeline brings its own")
+        twice = sorted(self.search.space.keys() & self.parameters.keys()) if self.search else []
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: in parameters and in search.space; write it in one of them")
         return self
+
+    def samples(self) -> list[Candidate]:
+        """Return recipes by which a candidate is known: itself, or with the first and last values of its search."""
+        if self.search is None:
+            return [self]
+        return [
+            self.model_copy(update={"parameters": {**self.parameters, **each}, "search": None})
+            for each in self.search.corners()
+        ]
 
     @property
     def made_by(self) -> str:

@@ -37,8 +37,10 @@ from mlflow.types import ColSpec, DataType, Schema
 from pandas.api.types import is_numeric_dtype
 
 from model_release.documents.base import canonical_json, sha256_of
+from model_release.documents.layout import CODE
 from model_release.documents.manifest import FileEntry, TrackedRun
 from model_release.errors import Corrupt
+from model_release.model_files.own_code import unpack
 from model_release.modelling import provenance
 from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
@@ -154,6 +156,7 @@ def log_candidate(
         "candidate": trained.name,
         "snapshot": snapshot.fingerprint,
         "onnx": trained.onnx,
+        **({"searched": trained.searched} if trained.searched else {}),
         "python": provenance.python_version(),
     }
     pipeline = pipeline_of(folder, trained.files)
@@ -175,7 +178,8 @@ def log_candidate(
         seen = _dataset(tracking, frame, snapshot)
         client.log_batch(run_id, params=[Param(name, value) for name, value in parameters.items()])
         log_inputs(client, run_id, seen)
-        model = _log_model(client, run, pipeline, frame[[*inputs]], parameters, trained.requirements)
+        wheels = [each.read_bytes() for each in sorted((folder / CODE).glob("*.whl"))]
+        model = _log_model(client, run, pipeline, frame[[*inputs]], parameters, trained.requirements, wheels)
         metrics = _metrics(trained, model, seen.dataset)
         for start in range(0, len(metrics), _METRICS_AT_ONCE):
             client.log_batch(run_id, metrics=metrics[start : start + _METRICS_AT_ONCE])
@@ -352,10 +356,11 @@ def _log_model(
     inputs: pd.DataFrame,
     parameters: Mapping[str, str],
     requirements: Mapping[str, str],
+    wheels: Sequence[bytes],
 ) -> LoggedModel:
     """Log the fitted pipeline as the run's model, in MLflow's format for scikit-learn.
 
-    Its requirements are those of the release's pickles, and MLflow itself.
+    Its requirements are those of the release's pickles, and MLflow itself; the team's own code lies beside the pickle.
 
     MLflow's own `log_model` takes seconds to infer requirements and signature, .4 s to compare given ones with every
     package that is installed, and leaves the address in this process's environment for good.
@@ -366,6 +371,7 @@ def _log_model(
 
     run_id = run.info.run_id
     experiment = run.info.experiment_id
+    code = CODE if wheels else None
     logged = client.create_logged_model(experiment, name="model", source_run_id=run_id, params=dict(parameters))
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     model = mlflow.models.Model(
@@ -376,7 +382,7 @@ def _log_model(
         signature=ModelSignature(_schema(inputs), Schema([ColSpec(_answer(pipeline))])),
     )
     mlflow.pyfunc.add_to_model(
-        model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict"
+        model, loader_module="mlflow.sklearn", model_path=_PICKLED, python_env=_PYTHON, predict_fn="predict", code=code
     )
     versions = {"mlflow": importlib.metadata.version("mlflow"), **requirements}
     model.add_flavor(
@@ -384,9 +390,12 @@ def _log_model(
         pickled_model=_PICKLED,
         sklearn_version=versions["scikit-learn"],
         serialization_format="pickle",
+        code=code,
     )
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         place = Path(scratch)
+        if code:
+            unpack(wheels, place / code, where="the candidate's code")
         (place / _PICKLED).write_bytes(pickle.dumps(pipeline, protocol=5))
         (place / "requirements.txt").write_text("\n".join(f"{name}=={each}" for name, each in versions.items()))
         (place / _PYTHON).write_text(

@@ -6,7 +6,7 @@ Data and models are imported where they are needed: the task that moves the poin
 from __future__ import annotations
 
 import tempfile
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from model_release.releases.catalog import fetch
 from model_release.releases.publish import recall
 from model_release.spec.model import Spec
 from model_release.workflows.messages import ArtifactsOfRun
+from model_release.workflows.own_code import own_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,7 @@ class RunArtifacts:
             quarantined=why_barred(pointer, pointer.version) if pointer else None,
             anchor=(self.releases.manifest(anchor), why_barred(pointer, anchor)) if anchor and pointer else None,
             drift=self._drift_since(live) if live else None,
+            own_code=partial(own_code, self.releases.home),
         )
 
     def _drift_since(self, live: Manifest) -> Drift | None:

@@ -110,7 +110,7 @@ def judge_run(artifacts: RunArtifacts, run: Run, fingerprint: str, evaluated: st
     draft = draft.model_copy(update={"files": files, "mlflow": mlflow})
     told = _verdict(decided, overruled=overruled)
     caveats = [] if ONNX_FILE in {entry.path for entry in chosen.files} else [f"the ONNX form is {chosen.onnx}"]
-    caveats += [chosen.varies] if chosen.varies else []
+    caveats += [words for words in (chosen.varies, chosen.searched) if words]
     verdict = told.model_copy(update={"opened_in": isolation.in_words(), "reasons": [*told.reasons, *caveats]})
     return Judged(verdict, decided, draft)
 
@@ -253,7 +253,11 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
         ),
         schema_revision=spec.schema_revision,
         input_schema=dataset.input_schema(spec, artifacts.rows.learned),
-        parameters={"candidate": chosen.name, **chosen.recipe.model_dump(mode="json")},
+        parameters={
+            "candidate": chosen.name,
+            **chosen.recipe.model_dump(mode="json"),
+            **({"searched": chosen.searched} if chosen.searched else {}),
+        },
         seed=chosen.recipe.seed,
         environment=packages,
         code=provenance.code_facts(bundle_version=run.bundle_version),

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from model_release import __version__
-from model_release.documents.base import sha256_of
 from model_release.documents.golden import GOLDEN_FILE
 from model_release.documents.manifest import Manifest, model_bytes
 from model_release.errors import Corrupt, NotFound, SpecError
+from model_release.model_files.own_code import wheels
 from model_release.modelling import dataset, provenance, training
 from model_release.modelling.evaluation import recipe_of
+from model_release.modelling.training import apart
+from model_release.modelling.wheels import wheels_here
 from model_release.releases import compare
 from model_release.releases.compare import Difference
 from model_release.spec.model import Spec
 from model_release.stores import Store
+from model_release.workflows.own_code import own_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,19 @@ def data_uri(manifest: Manifest) -> str:
     return folder
 
 
-def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] = lambda _words: None) -> Reproduction:
+def reproduce(
+    manifest: Manifest,
+    data: Store,
+    *,
+    release: Store | None = None,
+    say: Callable[[str], object] = lambda _words: None,
+) -> Reproduction:
     """Fit the released recipe again to the recorded rows, and compare the bytes with those of the release.
 
     Args:
         manifest: of the release.
         data: the dataset's folder.
+        release: the model's folder, whose version may bring code of its own; without it, the code that is here is used.
         say: called with a sentence about each step.
 
     Raises:
@@ -93,15 +103,17 @@ def reproduce(manifest: Manifest, data: Store, *, say: Callable[[str], object] =
     training_rows, _ = dataset.rows_apart(spec, rows)
     name = str((manifest.parameters or {}).get("candidate"))
     say(f"fitting {name} to {len(training_rows)} rows …")
-    task = training.decided(spec, recipe, rows, training_rows)
-    model = training.fit(spec, name, recipe, rows, training_rows)
-    made = {path: sha256_of(body) for path, body in training.pickled(task, *model).items()}
+    theirs = wheels(manifest.files) if release else []
+    if release and {each.sha256 for each in theirs} - wheels_here(recipe):
+        say(f"with the code of {manifest.version}, in a process of its own")
+        made = apart.remade_by(own_code(release, manifest), recipe, spec, rows, training_rows)
+    else:
+        made = training.remade(recipe, spec, rows, training_rows)
     files = [Remade(path, sha256, made.get(path)) for path, sha256 in model_bytes(manifest).items()]
     answers = None
     if manifest.varies:
         say(f"{manifest.varies}; comparing the answers to the golden rows …")
-        golden = training.golden_of(task, spec, model, rows, training_rows).sha256()
-        answers = Remade(GOLDEN_FILE, manifest.file(GOLDEN_FILE).sha256, golden)
+        answers = Remade(GOLDEN_FILE, manifest.file(GOLDEN_FILE).sha256, made[GOLDEN_FILE])
     return Reproduction(files, answers, _facts(manifest))
 
 

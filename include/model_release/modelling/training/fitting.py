@@ -21,15 +21,18 @@ from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
 from model_release.documents.inputs import UNKNOWN, Inputs
+from model_release.documents.layout import CODE
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
 from model_release.model_files.opening import ONNX_FILE
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.folds import Folds, design_of, folds_of, inner_folds, sample_of, sums
+from model_release.modelling.packages import packages_of
 from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Sample, Target, Weight
+from model_release.modelling.tasks.own import OwnMetrics, own_metrics
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.chance import forget_threads
@@ -38,7 +41,9 @@ from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
 from model_release.modelling.training.recipes import build, fit_weighted
 from model_release.modelling.training.repeatability import difference, pickled
+from model_release.modelling.training.search import Found, best
 from model_release.modelling.training.slices import slice_scores
+from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Column, Dataset
 from model_release.spec.model import Spec
@@ -71,19 +76,24 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
     inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
-    figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
+    own = own_metrics(spec)
+    figures: dict[Metric, list[float | None]] = {metric: [] for metric in [*task.metrics, *own.measures]}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
         weight, counted = sample.take(fit_rows).weight, sample.take(test_rows)
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+        recipe = _searched(candidate, spec, rows, training_rows[fit_rows], fits=len(plan.pairs) + 1).recipe
+        model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
-        decided = _decided_within(task, candidate, spec, rows, training_rows[fit_rows])
-        for metric, value in decided.figures(target[test_rows], predictions, counted.weight).items():
+        decided = _decided_within(task, recipe, spec, rows, training_rows[fit_rows])
+        truth, frame = target[test_rows], rows.frame.iloc[training_rows[test_rows]]
+        told = decided.figures(truth, predictions, counted.weight)
+        for metric, value in (told | own.figures(decided, frame, truth, predictions, counted.weight)).items():
             figures[metric].append(value)
         if len(plan.pairs) == 1:
-            alone = decided.intervals(target[test_rows], predictions, task.metrics, sample=counted)
+            alone = decided.intervals(truth, predictions, task.metrics, sample=counted)
+            alone |= own.intervals(decided, frame, truth, predictions, counted)
     measured = out_of_fold[plan.measured]
     losses = _losses(task, plan, target[plan.measured], measured)
     return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
@@ -97,6 +107,38 @@ def _losses(task: Task, plan: Folds, target: Target, predictions: Predictions) -
         return {}
     mean = np.mean(known, axis=0) * plan.weight
     return {kind: sums(of, mean) for kind, of in plan.batches.items()}
+
+
+def _searched(candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions, *, fits: int) -> Found:
+    """Return the recipe that the candidate's search finds by folds within these rows; the candidate if it has none.
+
+    Args:
+        candidate: the recipe.
+        spec: the model's spec.
+        rows: the snapshot.
+        fitted_rows: positions of the rows that one model is fitted to.
+        fits: how many of these the search's seconds are for.
+    """
+    if candidate.search is None:
+        return Found(candidate, "")
+    task, plan = task_of(spec), inner_folds(spec, rows, fitted_rows)
+    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
+    sample = sample_of(spec, rows).take(fitted_rows)
+    sign = 1 if task.kind.less_is_better(spec.loss) else -1
+
+    def loss(recipe: Candidate) -> float | None:
+        found: list[float] = []
+        for fit_rows, test_rows in plan.pairs:
+            weight = sample.take(fit_rows).weight
+            model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
+            predictions = predictions_of(task, *model, inputs.iloc[test_rows])
+            value = task.figures(target[test_rows], predictions, sample.take(test_rows).weight)[spec.loss]
+            if value is None:
+                return None
+            found.append(sign * value)
+        return float(np.mean(found))
+
+    return best(candidate, candidate.search, loss, share=1 / fits)
 
 
 def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positions) -> Task:
@@ -136,13 +178,18 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         folder: an existing folder; files of the same names are replaced.
     """
     began = time.monotonic()
-    task = task_of(spec)
+    task, own = task_of(spec), own_metrics(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
     inputs, target = inputs_of(rows, spec.dataset), _target(rows)
     sample = sample_of(spec, rows)
-    task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
+    found = _searched(candidate, spec, rows, training_rows, fits=len(validated.folds.pairs) + 1)
+    candidate = found.recipe
+    if found.words:  # by the recipe that is released, as a reproduction decides it
+        task = decided(spec, candidate, rows, training_rows)
+    else:
+        task = task.tuned(target[measured_rows], out_of_fold, validated.folds.weight)
     model = fit(spec, name, candidate, rows, training_rows)
     bodies = pickled(task, *model)
     varies = difference(task, model, fit(spec, name, candidate, rows, training_rows), inputs)
@@ -153,15 +200,27 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         mlmodel = onnx_export.mlmodel(ONNX_FILE, list(spec.dataset.features), task.output(), texts=texts)
         bodies |= {ONNX_FILE: graph, MLMODEL_FILE: mlmodel}
     bodies[GOLDEN_FILE] = golden_answers(task, *model, made_up, some, target[training_rows]).to_bytes()
-    requirements = pins(packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]]))
+    theirs = packages_of([candidate])
+    named = packages_in([bodies[MODEL_FILE], bodies[PREPROCESSOR_FILE]])
+    requirements = pins((named | theirs.versions.keys()) - theirs.own.keys())
+    bodies |= {f"{CODE}/{name}": body for name, body in wheels_of(theirs).items()}
     bodies[REQUIREMENTS] = requirements_file(requirements)
     files = [_write(folder, path, body) for path, body in bodies.items()]
     return Trained(
         name=name,
         recipe=candidate,
+        searched=found.words or None,
         scores=validated.scores.model_copy(
             update={
-                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows], sample.take(holdout_rows)),
+                **_on_holdout(
+                    task,
+                    own,
+                    model,
+                    inputs.iloc[holdout_rows],
+                    rows.frame.iloc[holdout_rows],
+                    target[holdout_rows],
+                    sample.take(holdout_rows),
+                ),
                 "slices": slice_scores(
                     task,
                     spec.gate.slices,
@@ -170,6 +229,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
                     target[measured_rows],
                     out_of_fold,
                     sample.take(measured_rows),
+                    own,
                 ),
             }
         ),
@@ -210,6 +270,14 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     return preprocessor, estimator
 
 
+def remade(candidate: Candidate, spec: Spec, rows: Rows, training_rows: Positions) -> dict[str, str]:
+    """Fit a recipe as it is released; return the SHA-256 of model, preprocessor and golden answers, by file."""
+    task = decided(spec, candidate, rows, training_rows)
+    model = fit(spec, "recipe", candidate, rows, training_rows)
+    golden = golden_of(task, spec, model, rows, training_rows).to_bytes()
+    return {path: sha256_of(body) for path, body in {**pickled(task, *model), GOLDEN_FILE: golden}.items()}
+
+
 def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], rows: Rows, training_rows: Positions) -> Golden:
     """Return the answers of a fitted preprocessor and estimator to the golden rows.
 
@@ -243,15 +311,23 @@ def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame
 
 
 def _on_holdout(
-    task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target, sample: Sample
+    task: Task,
+    own: OwnMetrics,
+    model: tuple[Any, Any],
+    inputs: pd.DataFrame,
+    frame: pd.DataFrame,
+    target: Target,
+    sample: Sample,
 ) -> dict[str, Any]:
     """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
-        return {"holdout": dict.fromkeys(task.metrics)}
-    predictions = predictions_of(task, preprocessor, estimator, inputs)
+        return {"holdout": dict.fromkeys([*task.metrics, *own.measures])}
+    predictions = predictions_of(task, *model, inputs)
     return {
-        "holdout": task.figures(target, predictions, sample.weight),
-        "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample),
+        "holdout": task.figures(target, predictions, sample.weight)
+        | own.figures(task, frame, target, predictions, sample.weight),
+        "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample)
+        | own.intervals(task, frame, target, predictions, sample),
     }
 
 
@@ -306,5 +382,6 @@ def _fit(
 
 
 def _write(folder: Path, path: str, body: bytes) -> FileEntry:
+    (folder / path).parent.mkdir(exist_ok=True)
     (folder / path).write_bytes(body)
     return FileEntry(path=path, size=len(body), sha256=sha256_of(body))

@@ -25,11 +25,10 @@ def without_onnx(spec: Spec, name: str, rows: Rows) -> str | None:
     """
     training_rows, _ = rows_apart(spec, rows)
     some = training_rows[:: int(np.ceil(len(training_rows) / _ROWS))]
-    model = fit(spec, name, spec.candidates[name], rows, some)
+    recipe = spec.candidates[name].samples()[0]
+    model = fit(spec, name, recipe, rows, some)
     inputs = inputs_of(rows, spec.dataset)
     schema = input_schema(spec, rows.learned)
     made_up = table(Inputs(schema).encode(made_up_rows(schema), GOLDEN_DAY))
-    graph, words = onnx_form(
-        task_of(spec), spec.candidates[name], *model, inputs.iloc[some], rows.target[some], made_up
-    )
+    graph, words = onnx_form(task_of(spec), recipe, *model, inputs.iloc[some], rows.target[some], made_up)
     return None if graph is not None else words.removeprefix("left out: ")

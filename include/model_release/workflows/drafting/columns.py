@@ -6,11 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Literal
 
-from model_release.documents.readings import number
+from model_release.documents.readings import moment, number
 
 LISTED = 50
 """A text column with more different values than this is no list of categories."""
@@ -26,6 +25,14 @@ _ID = re.compile(
 _EXACT = 2**53
 """From here on not every integer is a number of its own to a float."""
 
+_FORMS = (None, "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M")
+"""Usual forms of dates; None: ISO 8601."""
+
+_REPEATED = 4
+"""Rows of each category, on average, from which on categories can be learned."""
+
+_LEARNED = 1000
+
 _SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, 999.0, 9999.0})
 
 
@@ -34,7 +41,7 @@ class Described:
     """What a column holds.
 
     Attributes:
-        kind: as in a spec; `integer` for ids alone. What no model takes: `times`, `text` of too many values, `empty`.
+        kind: as in a spec; `integer` for ids alone. What no model takes: `text` of too many values, `empty`.
         rows, missing: counts.
         marks: the texts that stand for what is missing; they are no values.
         values: the categories, sorted; of a numeric column none.
@@ -43,9 +50,12 @@ class Described:
         names_rows: whether each row seems to have a value of its own, as an id has.
         groups_rows: whether it seems to be an id that several rows share.
         suspect: a reading that may mean "not measured", such as -999; None if there is none.
+        form: of dates, as `strptime` takes it; None: ISO 8601.
+        is_ambiguous: whether days and months could as well be the other way round.
+        is_learned: whether the categories are too many for a list, and few enough to be learned.
     """
 
-    kind: Literal["numeric", "integer", "boolean", "categorical", "times", "text", "empty"]
+    kind: Literal["numeric", "integer", "boolean", "categorical", "datetime", "text", "empty"]
     rows: int
     missing: int
     marks: tuple[str, ...]
@@ -56,6 +66,9 @@ class Described:
     names_rows: bool = False
     groups_rows: bool = False
     suspect: float | None = None
+    form: str | None = None
+    is_ambiguous: bool = False
+    is_learned: bool = False
 
     @property
     def words(self) -> str:
@@ -104,24 +117,15 @@ def describe(name: str, cells: Sequence[str]) -> Described:
     distinct = len(values)
     if len(lower := {text.lower() for text in values}) == 2 and lower <= _TRUTHS:
         return made("boolean", distinct=distinct)
-    if all(_is_time(text) for text in values):
-        return made("times", distinct=distinct)
+    if forms := [form for form in _FORMS if all(moment(text, form, "UTC") for text in values)]:
+        return made("datetime", distinct=distinct, form=forms[0], is_ambiguous=len(forms) > 1)
     if distinct > LISTED or (name and distinct == present > 20):
         named = _ID.search(name) is not None
         own = distinct == present
+        if not named and LISTED < distinct <= min(present / _REPEATED, _LEARNED):
+            return made("categorical", distinct=distinct, is_learned=True)
         return made("text", distinct=distinct, names_rows=own, groups_rows=named and not own)
     return made("categorical", values=tuple(sorted(values)), distinct=distinct)
-
-
-def _is_time(text: str) -> bool:
-    """Whether it is an ISO 8601 date or time; a bare number such as 20260101 is none."""
-    if text.isdigit():
-        return False
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _sentinel(found: Sequence[float]) -> float | None:

@@ -24,7 +24,7 @@ USUAL_MARKS: Final = ("", "?")
 """Marks that a spec takes for missing unless it says otherwise."""
 
 _SEEN_LINES = 3
-_FOR_MODELS = ("numeric", "integer", "boolean", "categorical")
+_FOR_MODELS = ("numeric", "integer", "boolean", "categorical", "datetime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,8 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
     """
     if target not in table.columns:
         known = ", ".join(table.columns)
-        raise UsageError(
-            f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=f"columns: {known}"
-        )
+        hint = f"columns: {known}" if table.form.header else f"it has no header line, so the columns are called {known}"
+        raise UsageError(f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=hint)
     slug, form = _slug(name), table.form
     point = form.decimal == ","
     cells = {each: [with_point(cell) for cell in column] if point else column for each, column in table.columns.items()}
@@ -104,9 +103,15 @@ def _has_place(name: str, what: Described, guesses: list[str]) -> bool:
         guesses.append(f"column {shown} has no value: left out")
     elif not name:
         guesses.append("a column without a name, such as an index: left out")
-    elif what.kind == "times":
+    elif what.kind == "datetime":
+        form = f" in the form {what.form}" if what.form else ""
+        doubt = ", unless day and month are the other way round" if what.is_ambiguous else ""
         guesses.append(
-            f"column {shown} holds dates or times: left out; a model takes numbers made of them, such as an age"
+            f"column {shown} holds dates{form}{doubt}: the model gets their age in days; parts names what else it gets"
+        )
+    elif what.is_learned:
+        guesses.append(
+            f"column {shown} has {what.distinct:,} different values: they are learned, and new ones count as unknown"
         )
     elif what.kind == "text":
         why = "names each row" if what.names_rows else f"is text with {what.distinct:,} different values"
@@ -135,8 +140,12 @@ def _is_input(what: Described) -> bool:
 def _column(what: Described) -> dict[str, Any]:
     """The spec's words for a column. A range is left open where the next rows may well exceed it."""
     made: dict[str, Any] = {"kind": what.kind}
-    if what.kind == "categorical":
+    if what.is_learned:
+        made |= {"values": "learn", "limit": 2 * what.distinct, "unknown": "allow"}
+    elif what.kind == "categorical":
         made["values"] = list(what.values)
+    elif what.form is not None:
+        made["form"] = what.form
     elif what.kind in ("numeric", "integer") and what.low >= 0:
         made["min"] = 0
     if what.missing:

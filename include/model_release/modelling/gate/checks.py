@@ -25,7 +25,7 @@ def floors(
         ),
         (f"holdout of {evaluation.holdout_rows} rows", policy.holdout, scores.holdout),
     ]
-    kind = kind_of(evaluation.task)
+    kind = policy.extended(kind_of(evaluation.task))
     checks = [
         _floor(kind, place, metric, floor, figures.get(metric))
         for place, configured, figures in measured
@@ -128,7 +128,8 @@ def dummy(policy: GatePolicy, intervals: Mapping[Metric, Interval], evaluation: 
     """Ask for a loss below that of the best constant answer."""
     if not policy.beat_dummy:
         return []
-    kind, guessing, mine = kind_of(evaluation.task), evaluation.dummy, intervals[evaluation.loss].mean
+    kind = policy.extended(kind_of(evaluation.task))
+    guessing, mine = evaluation.dummy, intervals[evaluation.loss].mean
     if guessing is None:
         words = f"the dummy's {kind.called(evaluation.loss)} was not measured"
         return [Check(name="better than a dummy", passed=False, words=words)]
@@ -159,6 +160,17 @@ def forms(evaluation: Evaluation, chosen: str) -> list[Check]:
     said = [f"{name} was passed over, since it has no ONNX form ({words})" for name, words in without.items()]
     words = "; ".join([f"{chosen} has an ONNX form, which a release must have, since {needed}", *said])
     return [Check(name="ONNX form", passed=True, words=words)]
+
+
+def columns(evaluation: Evaluation) -> list[Check]:
+    """Refuse a change of the columns that consumers must follow, and that no rise of `schema_revision` tells them."""
+    if not evaluation.schema_changes:
+        return []
+    words = (
+        f"consumers of the live version could not follow: {'; '.join(evaluation.schema_changes)}; raise the spec's "
+        "schema_revision, which makes the next version a major one"
+    )
+    return [Check(name="columns", passed=False, words=words)]
 
 
 def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:

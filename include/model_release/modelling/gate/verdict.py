@@ -59,7 +59,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
     intervals = intervals_of(scores, evaluation.test_over_train)
     checks = [
         *ask.floors(policy, intervals, scores, evaluation),
-        *ask.slices(policy.slices, scores, kind_of(evaluation.task)),
+        *ask.slices(policy.slices, scores, policy.extended(kind_of(evaluation.task))),
         *ask.ceilings(policy.ceilings, evaluation.costs.get(chosen)),
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
@@ -201,7 +201,7 @@ def _margin(policy: GatePolicy, evaluation: Evaluation, champions: float) -> flo
         evaluation: of the task whose margin holds if the policy sets none.
         champions: the champion's loss, of which a margin in per cent is a share.
     """
-    kind, dummy = kind_of(evaluation.task), evaluation.dummy
+    kind, dummy = policy.extended(kind_of(evaluation.task)), evaluation.dummy
     margin = policy.margin if policy.margin is not None else kind.margin
     if policy.margin is None and kind.margin_of_dummy is not None and dummy is not None:
         return min(float(kind.margin), kind.margin_of_dummy * dummy)

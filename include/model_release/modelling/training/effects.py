@@ -7,7 +7,7 @@ go together, one may stand in for the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from statistics import NormalDist
 
 import numpy as np
@@ -37,6 +37,7 @@ def effects(
     target: Target,
     *,
     categorical: set[str],
+    texts: Set[str] = frozenset(),
     weight: Weight | None = None,
 ) -> list[Effect]:
     """Measure every column on rows that the model has not seen; the one that counts most comes first.
@@ -47,6 +48,7 @@ def effects(
         inputs: the holdout, one column per input. Of more than a thousand rows, a thousand in equal steps are taken.
         target: of the same rows.
         categorical: the columns whose values are marks, not amounts.
+        texts: the columns of free text, of which no prediction is taken value by value.
         weight: how much each row counts; None: all the same.
 
     Returns:
@@ -69,7 +71,9 @@ def effects(
     ]
     found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
     return [
-        _with_dependence(each, task, predict, rows, each.column in categorical) if place < SHOWN else each
+        _with_dependence(each, task, predict, rows, each.column in categorical)
+        if place < SHOWN and each.column not in texts
+        else each
         for place, each in enumerate(found)
     ]
 

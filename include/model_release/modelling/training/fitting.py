@@ -238,6 +238,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
             inputs.iloc[holdout_rows],
             target[holdout_rows],
             categorical={column for column, each in spec.dataset.features.items() if each.role == "categorical"},
+            texts={column for column, each in spec.dataset.features.items() if each.role == "text"},
             weight=sample.take(holdout_rows).weight,
         ),
     )

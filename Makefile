@@ -15,7 +15,7 @@ EMULATORS := tests/emulators
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-export PYTHONPATH := $(CURDIR)/include
+export PYTHONPATH := $(CURDIR)/include$(if $(PYTHONPATH),:$(PYTHONPATH))
 # Some machines forbid compiled modules. Kept beside the installed ones, they are made as they are first imported, which
 # costs seconds; compiling all 42,000 modules of the lock beforehand costs a minute, and doing without costs each start.
 unexport PYTHONDONTWRITEBYTECODE

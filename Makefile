@@ -111,6 +111,10 @@ wheel: $(READY) ## wheel and source archive in dist/, with their digests and the
 consumer: $(READY) ## size and import time of what a consumer installs; RELEASE=… opens its pickles in an environment of its own; needs a package index
 	@$(BIN)/python -m scripts.consumer $(if $(RELEASE),--release $(RELEASE))
 
+.PHONY: fuzz
+fuzz: $(READY) ## inputs that nobody meant at every door, some minutes; INPUTS=2000 SEED=0
+	@cd tests && PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(CURDIR)/$(BIN)/python -W ignore -m fuzz $(or $(INPUTS),2000) $(or $(SEED),0)
+
 .PHONY: audit
 audit: $(READY) ## known vulnerabilities of what the locks bring; asks an advisory service on the web
 	@$(BIN)/python -m scripts.audit

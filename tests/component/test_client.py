@@ -455,7 +455,7 @@ class TestWatch:
         wait_for(lambda: "was there and is gone" in caplog.text)
         (tmp_path / "aside").rename(store.root / "latest.json")
         release(store, tmp_path, "b")
-        wait_for(lambda: (to / "current" / "metadata.json").read_bytes().count(b"v1.1.0") > 0)
+        wait_for(lambda: (to / "current" / "metadata.json").read_bytes().count(b"1.1.0") > 0)
         watcher.stop()
         thread.join(5)
         assert not thread.is_alive()

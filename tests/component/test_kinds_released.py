@@ -168,7 +168,10 @@ def test_a_release_with_dates_is_trained_again_to_the_same_bytes(released: tuple
     assert reproduce(manifest, run._data).same
 
 
-def test_birds_of_a_later_summer_are_learned_or_count_as_unknown(released: tuple[RetrainRun, Path, Manifest]) -> None:
+def test_birds_of_a_later_summer_are_learned_or_count_as_unknown_and_a_narrower_column_is_rejected(
+    released: tuple[RetrainRun, Path, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(COLUMNS, "Culmen Depth (mm)", {**COLUMNS["Culmen Depth (mm)"], "max": 30})
     folder = released[0].spec.path.parent
     run = night(folder, summer=2009)
     verdict, _ = judged(run)
@@ -182,4 +185,8 @@ def test_birds_of_a_later_summer_are_learned_or_count_as_unknown(released: tuple
     assert len(snapshot["learned"]["Individual ID"]) == 40
     assert snapshot["unknown"]["Individual ID"] > 100
     assert snapshot["unknown"]["Island"] > 40
-    assert verdict.checks
+    assert not verdict.accepted
+    assert [each.words for each in verdict.checks if each.name == "columns"] == [
+        "consumers of the live version could not follow: Culmen Depth (mm) must be 30 or less; raise the spec's "
+        "schema_revision, which makes the next version a major one"
+    ]

@@ -312,7 +312,7 @@ def test_what_is_no_spec_at_all_is_refused(text: str, words: str, write: Write) 
 def test_unreadable_file_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path / "absent.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
-    assert "cannot be read" in refusal(tmp_path / "latin.yaml")
+    assert "is not text in UTF-8, from byte" in refusal(tmp_path / "latin.yaml")
 
 
 def test_places_come_from_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -197,6 +197,9 @@ class Evaluation(Document):
     )
 
     design: Design | None = Field(default=None, description="how rows were split and measured; null: not recorded")
+    schema_changes: list[str] = Field(
+        default=[], description="changes of the columns that consumers of the live version must follow, in words"
+    )
 
     @property
     def dummy(self) -> float | None:

@@ -13,13 +13,14 @@ from functools import partial
 
 from pydantic import ValidationError
 
+from model_release.documents.compatibility import breaking_changes
 from model_release.documents.evaluation import Champion, Drift, Evaluation, Scores
 from model_release.documents.manifest import FileEntry, Manifest, Measured
 from model_release.documents.verdict import Decision
 from model_release.errors import Refused
 from model_release.model_files.opening import ONNX_FILE, forms
 from model_release.model_files.own_code import wheels
-from model_release.modelling.dataset import Positions, Rows, rows_apart
+from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.folds import folds_in_words, holdout_in_words, sample_of
 from model_release.modelling.tasks import task_of
 from model_release.modelling.trained import Trained
@@ -118,6 +119,7 @@ def evaluate(
         loss=spec.loss,
         anchor=rivals[1] if len(rivals) > 1 else None,
         design=design,
+        schema_changes=_schema_changes(spec, rows, champion[0] if champion else None),
         dummy_loss=None if spec.loss == "brier" and task.kind is BINARY else dummy,
     )
 
@@ -210,6 +212,13 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
     )
     changed = [f"{key}: {value or 'none'}" for key, value in theirs.items() if value != ours[key]]
     return ", ".join(changed) or None
+
+
+def _schema_changes(spec: Spec, rows: Rows, live: Manifest | None) -> list[str]:
+    """Return what consumers of the live version must follow, unless the spec's `schema_revision` has risen for it."""
+    if live is None or live.input_schema is None or spec.schema_revision > live.schema_revision:
+        return []
+    return breaking_changes(live.input_schema, input_schema(spec, rows.learned))
 
 
 def _needs_onnx(spec: Spec, live: Manifest | None) -> str | None:

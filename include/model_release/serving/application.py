@@ -33,6 +33,9 @@ PREDICTING: dict[str, Adapter] = {
 """The routes of predictions, by POST."""
 
 
+_NO_SUCH_MODEL: dict[int | str, dict[str, Any]] = {404: {"description": "Another model or version is served."}}
+
+
 def application(live: Live, *, limit: int, registry: CollectorRegistry | None = None) -> FastAPI:
     """Return the service.
 
@@ -50,7 +53,7 @@ def application(live: Live, *, limit: int, registry: CollectorRegistry | None = 
     _tell(app, live)
     app.add_middleware(WithVersion, live=live)
     instrumentator = Instrumentator(registry=registry, excluded_handlers=["^/metrics$", "^/healthz$", "^/readyz$"])
-    instrumentator.add(metrics.count).instrument(app).expose(app, tags=[OPERATION])
+    instrumentator.add(metrics.count).instrument(app).expose(app, tags=[OPERATION], response_class=PlainTextResponse)
     app.openapi = lambda: document(app, live.served)  # type: ignore[method-assign] # follows the served release
 
     @app.exception_handler(HTTPException)
@@ -90,10 +93,10 @@ def _tell(app: FastAPI, live: Live) -> None:
 
     @app.get("/ping", tags=[MLFLOW])
     @app.get("/health", tags=[MLFLOW])
-    async def ping() -> Response:
+    async def ping() -> dict[str, str]:
         """Answer as /readyz, for SageMaker and MLflow's clients."""
         _check_ready(live)
-        return Response("\n", media_type="application/json")
+        return {"status": "ready"}
 
     @app.get("/version", tags=[MLFLOW], response_class=PlainTextResponse)
     async def version() -> str:
@@ -116,14 +119,14 @@ def _tell(app: FastAPI, live: Live) -> None:
         _check_ready(live)
         return {"live": True, "ready": True}
 
-    @app.get("/v2/models/{name}", tags=[OPEN_INFERENCE])
-    @app.get("/v2/models/{name}/versions/{version}", tags=[OPEN_INFERENCE])
+    @app.get("/v2/models/{name}", tags=[OPEN_INFERENCE], responses=_NO_SUCH_MODEL)
+    @app.get("/v2/models/{name}/versions/{version}", tags=[OPEN_INFERENCE], responses=_NO_SUCH_MODEL)
     async def metadata(request: Request) -> dict[str, Any]:
         """Return the model's inputs and outputs."""
         return inference.metadata(request.scope["served"], request.path_params)
 
-    @app.get("/v2/models/{name}/ready", tags=[OPEN_INFERENCE])
-    @app.get("/v2/models/{name}/versions/{version}/ready", tags=[OPEN_INFERENCE])
+    @app.get("/v2/models/{name}/ready", tags=[OPEN_INFERENCE], responses=_NO_SUCH_MODEL)
+    @app.get("/v2/models/{name}/versions/{version}/ready", tags=[OPEN_INFERENCE], responses=_NO_SUCH_MODEL)
     async def model_ready(request: Request) -> dict[str, Any]:
         """Answer whether this model and this version are served."""
         inference.check_path(request.scope["served"], request.path_params)

@@ -20,6 +20,9 @@ from model_release.documents.readings import LARGEST, label, number
 from model_release.documents.suggest import did_you_mean
 from model_release.serving.problems import Problem
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for a body that it cannot read; text that is not UTF-8 is no `DecodeError` to it."""
+
 Row = tuple[Input, ...]
 """The model's inputs for a row, in their order."""
 
@@ -61,7 +64,7 @@ class InputSchema:
         """
         try:
             rows = self._decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError):  # of these, too: NaN and Infinity, which many clients write
+        except _UNREADABLE:  # NaN and Infinity too, which many clients write
             found = decode(body)
             found = found if isinstance(found, list) else [found]
             check_names(body, self.columns, len(found))
@@ -130,7 +133,7 @@ def decode(body: bytes, *, nan: float | None = math.nan) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         pass
     try:
         return json.loads(body, parse_constant=lambda name: nan if name == "NaN" else float(name))

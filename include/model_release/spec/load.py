@@ -51,7 +51,9 @@ def parse_spec(content: bytes, path: Path) -> Spec:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise SpecError(f"cannot be read: {error}", where=str(path)) from error
+        raise SpecError(
+            f"is not text in UTF-8, from byte {error.start + 1} on", where=str(path), hint="save it as UTF-8"
+        ) from error
     try:
         _check_depth(text)
         loader = _Loader(text)

@@ -113,8 +113,9 @@ def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> 
     nothing = _frame([], [], names, names)
     try:
         table = parquet.read_table(path, partitioning=None)
-    except arrow.ArrowException as error:
-        return Texts(nothing, [], [Finding(file, None, f"is not Parquet: {str(error).splitlines()[0]}")])
+    except (arrow.ArrowException, OSError) as error:  # an OSError for pages that cannot be decoded
+        words = str(error).splitlines()[0].replace(str(path), file)
+        return Texts(nothing, [], [Finding(file, None, f"is not Parquet: {words}")])
     form = _check_header(list(table.column_names), dataset, file)
     if form:
         return Texts(nothing, [], form)

@@ -161,6 +161,17 @@ def forms(evaluation: Evaluation, chosen: str) -> list[Check]:
     return [Check(name="ONNX form", passed=True, words=words)]
 
 
+def columns(evaluation: Evaluation) -> list[Check]:
+    """Refuse a change of the columns that consumers must follow, and that no rise of `schema_revision` tells them."""
+    if not evaluation.schema_changes:
+        return []
+    words = (
+        f"consumers of the live version could not follow: {'; '.join(evaluation.schema_changes)}; raise the spec's "
+        "schema_revision, which makes the next version a major one"
+    )
+    return [Check(name="columns", passed=False, words=words)]
+
+
 def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:
     """Tell the border between two classes, unless it is one half."""
     if output is None or output.form != "probability" or (policy.tuned_for is None and output.threshold == 0.5):

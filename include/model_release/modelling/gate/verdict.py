@@ -64,6 +64,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
         *ask.forms(evaluation, chosen),
+        *ask.columns(evaluation),
         *ask.threshold(policy, evaluation.outputs.get(chosen)),
         *ask.drift(policy.drift, evaluation.drift),
         *collapse(scores, evaluation),

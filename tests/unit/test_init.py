@@ -115,6 +115,11 @@ def test_decimal_commas_compression_titles_and_a_missing_header(tmp_path: Path) 
     assert rows.frame["column_1"].tolist() == [float(row[0].replace(",", ".")) for row in table]
 
 
+def test_the_target_of_a_file_without_a_header_is_named_by_its_place(tmp_path: Path) -> None:
+    error = init(written(tmp_path / "plain.csv", churn()[1:]), tmp_path, status=errors.EXIT_USAGE)
+    assert error["hint"] == "it has no header line, so the columns are called column_1, column_2, column_3"
+
+
 def test_decimal_commas_in_a_packed_file_are_laid_out_as_they_are(tmp_path: Path) -> None:
     table = [churn()[0], *[[cell.replace(".", ",") for cell in row] for row in churn()[1:]]]
     packed = tmp_path / "churn.csv.gz"

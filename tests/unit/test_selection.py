@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model_release.errors import DataInvalid, SpecError
 from model_release.modelling.dataset.selection import overlaps, select
-from model_release.spec.dataset import RowRules
+from model_release.spec.rows import RowRules
 from support.tiny_dataset import BEETLES, FIRST, HEADER, ROWS, SECOND, Farm
 
 NUMBER = "weight: {kind: numeric}"

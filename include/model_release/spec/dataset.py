@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -13,15 +12,11 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from model_release.documents.base import Sha256, Strict
 from model_release.documents.readings import EXACT, PART_VALUES, Part, label, moment, part_name
 from model_release.documents.suggest import did_you_mean
-from model_release.spec.source import Query
+from model_release.spec.rows import RowRules
+from model_release.spec.source import Query, Source
 
 Label = Annotated[str, BeforeValidator(label)]
 """A class as the data spells it."""
-
-
-def _query(value: Any) -> Any:
-    """Return the query that a mapping describes; faults then stand at its own keys."""
-    return Query.model_validate_json(json.dumps(value)) if isinstance(value, dict) else value
 
 
 LEARN: Final = "learn"
@@ -215,30 +210,6 @@ _ROLES: Final = {"group": (), "time": ("numeric", "integer", "datetime", "text")
 """The keys that name a column for what its rows are, each with the kinds that it may have; none: any."""
 
 
-class RowRules(Strict):
-    """What is done to the rows that arrive. By default nothing is changed, and what is wrong stops the run.
-
-    Attributes:
-        invalid: a row that breaks a rule stops the run, or is set aside with a report.
-        max_invalid: the share (below 1) or number (from 1) of a partition's rows up to which they are set aside; more
-            stop the run.
-        duplicates: rows that are equal to an earlier one in every column.
-        key: columns that say which thing a row is about: of the rows with one key, the newest one counts.
-        overlap: what a new partition does that largely repeats an older one, row by row or by a column of ids.
-    """
-
-    invalid: Literal["stop", "drop"] = "stop"
-    max_invalid: float | int = Field(0.05, gt=0)
-    duplicates: Literal["keep", "drop"] = "keep"
-    key: str | list[str] | None = None
-    overlap: Literal["stop", "allow"] = "stop"
-
-    @property
-    def key_columns(self) -> list[str]:
-        """The columns of the key; empty if there is none."""
-        return [self.key] if isinstance(self.key, str) else self.key or []
-
-
 class Dataset(Strict):
     """Where the rows come from and what they must look like.
 
@@ -261,7 +232,7 @@ class Dataset(Strict):
         weight: column that says how much a row counts, in every fit and every figure.
     """
 
-    source: Annotated[str | Query, BeforeValidator(_query)]
+    source: Source
     partition: str = Field("dt", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     format: Literal["csv", "parquet"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1)

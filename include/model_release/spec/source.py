@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from model_release.documents.base import Strict
 
@@ -67,3 +69,12 @@ class Query(Strict):
     def reason_to_refetch(self, day: date) -> str | None:
         """Return why a day is asked for once more; None if it is not."""
         return next((each.reason for each in self.refetch if each.day == day), None)
+
+
+def _query(value: Any) -> Any:
+    """Return the query that a mapping describes; faults then stand at its own keys."""
+    return Query.model_validate_json(json.dumps(value)) if isinstance(value, dict) else value
+
+
+Source = Annotated[str | Query, BeforeValidator(_query)]
+"""A URI or a folder beside the spec, or a query."""

@@ -25,6 +25,7 @@ class Measure:
         share: lies between 0 and 1.
         of: what a parametrised figure is of: each `class`, or a `quantile`.
         asked: measured only if a floor or the compared loss asks for it.
+        own: a spec's, measured with all columns of the rows.
         root: the square root of a mean over the rows.
     """
 
@@ -34,6 +35,7 @@ class Measure:
     share: bool = True
     of: str = ""
     asked: bool = False
+    own: bool = False
     root: bool = False
 
     @property

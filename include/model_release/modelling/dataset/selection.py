@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_release.spec.dataset import RowRules
+from model_release.spec.rows import RowRules
 
 _FEWEST = 20
 """Fewer rows than this repeat others by chance."""

@@ -39,8 +39,9 @@ from model_release.modelling.dataset.roles import faults_of, groups_of
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
 from model_release.modelling.dataset.validation import check_rows, fields, set_aside, stored, to_values, without_marks
-from model_release.spec.dataset import Dataset, RowRules, Target
+from model_release.spec.dataset import Dataset, Target
 from model_release.spec.model import Spec
+from model_release.spec.rows import RowRules
 from model_release.stores.base import Lost, Store
 
 _OVERLAP = (

@@ -59,7 +59,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
     intervals = intervals_of(scores, evaluation.test_over_train)
     checks = [
         *ask.floors(policy, intervals, scores, evaluation),
-        *ask.slices(policy.slices, scores, kind_of(evaluation.task)),
+        *ask.slices(policy.slices, scores, policy.extended(kind_of(evaluation.task))),
         *ask.ceilings(policy.ceilings, evaluation.costs.get(chosen)),
         *ask.dummy(policy, intervals, evaluation),
         *ask.undefined(scores),
@@ -196,5 +196,5 @@ def _margin(policy: GatePolicy, task: str, champions: float) -> float:
         task: whose margin holds if the policy sets none.
         champions: the champion's loss, of which a margin in per cent is a share.
     """
-    margin = policy.margin if policy.margin is not None else kind_of(task).margin
+    margin = policy.margin if policy.margin is not None else policy.extended(kind_of(task)).margin
     return margin if isinstance(margin, float | int) else float(margin.rstrip(" %")) / 100 * abs(champions)

@@ -60,9 +60,8 @@ def draft(table: Table, *, target: str, name: str) -> Draft:
     """
     if target not in table.columns:
         known = ", ".join(table.columns)
-        raise UsageError(
-            f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=f"columns: {known}"
-        )
+        hint = f"columns: {known}" if table.form.header else f"it has no header line, so the columns are called {known}"
+        raise UsageError(f"the file has no column {target!r}{did_you_mean(target, table.columns)}", hint=hint)
     slug, form = _slug(name), table.form
     point = form.decimal == ","
     cells = {each: [with_point(cell) for cell in column] if point else column for each, column in table.columns.items()}

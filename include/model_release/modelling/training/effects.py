@@ -7,7 +7,7 @@ go together, one may stand in for the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
@@ -37,7 +37,6 @@ def effects(
     target: Target,
     *,
     categorical: set[str],
-    texts: Set[str] = frozenset(),
     weight: Weight | None = None,
 ) -> list[Effect]:
     """Measure every column on rows that the model has not seen; the one that counts most comes first.
@@ -48,7 +47,6 @@ def effects(
         inputs: the holdout, one column per input. Of more than a thousand rows, a thousand in equal steps are taken.
         target: of the same rows.
         categorical: the columns whose values are marks, not amounts.
-        texts: the columns of free text, of which no prediction is taken value by value.
         weight: how much each row counts; None: all the same.
 
     Returns:
@@ -70,12 +68,16 @@ def effects(
         for name in rows.columns
     ]
     found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
+    plotted = {each.column for each in found[:SHOWN] if each.column in categorical or _is_amount(rows[each.column])}
     return [
-        _with_dependence(each, task, predict, rows, each.column in categorical)
-        if place < SHOWN and each.column not in texts
-        else each
-        for place, each in enumerate(found)
+        _with_dependence(each, task, predict, rows, each.column in categorical) if each.column in plotted else each
+        for each in found
     ]
+
+
+def _is_amount(column: pd.Series) -> bool:
+    """Whether a column that is no category is a number: text has no order, and no few values."""
+    return is_numeric_dtype(column.dtype)
 
 
 def _importance(

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
-from model_release.documents.inputs import UNKNOWN, Inputs
+from model_release.documents.inputs import Inputs
 from model_release.documents.layout import CODE
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
@@ -45,7 +45,7 @@ from model_release.modelling.training.search import Found, best
 from model_release.modelling.training.slices import slice_scores
 from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
-from model_release.spec.dataset import Column, Dataset
+from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
 
 
@@ -337,17 +337,9 @@ def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
     They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
     """
     features = {sys.intern(name): column for name, column in dataset.features.items()}
-    inputs = pd.DataFrame({name: _fresh(_known(rows, name, column)) for name, column in features.items()})
+    inputs = pd.DataFrame({name: _fresh(rows.known(name, column)) for name, column in features.items()})
     inputs.columns = pd.Index([*features], dtype=object)
     return inputs
-
-
-def _known(rows: Rows, name: str, column: Column) -> pd.Series:
-    cells = rows.frame[name]
-    if not column.has_unknown:
-        return cells
-    known = rows.learned[name] if column.is_learned else column.labels
-    return cells.where(cells.isin([*known]) | cells.isna(), UNKNOWN)
 
 
 def _fresh(column: pd.Series) -> pd.Series:

@@ -105,7 +105,7 @@ wheel: $(READY) ## wheel and source archive in dist/, with their digests and the
 	@$(BIN)/twine check --strict dist/*
 	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --mc-type library --output-reproducible \
 		--output-file dist/sbom.cdx.json
-	@cd dist && sha256sum * | tee SHA256SUMS
+	@cd dist && sha256sum *.whl *.tar.gz *.json | tee SHA256SUMS
 
 .PHONY: consumer
 consumer: $(READY) ## size and import time of what a consumer installs; RELEASE=… opens its pickles in an environment of its own; needs a package index

@@ -88,6 +88,7 @@ def test_the_codes() -> None:
         "EXIT_CORRUPT": 5,
         "EXIT_DOCTOR": 6,
         "EXIT_LAGGING": 7,
+        "EXIT_TOO_OLD": 8,
         "EXIT_TRY_AGAIN": 75,
         "EXIT_INTERRUPTED": 130,
     }

@@ -15,7 +15,7 @@ EMULATORS := tests/emulators
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-export PYTHONPATH := $(CURDIR)/include
+export PYTHONPATH := $(CURDIR)/include$(if $(PYTHONPATH),:$(PYTHONPATH))
 # Some machines forbid compiled modules. Kept beside the installed ones, they are made as they are first imported, which
 # costs seconds; compiling all 42,000 modules of the lock beforehand costs a minute, and doing without costs each start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -105,7 +105,7 @@ wheel: $(READY) ## wheel and source archive in dist/, with their digests and the
 	@$(BIN)/twine check --strict dist/*
 	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --mc-type library --output-reproducible \
 		--output-file dist/sbom.cdx.json
-	@cd dist && sha256sum * | tee SHA256SUMS
+	@cd dist && sha256sum *.whl *.tar.gz *.json | tee SHA256SUMS
 
 .PHONY: consumer
 consumer: $(READY) ## size and import time of what a consumer installs; RELEASE=… opens its pickles in an environment of its own; needs a package index

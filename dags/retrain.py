@@ -47,7 +47,7 @@ publishes versions and leaves `latest` alone.
 {approval}| Upload | puts the version at every destination and reads it back | the gate rejected |
 | Update latest | publishes the version and moves `latest` | the gate rejected |
 | Announce | tells consumers through the asset `{name}` | they know already |
-| Report | says in the run's result, its log and the run's note what became of it, and why | |
+| Report | says in the run's result and note what became of it, and why; fails if a task has failed | |
 
 Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
 (both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
@@ -143,9 +143,9 @@ def retrain(spec: Summary) -> None:
         yield from announcing(latest, retrain_run(spec).announcement)
 
     @result
-    @task(task_display_name="Report", show_return_value_in_logs=False)
+    @task(task_display_name="Report", trigger_rule="all_done", show_return_value_in_logs=False)
     def report(_: None) -> dict[str, Any]:
-        """Say in the run's result what became of it, and why; also if a task has failed."""
+        """Say in the run's result what became of it, and why; fail if a task has failed, so that the run has failed."""
         return report_on(spec)
 
     @dag_of(
@@ -167,7 +167,7 @@ def retrain(spec: Summary) -> None:
         if spec.approval == "required":
             orders = consent(gated, approval_task(spec, propose(gated)))
         released = update_latest(upload.expand(order=orders))
-        report(announce(released)).as_teardown()  # it runs in any case, and leaves the run's state to the others
+        report(announce(released))
         with_mlflow_link(spec, work, trained, gated, released)
 
     with_form(chain(), retrain_params(spec))

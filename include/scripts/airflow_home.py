@@ -133,11 +133,12 @@ class AirflowHome:
             name: inherited.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         }
         made = json.loads((self.home / "secrets.json").read_text())
+        theirs = [str(Path(each).resolve()) for each in inherited.get("PYTHONPATH", "").split(os.pathsep) if each]
         return {
             **inherited,
             **threads,  # mapped tasks run side by side; each takes one core
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")]),
-            "PYTHONPATH": str(CHECKOUT / "include"),
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys([str(CHECKOUT / "include"), *theirs])),
             "NO_COLOR": "1",
             "NO_PROXY": ",".join(filter(None, [inherited.get("NO_PROXY"), "127.0.0.1", "localhost"])),
             "AIRFLOW_HOME": str(self.home),

@@ -34,6 +34,14 @@ def test_a_door_takes_or_refuses_in_words(all_doors: dict[str, Door], name: str)
     assert tally.refused > 0
 
 
+@pytest.mark.parametrize(("part", "damaged"), [(b"length", b"len\xf9th"), (b"north", b"n\xf9rth")])
+def test_text_of_a_parquet_file_that_is_not_utf_8_is_refused(
+    all_doors: dict[str, Door], part: bytes, damaged: bytes
+) -> None:
+    door = all_doors["Parquet"]
+    assert not door.enter(door.samples[0].replace(part, damaged))
+
+
 def test_what_goes_wrong_is_counted() -> None:
     def enter(body: bytes) -> bool:
         if body.startswith(b"a"):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from sklearn.preprocessing import FunctionTransformer
 
 from model_release.documents.manifest import InputColumn
 from model_release.errors import SpecError
+from model_release.model_files.opening import open_model
 from model_release.modelling import training
 from model_release.modelling.dataset import input_schema, rows_apart
 from model_release.modelling.tasks import task_of
@@ -22,10 +25,12 @@ from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE
 from model_release.modelling.training.estimators import estimator_of
 from model_release.modelling.training.recipes import build, check_recipe
 from model_release.spec.candidate import Candidate
+from model_release.spec.dataset import Column
 from model_release.spec.load import load_spec
 from model_release.spec.model import Spec
 from model_release.spec.split import Validation
 from support import own_package, reference_model
+from support.release_builder import make
 
 NAME = "churn_model_of_tests"
 SPEC = reference_model.spec(validation=Validation(folds=2, repeats=1))
@@ -33,6 +38,8 @@ TASK = task_of(SPEC)
 
 ODD = """\
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -105,6 +112,15 @@ def picky():
 
 def _postcode(rows):
     return rows[["postcode"]]
+
+
+def words():
+    told = make_pipeline(FunctionTransformer(_told), HashingVectorizer(n_features=16))
+    return ColumnTransformer([("notes", told, "notes"), ("rest", "passthrough", ["age"])])
+
+
+def _told(notes):
+    return notes.fillna("nothing")
 """
 
 
@@ -138,6 +154,31 @@ def test_a_pipeline_of_one_s_own_is_trained_and_released_in_two_files(tmp_path: 
     assert trained.scores.holdout["roc_auc"]
     assert trained.onnx == "left out: the preprocessing is the team's own, which no converter writes"
     assert trained.recipe == candidate
+
+
+def test_text_reaches_a_preprocessor_of_one_s_own_as_it_is_in_training_and_at_a_door(tmp_path: Path) -> None:
+    column, age = Column(kind="text", nullable=True), Column(kind="numeric")
+    data = SPEC.dataset.model_copy(update={"columns": {"notes": column, "age": age}})
+    spec = SPEC.model_copy(update={"dataset": data, "gate": SPEC.gate.model_copy(update={"slices": []})})
+    patients, _ = reference_model.rows()
+    ill = patients.target == 1
+    notes = pd.Series(np.where(ill, "pain, and short of breath", "a cough"), dtype=object).mask(
+        patients.frame["ca"] > 1
+    )
+    rows = replace(patients, frame=pd.DataFrame({"notes": notes, "age": patients.frame["age"]}))
+    candidate = recipe(preprocessor=f"{NAME}.odd:words", estimator="LogisticRegression")
+    check_recipe(TASK, candidate, columns=input_schema(spec), name="ours")
+
+    trained = training.train(spec, "ours", candidate, rows, tmp_path)
+
+    facts = {"files": trained.files, "input_schema": input_schema(spec)}
+    model = open_model(tmp_path, make(tmp_path, "text").draft.model_copy(update=facts), "pickle")
+    answers = model.predict({"notes": [" pain, and short of breath ", "a cough", None, "?"], "age": [60] * 4}).numbers
+    assert answers is not None
+    assert answers[0] > 0.7
+    assert answers[1] < 0.3
+    assert answers[2] == answers[3], "a mark of the data set is no word"
+    assert (trained.scores.holdout["accuracy"] or 0) > 0.8
 
 
 def test_a_preprocessor_of_one_s_own_stands_before_the_package_s_estimator(tmp_path: Path) -> None:

@@ -422,6 +422,20 @@ def test_the_scheduler_runs_a_nights_interval(team: Team, scheduled: str, last_n
     assert (manifest["run"]["run_type"], manifest["dataset"]["rows"]) == ("scheduled", 918)
 
 
+def test_a_night_has_a_note_that_says_how_it_ended_and_a_failed_one_says_what_to_do(team: Team, released: str) -> None:
+    assert str(team.get(f"/dags/{HEART}/dagRuns/{released}")["note"]).startswith("**Report: released**")
+    failing = team.trigger(HEART, as_of="1900-02-01")
+    assert team.airflow.wait_for_run(HEART, failing, seconds=RUN_SECONDS) == "failed"
+    result = team.xcom(HEART, failing, "report", "return_value")
+    (failure,) = result["failures"]
+    assert (result["ending"], failure["task"], result["live"]) == ("failed", "ingest", "v1.0.0")
+    assert failure["log"].endswith("/tasks/ingest")
+    note = str(team.get(f"/dags/{HEART}/dagRuns/{failing}")["note"])
+    assert note.startswith("**Report: failed**\n\ningest failed: ")
+    assert "- ingest: choose a later as-of date" in note
+    assert "- live: v1.0.0, since 20" in note
+
+
 @pytest.mark.usefixtures("dated")
 def test_a_second_run_finds_nothing_new(team: Team, released: str) -> None:
     before = tree(team.root("heart-disease"))

@@ -55,15 +55,17 @@ def xcom(done: Any, task_id: str, key: str = "return_value") -> Any:
 def note(done: Any) -> str | None:
     """Return the note of a run, once the listeners have heard of its end as the scheduler tells them.
 
-    `dag.test()` hands them a run without a session, and a scheduler the run's own.
+    `dag.test()` hands them a run without a session, and a scheduler the run's own, in which nobody else may commit.
     """
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
+    from airflow.utils.sqlalchemy import prohibit_commit
     from sqlalchemy import select
 
     this = select(DagRun).where(DagRun.dag_id == done.dag_id, DagRun.run_id == done.run_id)
-    with create_session() as session:
+    with create_session() as session, prohibit_commit(session) as guard:  # type: ignore[no-untyped-call]
         session.scalars(this).one().notify_dagrun_state_changed(msg="")
+        guard.commit()
     with create_session() as session:
         found = session.scalars(this).one().note
         return str(found) if found is not None else None

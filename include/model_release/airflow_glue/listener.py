@@ -1,7 +1,8 @@
 """The run's note: what *Report* or an act's *Spread* says, on the first screen of the run. For the plugin.
 
 A task cannot set a note, a listener can. It runs in Airflow's scheduler, for every run of every DAG there: it imports
-nothing heavy, never raises, and writes inside a savepoint, so that no note of ours can harm the scheduler's own work.
+nothing heavy, never raises, and writes no more than fits. It works in the run's own session, which the scheduler
+commits; a savepoint would count as a commit there, and the scheduler forbids those.
 """
 
 from __future__ import annotations
@@ -56,13 +57,11 @@ def _set(dag_run: DagRun, task_id: str) -> None:
     session = object_session(dag_run)
     if session is None:
         return
-    with session.begin_nested():
-        left = session.scalars(
-            XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key=KEY)
-        ).first()
-        text = XComModel.deserialize_value(left) if left is not None else None
-        if not isinstance(text, str) or not text.startswith(BEGINS):
-            return
-        if dag_run.note is None or dag_run.note.startswith(BEGINS):
-            dag_run.note = text[:_LONGEST]
-            session.flush()
+    left = session.scalars(
+        XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key=KEY)
+    ).first()
+    text = XComModel.deserialize_value(left) if left is not None else None
+    if not isinstance(text, str) or not text.startswith(BEGINS):
+        return
+    if dag_run.note is None or dag_run.note.startswith(BEGINS):
+        dag_run.note = text[:_LONGEST]

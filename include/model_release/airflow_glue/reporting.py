@@ -2,6 +2,9 @@
 
 A task leaves why it has failed when its last try is over. *Report* runs in any case, reads what the tasks have left,
 and leaves the run's note as an XCom, which the listener of the plugin sets: a task cannot.
+
+*Report* is the last task, and a run has the state of its last task: so it fails if another one has failed. As a
+teardown it need not, but then Airflow ends a run in success that a person has marked as failed.
 """
 
 from __future__ import annotations
@@ -60,8 +63,11 @@ def report_on(spec: Summary) -> dict[str, Any]:
         The run's result as JSON. Its XCom `note` is the run's note, which the plugin's listener sets.
 
     Raises:
+        AirflowFailException: a task has failed. The result is the XCom `return_value` all the same.
         ModelReleaseError: what is live cannot be read, and no other task has failed.
     """
+    from airflow.sdk.exceptions import AirflowFailException
+
     from model_release.errors import ModelReleaseError
     from model_release.workflows.messages import Failure
     from model_release.workflows.result import run_result, say
@@ -75,6 +81,9 @@ def report_on(spec: Summary) -> dict[str, Any]:
         result = run_result(outcomes, None)
         say(result)
     show(NOTE, result.note())
+    if result.failures:
+        show("return_value", result)
+        raise AirflowFailException(result.summary)
     return result.to_json()
 
 

@@ -16,6 +16,7 @@ from model_release.documents.evaluation import ColumnDrift, Drift
 from model_release.documents.version import Version
 from model_release.modelling.dataset import Rows
 from model_release.modelling.tasks import task_of
+from model_release.spec.dataset import Column
 from model_release.spec.model import Spec
 
 _BINS = 10
@@ -32,7 +33,7 @@ def compare(champion: Version, before: Rows, now: Rows, spec: Spec) -> Drift:
     """
     dataset, task = spec.dataset, task_of(spec)
     found = [
-        _column(name, before.frame[name], now.frame[name], numeric=column.role == "numeric")
+        _column(name, *(_comparable(side, name, column) for side in (before, now)), numeric=column.role == "numeric")
         for name, column in dataset.features.items()
     ]
     targets = (pd.Series(side.target) for side in (before, now))
@@ -77,6 +78,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
         corrected[place] = least
     return corrected
+
+
+def _comparable(rows: Rows, name: str, column: Column) -> pd.Series:
+    """Return the cells that are compared: of text, only whether there is any; of categories, unknown ones as one."""
+    cells = rows.known(name, column)
+    return cells.mask(cells.notna(), "text") if column.role == "text" else cells
 
 
 def _column(name: str, before: pd.Series, now: pd.Series, *, numeric: bool) -> ColumnDrift:

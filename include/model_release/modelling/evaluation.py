@@ -22,7 +22,9 @@ from model_release.model_files.opening import ONNX_FILE, forms
 from model_release.model_files.own_code import wheels
 from model_release.modelling.dataset import Positions, Rows, input_schema, rows_apart
 from model_release.modelling.folds import folds_in_words, holdout_in_words, sample_of
-from model_release.modelling.tasks import task_of
+from model_release.modelling.tasks import Task, task_of
+from model_release.modelling.tasks.base import Weight
+from model_release.modelling.tasks.own import constant, own_metrics
 from model_release.modelling.trained import Trained
 from model_release.spec.candidate import Candidate
 from model_release.spec.gate import Choice
@@ -67,7 +69,7 @@ def evaluate(
     ranked = sorted(trained, key=lambda each: order.index(each.name))
     task, design = task_of(spec), ranked[0].design
     weight = sample_of(spec, rows).take(training_rows).weight
-    dummy = task.dummy(rows.target[training_rows], weight)
+    dummy = _dummy(spec, task, rows, training_rows, weight)
     rivals: list[Champion] = []
     if champion is not None and spec.gate.compare == "always":
         live, since = champion
@@ -109,7 +111,7 @@ def evaluate(
         holdout_rows=len(holdout_rows),
         folds=design.folds,
         repeats=design.repeats,
-        dummy_brier=dummy if spec.loss == "brier" and task.kind is BINARY else None,
+        dummy_brier=dummy if spec.loss == "brier" and task.kind.name == BINARY.name else None,
         costs={each.name: each.costs for each in ranked if each.costs is not None},
         outputs={each.name: each.output for each in ranked},
         without_onnx={each.name: each.onnx for each in ranked if ONNX_FILE not in {entry.path for entry in each.files}},
@@ -120,7 +122,7 @@ def evaluate(
         anchor=rivals[1] if len(rivals) > 1 else None,
         design=design,
         schema_changes=_schema_changes(spec, rows, champion[0] if champion else None),
-        dummy_loss=None if spec.loss == "brier" and task.kind is BINARY else dummy,
+        dummy_loss=None if spec.loss == "brier" and task.kind.name == BINARY.name else dummy,
     )
 
 
@@ -212,6 +214,15 @@ def _released_by(manifest: Manifest, spec: Spec) -> str | None:
     )
     changed = [f"{key}: {value or 'none'}" for key, value in theirs.items() if value != ours[key]]
     return ", ".join(changed) or None
+
+
+def _dummy(spec: Spec, task: Task, rows: Rows, training_rows: Positions, weight: Weight | None) -> float | None:
+    """Return the compared loss of the best constant answer."""
+    target, own = rows.target[training_rows], own_metrics(spec)
+    if spec.loss not in own.measures:
+        return task.dummy(target, weight)
+    answers = constant(task, target, weight)
+    return own.figures(task, rows.frame.iloc[training_rows], target, answers, weight)[spec.loss]
 
 
 def _schema_changes(spec: Spec, rows: Rows, live: Manifest | None) -> list[str]:

@@ -19,6 +19,7 @@ from model_release.documents.base import sha256_of
 from model_release.errors import SpecError
 from model_release.spec.candidate import Candidate
 from model_release.spec.estimators import import_path
+from model_release.spec.metrics import OwnMetric
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a team's own package: it is code, and travels with every release."""
@@ -49,9 +50,10 @@ class Packages:
         return {name: sha256_of(b"".join(_lines(name, path))) for name, path in self.own.items()}
 
 
-def packages_of(candidates: Iterable[Candidate]) -> Packages:
-    """Return the packages that recipes are made of, directly or by what their own code imports."""
-    return packages_named({name for each in candidates for name in _names(each)})
+def packages_of(candidates: Iterable[Candidate], metrics: Iterable[OwnMetric] = ()) -> Packages:
+    """Return the packages that recipes and metrics are made of, directly or by what their own code imports."""
+    functions = {each.function.partition(":")[0].partition(".")[0] for each in metrics if each.function is not None}
+    return packages_named(functions | {name for each in candidates for name in _names(each)})
 
 
 def packages_named(names: Iterable[str]) -> Packages:

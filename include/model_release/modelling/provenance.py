@@ -165,7 +165,7 @@ def fingerprint(*, snapshot: str, spec: Spec, candidates: list[str]) -> str:
         SpecError: a team's own package is too large.
     """
     chosen = _chosen(spec, candidates)
-    theirs = packages_of(spec.candidates[name] for name in chosen)
+    theirs = packages_of([spec.candidates[name] for name in chosen], spec.gate.own.values())
     described = spec.model_dump(mode="json")
     columns: dict[str, dict[str, Any]] = described["dataset"]["columns"]
     facts = {

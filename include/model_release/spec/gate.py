@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -13,9 +15,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from model_release.documents.base import Strict
 from model_release.documents.metric import Metric
 from model_release.documents.suggest import did_you_mean
-from model_release.spec.tasks import TaskKind
+from model_release.spec.metrics import FUNCTION, OwnMetric
+from model_release.spec.tasks import Measure, TaskKind
 
 _LARGEST_MARGIN = 0.1
+_OWN_MARGIN = "1 %"
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -118,7 +122,9 @@ class GatePolicy(Strict):
     """What a candidate must show before it may be released.
 
     Attributes:
-        loss: the figure by which candidates are chosen and compared; None: the task's own.
+        loss: the figure by which candidates are chosen and compared; None: the task's own. It may be one of `metrics`,
+            or `package.module:function`, of which less is better.
+        metrics: figures beside the task's own, by the name that floors know them by.
         cross_validation: floors on the means over all folds.
         holdout: floors on the rows that were set apart.
         slices: floors on groups of the rows outside the holdout.
@@ -134,6 +140,7 @@ class GatePolicy(Strict):
     """
 
     loss: Metric | None = None
+    metrics: dict[Metric, OwnMetric] = {}
     cross_validation: _Floors = {}
     holdout: _Floors = {}
     slices: list[SlicePolicy] = []
@@ -145,6 +152,27 @@ class GatePolicy(Strict):
     drift: DriftPolicy = DriftPolicy()
     threshold: Fraction | Literal["tuned"] = 0.5
     tuned_for: Metric | MistakeCosts | None = None
+
+    @property
+    def own(self) -> dict[Metric, OwnMetric]:
+        """The figures beside the task's own; a loss that is a function is one of them."""
+        if self.loss is None or self.loss in self.metrics or re.match(FUNCTION, self.loss) is None:
+            return self.metrics
+        return {**self.metrics, self.loss: OwnMetric(function=self.loss, better="lower")}
+
+    def extended(self, kind: TaskKind) -> TaskKind:
+        """Return a kind of task with the figures that this policy brings."""
+        own = self.own
+        measures = [
+            Measure(name, less_is_better=each.less_is_better, share=False, own=True) for name, each in own.items()
+        ]
+        losses = [name for name, each in own.items() if each.less_is_better]
+        return replace(
+            kind,
+            measures=(*kind.measures, *measures),
+            losses=(*kind.losses, *losses),
+            margin=_OWN_MARGIN if self.loss in own else kind.margin,
+        )
 
     def faults(self, kind: TaskKind, classes: Sequence[str]) -> Iterator[InitErrorDetails]:
         """Yield what is wrong with loss, floors, margin and threshold for a kind of task, each with its place.
@@ -170,6 +198,9 @@ class GatePolicy(Strict):
         share = kind.measure(self.loss or kind.losses[0])
         if isinstance(self.margin, float | int) and share is not None and share.share and self.margin > _LARGEST_MARGIN:
             yield _fault(f"must be at most {_LARGEST_MARGIN} of a loss between 0 and 1", self.margin, "margin")
+        for name in self.metrics:
+            if "/" in name or sum(each.name == name for each in kind.measures) > 1:
+                yield _fault("is no name for a metric: it has a slash, or the task has it", name, "metrics", name)
         yield from self._threshold_faults(kind)
 
     def _threshold_faults(self, kind: TaskKind) -> Iterator[InitErrorDetails]:

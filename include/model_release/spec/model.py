@@ -295,7 +295,7 @@ class Spec(Strict):
     @classmethod
     def _figures_of_task(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
         if "dataset" in info.data and "task" in info.data:
-            kind = _kind(info.data["task"], info.data["dataset"])
+            kind = gate.extended(_kind(info.data["task"], info.data["dataset"]))
             faults = [*gate.faults(kind, info.data["dataset"].target.words)]
             if faults:
                 raise ValidationError.from_exception_data("gate", faults)
@@ -322,8 +322,8 @@ class Spec(Strict):
 
     @property
     def task_kind(self) -> TaskKind:
-        """What kind of task it is."""
-        return _kind(self.task, self.dataset)
+        """What kind of task it is, with the figures that the gate brings."""
+        return self.gate.extended(_kind(self.task, self.dataset))
 
     @property
     def split_method(self) -> SplitMethod:

@@ -53,6 +53,7 @@ _CODE = (
     "spec/forms",
     "spec/gate",
     "spec/load",
+    "spec/metrics",
     "spec/misread",
     "spec/model",
     "spec/retention",

@@ -62,6 +62,7 @@ def findings(path: Path, given: Sequence[Path], *, data: bool | None, opener: Op
             return Findings(warnings=[*_warnings(spec)])
         rows = _read(spec, opener)
         _check_folds(spec, rows)
+        _check_metrics(spec, rows)
     except NotFound as error:
         if data is None:  # the spec may have been written before its data is there
             return Findings(warnings=[f"{error.where}: {error.what}", *_warnings(spec)])
@@ -99,8 +100,10 @@ def _beside(path: Path) -> list[Path]:
 def _check_candidates(spec: Spec) -> None:
     from model_release.modelling.dataset import input_schema
     from model_release.modelling.tasks import task_of
+    from model_release.modelling.tasks.own import own_metrics
     from model_release.modelling.training.recipes import check_recipe
 
+    own_metrics(spec)
     inputs, weighted = spec.dataset.inputs, spec.dataset.weight is not None
     made_up = {name: ["one", "another"] for name, column in inputs.items() if column.is_learned}
     for name, candidate in spec.candidates.items():
@@ -135,6 +138,22 @@ def _check_folds(spec: Spec, rows: Rows) -> None:
         raise DataInvalid(f"validation.folds: {error.what}", hint=error.hint) from error
 
 
+def _check_metrics(spec: Spec, rows: Rows) -> None:
+    """Measure a constant answer by the metrics that the spec brings.
+
+    Raises:
+        SpecError: one cannot be measured.
+    """
+    from model_release.modelling.tasks import task_of
+    from model_release.modelling.tasks.own import constant, own_metrics
+
+    task = task_of(spec)
+    found = own_metrics(spec).figures(task, rows.frame, rows.target, constant(task, rows.target))
+    lost = [name for name, value in found.items() if value is None]
+    if lost:
+        raise SpecError(f"gate.metrics.{lost[0]}: gives no finite number for {len(rows)} rows of the data")
+
+
 def _warnings(spec: Spec) -> Iterator[str]:
     if namesakes := _namesakes(spec, _beside(spec.path)):
         yield namesakes
@@ -149,14 +168,16 @@ def _warnings(spec: Spec) -> Iterator[str]:
 def _warnings_of_data(spec: Spec, rows: Rows) -> Iterator[str]:
     from model_release.modelling import dataset
     from model_release.modelling.tasks import task_of
+    from model_release.modelling.tasks.own import own_metrics
     from model_release.modelling.training.preview import without_onnx
 
-    task, kind, floors = task_of(spec), spec.task_kind, spec.gate.cross_validation
+    task, own, kind, floors = task_of(spec), own_metrics(spec), spec.task_kind, spec.gate.cross_validation
     training, _ = dataset.rows_apart(spec, rows)
     target, weights = rows.target[training], dataset.weights_of(rows, spec.dataset)
     weight = None if weights is None else weights[training]
     for words, answers in _constant_answers(spec, target, weight) if floors else ():
         figures = task.figures(target, answers, weight)
+        figures |= own.figures(task, rows.frame.iloc[training], target, answers, weight)
         reached = {name: figures[name] for name in floors}
         if all(
             each is not None and (each <= floors[name] if kind.less_is_better(name) else each >= floors[name])

@@ -113,10 +113,13 @@ def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> 
     nothing = _frame([], [], names, names)
     try:
         table = parquet.read_table(path, partitioning=None)
+        header = list(table.column_names)
+    except UnicodeDecodeError:
+        return Texts(nothing, [], [Finding(file, None, "is not Parquet: a column's name is not text in UTF-8")])
     except (arrow.ArrowException, OSError) as error:  # an OSError for pages that cannot be decoded
         words = str(error).splitlines()[0].replace(str(path), file)
         return Texts(nothing, [], [Finding(file, None, f"is not Parquet: {words}")])
-    form = _check_header(list(table.column_names), dataset, file)
+    form = _check_header(header, dataset, file)
     if form:
         return Texts(nothing, [], form)
     try:
@@ -128,6 +131,7 @@ def _read_parquet(path: Path, dataset: Dataset, names: list[str], file: str) -> 
 
 def _texts(column: arrow.ChunkedArray) -> pd.Series[str]:
     """Return the cells of a column as text, the shortest that means the same number; what is null or NaN as NA."""
+    column.validate(full=True)  # text that is not UTF-8 is found nowhere else before it is used
     if arrow.types.is_floating(column.type):
         column = arrow.compute.if_else(arrow.compute.is_nan(column), None, column)
     return pd.Series(column.cast(arrow.string()).to_pandas(), dtype="str").str.strip()

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model_release.spec.dataset import Target
+from model_release.documents.inputs import UNKNOWN
+from model_release.spec.dataset import Column, Target
 
 Positions = NDArray[np.intp]
 """Of rows."""
@@ -37,6 +38,14 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def known(self, name: str, column: Column) -> pd.Series[Any]:
+        """Return the cells of a column, with the one mark of an unknown category in the place of each."""
+        cells = self.frame[name]
+        if not column.has_unknown:
+            return cells
+        listed = self.learned[name] if column.is_learned else column.labels
+        return cells.where(cells.isin([*listed]) | cells.isna(), UNKNOWN)
 
     def take(self, positions: Positions) -> Rows:
         """Return the rows at these positions, in this order."""

@@ -25,7 +25,7 @@ def floors(
         ),
         (f"holdout of {evaluation.holdout_rows} rows", policy.holdout, scores.holdout),
     ]
-    kind = kind_of(evaluation.task)
+    kind = policy.extended(kind_of(evaluation.task))
     checks = [
         _floor(kind, place, metric, floor, figures.get(metric))
         for place, configured, figures in measured
@@ -128,7 +128,8 @@ def dummy(policy: GatePolicy, intervals: Mapping[Metric, Interval], evaluation: 
     """Ask for a loss below that of the best constant answer."""
     if not policy.beat_dummy:
         return []
-    kind, guessing, mine = kind_of(evaluation.task), evaluation.dummy, intervals[evaluation.loss].mean
+    kind = policy.extended(kind_of(evaluation.task))
+    guessing, mine = evaluation.dummy, intervals[evaluation.loss].mean
     if guessing is None:
         words = f"the dummy's {kind.called(evaluation.loss)} was not measured"
         return [Check(name="better than a dummy", passed=False, words=words)]

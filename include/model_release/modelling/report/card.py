@@ -87,7 +87,7 @@ def model_card(
         loss=called,
         row_loss=task.row_loss,
         number=task.number,
-        metrics=task.metrics,
+        metrics=[*task.metrics, *spec.gate.own],
         candidates=table,
         as_of=as_of,
         opened_in=opened_in,

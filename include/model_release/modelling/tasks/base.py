@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -125,6 +125,8 @@ class Task(ABC):
         """The figures that every candidate is measured by."""
         found: list[Metric] = []
         for each in self.kind.measures:
+            if each.own:
+                continue
             if each.of == "class":
                 found += [f"{each.name}/{words}" for words in self.classes]
             elif each.asked or each.of:
@@ -193,40 +195,17 @@ class Task(ABC):
         """Return the figures whose interval has a formula, of finite predictions."""
 
     def _jackknife(self, metric: Metric, target: Target, predictions: Predictions, sample: Sample) -> Interval | None:
-        """Return a figure with the interval of the delete-a-group jackknife; None if there are too few rows.
+        """Return a figure with the interval of the jackknife; None if there are too few rows."""
 
-        The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
-        degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
-        scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise; one of
-        0 or 1, which has no logit, gets Wilson's bounds of as many rows as there are groups.
-        """
-        units = np.arange(len(target)) % GROUPS if sample.unit is None else sample.unit
-        known = np.unique(units)
-        groups, weight = len(known), sample.weight
-        if len(target) < 2 * groups or groups < 2:
-            return None
-        sides = [np.ones(len(target), dtype=bool), *(units != each for each in known)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            whole, *parts = (
-                self._measured(
-                    self._measures(target[side], predictions[side], None if weight is None else weight[side])[metric]
-                )
-                for side in sides
-            )
-        if not np.isfinite([whole, *parts]).all():
-            return None
-        reach = float(stats.t.ppf(0.975, groups - 1)) * math.sqrt((groups - 1) * float(np.var(parts)))
+        def measured(side: NDArray[np.bool_]) -> dict[Metric, float | None]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UndefinedMetricWarning)
+                weight = sample.take(side).weight
+                return {metric: self._measured(self._measures(target[side], predictions[side], weight)[metric])}
+
         measure = self.kind.measure(metric)
-        if measure is None or not measure.share:
-            return Interval(mean=whole, low=whole - reach, high=whole + reach)
-        if whole in (0, 1):
-            return share_interval(int(whole) * groups, groups)
-        if not 0 < whole < 1:
-            return None
-        stretch = reach / (whole * (1 - whole))
-        low, high = expit(logit(whole) - stretch), expit(logit(whole) + stretch)
-        return Interval(mean=whole, low=float(low), high=float(high))
+        shares = [metric] if measure is not None and measure.share else []
+        return jackknife(measured, len(target), sample, shares=shares).get(metric)
 
     @abstractmethod
     def row_losses(self, target: Target, predictions: Predictions) -> NDArray[np.float64]:
@@ -273,6 +252,53 @@ class Task(ABC):
     def summary(self, target: Target) -> float | None:
         """Return the share of the positive class, of which a change counts as drift; None if there is no such class."""
         return None
+
+
+def jackknife(
+    measured: Callable[[NDArray[np.bool_]], Mapping[Metric, float | None]],
+    rows: int,
+    sample: Sample,
+    *,
+    shares: Collection[Metric] = (),
+) -> dict[Metric, Interval]:
+    """Return figures with the intervals of the delete-a-group jackknife; none if there are too few rows.
+
+    The variance is `(g - 1)/g * sum((figure without group i - their mean)^2)` over g groups of rows, with g - 1
+    degrees of freedom (Shao & Tu, *The jackknife and bootstrap*, 1995, 2.3). A share's interval is taken on the
+    scale of its logit, as Boyd, Eng & Page, *Area under the precision-recall curve*, ECML PKDD 2013, advise; one of
+    0 or 1, which has no logit, gets Wilson's bounds of as many rows as there are groups.
+
+    Args:
+        measured: from a side of the rows, as a mask, to the figures.
+        rows: how many there are.
+        sample: how the rows count, and what of them is independent.
+        shares: the figures that lie between 0 and 1.
+    """
+    units = np.arange(rows) % GROUPS if sample.unit is None else sample.unit
+    known = np.unique(units)
+    groups = len(known)
+    if rows < 2 * groups or groups < 2:
+        return {}
+    whole, *parts = (measured(side) for side in [np.ones(rows, dtype=bool), *(units != each for each in known)])
+    found = {name: _spread(value, [each[name] for each in parts], name in shares) for name, value in whole.items()}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _spread(whole: float | None, parts: list[float | None], share: bool) -> Interval | None:
+    without = [math.nan if each is None else each for each in parts]
+    if whole is None or not np.isfinite([whole, *without]).all():
+        return None
+    groups = len(without)
+    reach = float(stats.t.ppf(0.975, groups - 1)) * math.sqrt((groups - 1) * float(np.var(without)))
+    if not share:
+        return Interval(mean=whole, low=whole - reach, high=whole + reach)
+    if whole in (0, 1):
+        return share_interval(int(whole) * groups, groups)
+    if not 0 < whole < 1:
+        return None
+    stretch = reach / (whole * (1 - whole))
+    low, high = expit(logit(whole) - stretch), expit(logit(whole) + stretch)
+    return Interval(mean=whole, low=float(low), high=float(high))
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval | None:

@@ -68,10 +68,16 @@ def effects(
         for name in rows.columns
     ]
     found.sort(key=lambda each: -each.importance.mean)  # stable: equal ones stay in the spec's order
+    plotted = {each.column for each in found[:SHOWN] if each.column in categorical or _is_amount(rows[each.column])}
     return [
-        _with_dependence(each, task, predict, rows, each.column in categorical) if place < SHOWN else each
-        for place, each in enumerate(found)
+        _with_dependence(each, task, predict, rows, each.column in categorical) if each.column in plotted else each
+        for each in found
     ]
+
+
+def _is_amount(column: pd.Series) -> bool:
+    """Whether a column that is no category is a number: text has no order, and no few values."""
+    return is_numeric_dtype(column.dtype)
 
 
 def _importance(

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from model_release.documents.base import sha256_of
 from model_release.documents.evaluation import Costs, Interval, Scores, UnitKind
 from model_release.documents.golden import GOLDEN_DAY, GOLDEN_FILE, Cell, Golden, made_up_rows, table
-from model_release.documents.inputs import UNKNOWN, Inputs
+from model_release.documents.inputs import Inputs
 from model_release.documents.layout import CODE
 from model_release.documents.manifest import REQUIREMENTS, FileEntry
 from model_release.documents.metric import Metric
@@ -32,6 +32,7 @@ from model_release.modelling.provenance import machine_facts
 from model_release.modelling.requirements import packages_in, pins, requirements_file
 from model_release.modelling.tasks import Predictions, Task, task_of
 from model_release.modelling.tasks.base import Sample, Target, Weight
+from model_release.modelling.tasks.own import OwnMetrics, own_metrics
 from model_release.modelling.trained import MLMODEL_FILE, MODEL_FILE, PREDICTIONS_FILE, PREPROCESSOR_FILE, Trained
 from model_release.modelling.training import onnx_export
 from model_release.modelling.training.chance import forget_threads
@@ -44,7 +45,7 @@ from model_release.modelling.training.search import Found, best
 from model_release.modelling.training.slices import slice_scores
 from model_release.modelling.wheels import wheels_of
 from model_release.spec.candidate import Candidate
-from model_release.spec.dataset import Column, Dataset
+from model_release.spec.dataset import Dataset
 from model_release.spec.model import Spec
 
 
@@ -75,7 +76,8 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
     inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
-    figures: dict[Metric, list[float | None]] = {metric: [] for metric in task.metrics}
+    own = own_metrics(spec)
+    figures: dict[Metric, list[float | None]] = {metric: [] for metric in [*task.metrics, *own.measures]}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
@@ -85,10 +87,13 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
         predictions = predictions_of(task, *model, inputs.iloc[test_rows])
         out_of_fold[test_rows, number // plan.folds] = predictions
         decided = _decided_within(task, recipe, spec, rows, training_rows[fit_rows])
-        for metric, value in decided.figures(target[test_rows], predictions, counted.weight).items():
+        truth, frame = target[test_rows], rows.frame.iloc[training_rows[test_rows]]
+        told = decided.figures(truth, predictions, counted.weight)
+        for metric, value in (told | own.figures(decided, frame, truth, predictions, counted.weight)).items():
             figures[metric].append(value)
         if len(plan.pairs) == 1:
-            alone = decided.intervals(target[test_rows], predictions, task.metrics, sample=counted)
+            alone = decided.intervals(truth, predictions, task.metrics, sample=counted)
+            alone |= own.intervals(decided, frame, truth, predictions, counted)
     measured = out_of_fold[plan.measured]
     losses = _losses(task, plan, target[plan.measured], measured)
     return CrossValidated(Scores(folds=figures, intervals=alone, losses=losses), measured, plan)
@@ -173,7 +178,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         folder: an existing folder; files of the same names are replaced.
     """
     began = time.monotonic()
-    task = task_of(spec)
+    task, own = task_of(spec), own_metrics(spec)
     training_rows, holdout_rows = rows_apart(spec, rows)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
@@ -207,7 +212,15 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
         searched=found.words or None,
         scores=validated.scores.model_copy(
             update={
-                **_on_holdout(task, *model, inputs.iloc[holdout_rows], target[holdout_rows], sample.take(holdout_rows)),
+                **_on_holdout(
+                    task,
+                    own,
+                    model,
+                    inputs.iloc[holdout_rows],
+                    rows.frame.iloc[holdout_rows],
+                    target[holdout_rows],
+                    sample.take(holdout_rows),
+                ),
                 "slices": slice_scores(
                     task,
                     spec.gate.slices,
@@ -216,6 +229,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
                     target[measured_rows],
                     out_of_fold,
                     sample.take(measured_rows),
+                    own,
                 ),
             }
         ),
@@ -297,15 +311,23 @@ def as_frame(out_of_fold: Predictions, measured_rows: Positions) -> pd.DataFrame
 
 
 def _on_holdout(
-    task: Task, preprocessor: Any, estimator: Any, inputs: pd.DataFrame, target: Target, sample: Sample
+    task: Task,
+    own: OwnMetrics,
+    model: tuple[Any, Any],
+    inputs: pd.DataFrame,
+    frame: pd.DataFrame,
+    target: Target,
+    sample: Sample,
 ) -> dict[str, Any]:
     """The figures on the rows that were set apart, with their intervals; None for each if there are no rows."""
     if not len(target):
-        return {"holdout": dict.fromkeys(task.metrics)}
-    predictions = predictions_of(task, preprocessor, estimator, inputs)
+        return {"holdout": dict.fromkeys([*task.metrics, *own.measures])}
+    predictions = predictions_of(task, *model, inputs)
     return {
-        "holdout": task.figures(target, predictions, sample.weight),
-        "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample),
+        "holdout": task.figures(target, predictions, sample.weight)
+        | own.figures(task, frame, target, predictions, sample.weight),
+        "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample)
+        | own.intervals(task, frame, target, predictions, sample),
     }
 
 
@@ -315,17 +337,9 @@ def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
     They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
     """
     features = {sys.intern(name): column for name, column in dataset.features.items()}
-    inputs = pd.DataFrame({name: _fresh(_known(rows, name, column)) for name, column in features.items()})
+    inputs = pd.DataFrame({name: _fresh(rows.known(name, column)) for name, column in features.items()})
     inputs.columns = pd.Index([*features], dtype=object)
     return inputs
-
-
-def _known(rows: Rows, name: str, column: Column) -> pd.Series:
-    cells = rows.frame[name]
-    if not column.has_unknown:
-        return cells
-    known = rows.learned[name] if column.is_learned else column.labels
-    return cells.where(cells.isin([*known]) | cells.isna(), UNKNOWN)
 
 
 def _fresh(column: pd.Series) -> pd.Series:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from model_release.documents.evaluation import Interval, SliceScores
 from model_release.documents.metric import Metric
 from model_release.modelling.tasks.base import Predictions, Sample, Target, Task
+from model_release.modelling.tasks.own import OwnMetrics
 from model_release.spec.dataset import Column
 from model_release.spec.gate import SlicePolicy
 
@@ -26,6 +27,7 @@ def slice_scores(
     target: Target,
     out_of_fold: Predictions,
     sample: Sample | None = None,
+    own: OwnMetrics | None = None,
 ) -> list[SliceScores]:
     """Measure groups of rows by predictions that were made while each row was left out.
 
@@ -41,14 +43,23 @@ def slice_scores(
         target: their targets.
         out_of_fold: `[rows, repeats]` or `[rows, repeats, classes]`, their predictions.
         sample: how the rows count, and what of them is independent.
+        own: the spec's metrics, which are measured if a floor asks for one of them.
     """
-    counted = sample or Sample()
+    counted, beside = sample or Sample(), own or OwnMetrics({}, "")
     return [
         SliceScores(
             column=policy.column,
             group=words,
             rows=int(inside.sum()),
-            figures=_over_repeats(task, policy, target[inside], out_of_fold[inside], counted.take(inside)),
+            figures=_over_repeats(
+                task,
+                policy,
+                target[inside],
+                out_of_fold[inside],
+                counted.take(inside),
+                beside.asked(policy.floors),
+                rows[inside],
+            ),
         )
         for policy in policies
         for words, inside in _groups(policy, columns[policy.column], rows[policy.column])
@@ -56,14 +67,23 @@ def slice_scores(
 
 
 def _over_repeats(
-    task: Task, policy: SlicePolicy, target: Target, out_of_fold: Predictions, sample: Sample
+    task: Task,
+    policy: SlicePolicy,
+    target: Target,
+    out_of_fold: Predictions,
+    sample: Sample,
+    own: OwnMetrics,
+    rows: pd.DataFrame,
 ) -> dict[Metric, Interval | None]:
     if not np.isfinite(out_of_fold).all():
-        return dict.fromkeys(task.metrics)
+        return dict.fromkeys([*task.metrics, *own.measures])
     if not len(target):
         return {}
     repeats = [
-        task.intervals(target, out_of_fold[:, number], policy.floors, sample=sample)
+        task.intervals(
+            target, out_of_fold[:, number], [each for each in policy.floors if each in task.metrics], sample=sample
+        )
+        | own.intervals(task, rows, target, out_of_fold[:, number], sample)
         for number in range(out_of_fold.shape[1])
     ]
     return {
@@ -72,7 +92,7 @@ def _over_repeats(
             low=fmean(each[metric].low for each in repeats),
             high=fmean(each[metric].high for each in repeats),
         )
-        for metric in task.metrics
+        for metric in [*task.metrics, *own.measures]
         if all(metric in each for each in repeats)
     }
 

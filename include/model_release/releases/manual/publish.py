@@ -14,6 +14,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.pointer import Pointer
 from model_release.documents.version import FIRST, Bump
 from model_release.errors import BaselineMoved, ModelReleaseError, Refused, UsageError
+from model_release.model_files.foreign import named
 from model_release.releases.catalog import promotion_target_of, read_version
 from model_release.releases.claims import became, take_number
 from model_release.releases.eligibility import Try
@@ -180,10 +181,12 @@ def _check_opens(collected: Collected, draft: Manifest, opens: Try) -> None:
         opens(collected.folder, draft)
     except Refused as error:
         _, _, reasons = error.what.partition("\n")
+        paths = [collected.folder / name for name in (draft.model_file, draft.preprocessor_file) if name is not None]
+        mend = "; ".join(filter(None, map(named, paths))) or "mend the files"
         raise Refused(
             f"no form of these files loads here, so that they cannot become live\n{reasons}",
             where=collected.source,
-            hint="nothing was sent; mend the files, or overrule with --unopened if their consumers have what they need",
+            hint=f"nothing was sent; {mend}, or overrule with --unopened if their consumers have what they need",
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""A team's own package: how urgent support tickets are told from others. An example."""

@@ -2,7 +2,8 @@
 
 Every night draws new rows, fits champion and challenger to them, and asks every rule. Our gate is the package's own,
 with the policy of the shipped spec. The true figures beside it are those of the models that would be released, over
-the whole population.
+the whole population. Worlds of other problems come first: three classes, a number, one positive in a hundred, groups,
+days.
 
     PYTHONPATH=include:tests python -m benchmarks.gate --rows 303 --nights 300
 """
@@ -26,7 +27,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 from threadpoolctl import threadpool_limits
 
-from benchmarks import reporting
+from benchmarks import reporting, worlds
 from benchmarks.populations import POPULATIONS, Fitted, Night, night
 from model_release.documents.evaluation import Champion, Evaluation
 from model_release.documents.version import Version
@@ -208,7 +209,14 @@ def _directions(found: dict[str, dict[str, Any]], rule: str) -> tuple[float, flo
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line asks for."""
     parser = reporting.parser("gate", __doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[303, 1000, 5000], help="rows that a night has")
+    parser.add_argument("--rows", type=int, nargs="*", default=[303, 1000, 5000], help="rows that a night has")
+    parser.add_argument(
+        "--worlds",
+        nargs="*",
+        choices=[*worlds.WORLDS],
+        default=[*worlds.WORLDS],
+        help="other problems, before those rows",
+    )
     parser.add_argument("--nights", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, of one thread each")
     options = parser.parse_args(arguments)
@@ -219,6 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reporting.progress() as progress,
         ProcessPoolExecutor(options.jobs, mp_context=context, initializer=_begin) as pool,
     ):
+        for name in options.worlds:
+            told = worlds.measure(name, options.nights, pool.map)
+            console.print(worlds.table_of(name, options.nights, told))
+            for reached, words in worlds.verdicts(name, told):
+                console.print(f"{'✓' if reached else '✗'} {words}")
+            kept[name] = told
         for rows in options.rows:
             found = measure(rows, options.nights, pool, progress)
             console.print(table_of(rows, options.nights, found))

@@ -49,8 +49,12 @@ def test_the_mirror_is_measured(tmp_path: Path) -> None:
 
 
 def test_gates_are_asked_about_what_is_known(tmp_path: Path) -> None:
-    said, kept = run("gate", "--rows", "300", "--nights", "2", "--jobs", "1", kept=tmp_path / "kept.json", seconds=300)
+    options = ["--rows", "300", "--nights", "2", "--jobs", "1", "--worlds", "a number", "groups"]
+    said, kept = run("gate", *options, kept=tmp_path / "kept.json", seconds=300)
     assert "300 rows, 2 nights" in said
+    assert kept["groups"]["remembers"]["worse"] > 0.05
+    assert kept["groups"]["remembers"]["promoted"]["ours"] == kept["a number"]["much worse"]["promoted"]["ours"] == 0
+    assert kept["a number"]["much better"]["promoted"]["ours"] == 1
     found = kept["300"]
     assert found["same recipe"]["brier"] == found["same recipe"]["apart"] == 0
     assert found["much worse"]["brier"] == -found["much better"]["brier"] > 0.04

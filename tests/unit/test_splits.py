@@ -193,7 +193,7 @@ def test_lint_says_where_split_and_validation_disagree(keys: dict[str, Any], sai
     [
         (panel(4), {"group": "who"}, "there are 4 groups outside the holdout, too few for 5 folds"),
         (panel(days=4), {"time": "year"}, "3 times, too few for 5 blocks"),
-        (panel(20), {"time": "day", "validation": {"gap": 3, "folds": 3}}, "has no rows to fit to before it"),
+        (panel(20), {"time": "day", "validation": {"gap": 4, "folds": 2}}, "has no rows to fit to before it"),
     ],
 )
 def test_too_few_groups_or_days_are_named(rows: Rows, keys: dict[str, Any], said: str) -> None:

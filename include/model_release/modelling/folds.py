@@ -238,9 +238,10 @@ def _grouped(spec: Spec, rows: Rows) -> Iterator[Fold]:
 def _forward(spec: Spec, rows: Rows) -> Iterator[Fold]:
     """Yield blocks of days, each after the days that its model is fitted to.
 
-    The rows are cut into `folds + 1` blocks of whole days with about as many rows; the first is never measured. With a
-    group, a block is measured on the groups that are new in it, and on the part of the others that no other block is
-    measured on: of each model, `1 / folds` of the groups that go on.
+    The first block has half of the rows, so that every model is fitted to about as many as the released one, and is
+    never measured; the others have about as many rows each. All are of whole days. With a group, a block is measured on
+    the groups that are new in it, and on the part of the others that no other block is measured on: of each model,
+    `1 / folds` of the groups that go on.
     """
     how, times = spec.validation, times_of(rows, spec.dataset)
     known, counts = np.unique(times, return_counts=True)
@@ -268,7 +269,7 @@ def _blocks(known: NDArray[np.float64], counts: NDArray[np.intp], folds: int) ->
     ends = counts.cumsum() / counts.sum()
     cuts: list[int] = []
     for number in range(1, folds + 1):
-        nearest = int(np.abs(ends - number / (folds + 1)).argmin()) + 1
+        nearest = int(np.abs(ends - (1 + (number - 1) / folds) / 2).argmin()) + 1
         least = cuts[-1] + 1 if cuts else 1
         cuts.append(min(max(nearest, least), len(known) - (folds + 1 - number)))
     starts = [float(known[cut]) for cut in cuts]

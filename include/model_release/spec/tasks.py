@@ -53,7 +53,9 @@ class TaskKind:
         room: import path of its `Task`.
         measures: the figures, in the order in which tables show them.
         losses: the proper ones among them, which the gate may compare by; the first is the default.
-        margin: how much worse in that default loss still counts as not worse, unless the spec says: absolute, or `1 %`.
+        margin: how much worse in that default loss still counts as not worse, unless the spec says: absolute, or `2 %`.
+        margin_of_dummy: the most that an absolute `margin` may be, as a share of what the best constant answer loses:
+            where one row in a hundred is positive, all models lie within an absolute margin. None: no such limit.
         headline: the figures that the card shows large.
         constant: what the simplest model of all answers, in words.
         folds: how the rows of cross-validation are dealt out, in words.
@@ -69,6 +71,7 @@ class TaskKind:
     constant: str
     folds: str
     tunes: tuple[str, ...] = ()
+    margin_of_dummy: float | None = None
 
     def measure(self, metric: Metric) -> Measure | None:
         """Return the kind of a figure; None if this task has no such figure."""
@@ -135,6 +138,7 @@ BINARY = TaskKind(
     ),
     losses=("brier", "log_loss"),
     margin=0.005,
+    margin_of_dummy=0.025,
     headline=("accuracy", "recall", "roc_auc", "brier"),
     constant="guessing the share",
     folds="stratified cross-validation",
@@ -155,7 +159,7 @@ MULTICLASS = TaskKind(
         _LOG_LOSS,
     ),
     losses=("log_loss", "brier"),
-    margin="1 %",
+    margin="2 %",
     headline=("accuracy", "macro_f1", "roc_auc", "log_loss"),
     constant="guessing the shares",
     folds="stratified cross-validation",
@@ -173,7 +177,7 @@ REGRESSION = TaskKind(
         replace(_ERROR, name="pinball", called="pinball loss", of="quantile", asked=True),
     ),
     losses=("rmse", "mae", "poisson_deviance", "gamma_deviance", "pinball"),
-    margin="1 %",
+    margin="2 %",
     headline=("rmse", "mae", "median_absolute_error", "r2"),
     constant="the best constant",
     folds="cross-validation",

@@ -24,11 +24,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A loss, or a difference of two, with its standard error and the degrees of freedom of Student's t."""
+    """A loss, or a difference of two, with its standard error and the degrees of freedom of Student's t.
+
+    Attributes:
+        independent: what of the rows the error takes to be so; empty: the folds, corrected for their overlap.
+    """
 
     mean: float
     error: float
     degrees: int
+    independent: tuple[UnitKind, ...] = ()
 
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the two-sided interval."""
@@ -130,7 +135,7 @@ def _estimate(means: Sequence[float], influences: Mapping[UnitKind, Floats]) -> 
             part, freedom = clustered_variance(influence), len(influence) - 1
         variance += part
         degrees.append(freedom)
-    return Estimate(fmean(means), math.sqrt(variance), min(degrees))
+    return Estimate(fmean(means), math.sqrt(variance), min(degrees), tuple(influences))
 
 
 def _over_folds(values: Sequence[float], test_over_train: float) -> Estimate:

@@ -116,7 +116,7 @@ def _against_anchor(
     passed = unchanged or anchor.candidate == chosen or comparison.lower_bound > comparison.needed
     words = (
         f"from {anchor.version}, the last that was better than the one before, {loss} changed for the better by "
-        f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than "
+        f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more than "
         f"{comparison.lower_bound:+.4f}; "
         + (
             "the recipe is that of the live version"
@@ -144,9 +144,9 @@ def _compared(
         rule=rule,
         difference=found.interval(),
         lower_bound=found.bound(policy.confidence),
-        needed=0.0 if rule == "superior" else -_margin(policy, evaluation.task, theirs),
+        needed=0.0 if rule == "superior" else -_margin(policy, evaluation, theirs),
         loss=evaluation.loss,
-        independent=[*evaluation.design.batches] if evaluation.design else [],
+        independent=[*found.independent],
     )
 
 
@@ -178,7 +178,8 @@ def _against_champion(
         passed = bound > needed
         words = (
             f"against the live {champion.version} on the same folds, {loss} improves by "
-            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence by more than {bound:+.4f}; "
+            f"{comparison.difference.mean:+.4f}, with {policy.confidence:.0%} confidence{_over(comparison)} by more "
+            f"than {bound:+.4f}; "
             f"{'more than' if passed else 'it should be more than'} {needed:+.4f} "
             f"{'is needed' if passed else ''}".rstrip()
             + (", since the data is the same" if champion.same_data else "")
@@ -188,13 +189,20 @@ def _against_champion(
     return comparison, Check(name=name, passed=passed, words=words, value=bound, threshold=needed)
 
 
-def _margin(policy: GatePolicy, task: str, champions: float) -> float:
+def _over(comparison: Comparison) -> str:
+    return f" over {' and '.join(comparison.independent)}" if comparison.independent else ""
+
+
+def _margin(policy: GatePolicy, evaluation: Evaluation, champions: float) -> float:
     """Return the margin in the loss's unit.
 
     Args:
         policy: the spec's.
-        task: whose margin holds if the policy sets none.
+        evaluation: of the task whose margin holds if the policy sets none.
         champions: the champion's loss, of which a margin in per cent is a share.
     """
-    margin = policy.margin if policy.margin is not None else policy.extended(kind_of(task)).margin
+    kind, dummy = policy.extended(kind_of(evaluation.task)), evaluation.dummy
+    margin = policy.margin if policy.margin is not None else kind.margin
+    if policy.margin is None and kind.margin_of_dummy is not None and dummy is not None:
+        return min(float(kind.margin), kind.margin_of_dummy * dummy)
     return margin if isinstance(margin, float | int) else float(margin.rstrip(" %")) / 100 * abs(champions)

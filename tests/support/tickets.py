@@ -49,6 +49,7 @@ def spec_in(folder: Path) -> Path:
     edited = yaml.safe_load(edits)
     del spec["dataset"]["group"], spec["split"]
     spec["dataset"]["columns"] |= edited["dataset"]["columns"]
+    spec["gate"] |= edited["gate"]
     path.write_text(
         yaml.safe_dump(
             spec | {"candidates": edited["candidates"], "validation": {"folds": 2, "repeats": 1}}, sort_keys=False

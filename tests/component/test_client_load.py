@@ -84,7 +84,7 @@ def test_a_preprocessor_of_another_release_is_refused(tmp_path: Path) -> None:
 
 def test_what_made_the_pickles_must_fit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     made = trained(1.0)
-    told = {"python_version": "3.7.2", "dependencies": {"scikit-learn": "0.24.1", "numpy": "1.0"}}
+    told = {"python_version": "3.7.2", "requirements": {"scikit-learn": "0.24.1", "numpy": "1.0"}}
     old = type(made)(made.folder, made.draft.model_copy(update=told), made.run)
     root = tmp_path / "heart-disease-models"
     Chain(LocalStore(root)).release(old)

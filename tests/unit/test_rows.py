@@ -54,7 +54,7 @@ def test_one_row_may_be_a_dictionary_of_its_values() -> None:
         ([[30]], "2 values in the order age, job"),
         ([{"age": 30, "job": "poet"}, {"age": 30}], "row 2 lacks job"),
         ({"age": [30, 31], "job": ["poet"]}, "age 2, job 1"),
-        ({"age": [object()], "job": ["poet"]}, "of the type object"),
+        ({"age": [Ellipsis], "job": ["poet"]}, "of the type ellipsis"),
         (pd.DataFrame([[1, 2]], columns=["age", "age"]), "two columns that are called age"),
     ],
     ids=str,

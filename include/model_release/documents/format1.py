@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from model_release.documents.strict_json import read_json
+from model_release.documents.strict_json import RepeatedKey, read_json
 from model_release.documents.version import Version
 
 FORMAT = 1
@@ -22,9 +22,14 @@ def as_current(body: bytes, *, inside: str | None = None) -> bytes:
     Args:
         body: the document.
         inside: the field that holds the manifest, which has a format of its own; None if the document is a manifest.
+
+    Raises:
+        RepeatedKey: an object in it has a key twice, so that its format is not known.
     """
     try:
         document = read_json(body)
+    except RepeatedKey:
+        raise
     except ValueError:
         return body  # its reader says what is wrong with it
     if inside is None:

@@ -159,10 +159,9 @@ class _EitherFormat(Document):
     inside: ClassVar[str | None] = None
 
     @classmethod
-    def read(cls, body: bytes, *, where: str) -> Self:
-        """Read a document of either format, as `Document.read` does."""
-        limits.check_size(len(body), cls.most_bytes, where)
-        return super().read(format1.as_current(body, inside=cls.inside), where=where)
+    def as_current(cls, body: bytes) -> bytes:
+        """Return a document of either format with the names and types of format 2."""
+        return format1.as_current(body, inside=cls.inside)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that is stored, in the document's own format."""

@@ -11,11 +11,16 @@ from collections import Counter
 from typing import Any, NoReturn
 
 
+class RepeatedKey(ValueError):
+    """An object has a key twice."""
+
+
 def read_json(body: bytes) -> Any:
     """Return the value that a JSON text in UTF-8 stands for.
 
     Raises:
-        ValueError: it is no JSON, an object in it has a key twice, or it is nested too deep; the message says which.
+        RepeatedKey: an object in it has a key twice; the message says which.
+        ValueError: it is no JSON, or nested too deep; the message says which.
     """
     try:
         value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
@@ -34,7 +39,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {key[:100]!r} stands twice in one object")
+        raise RepeatedKey(f"the key {key[:100]!r} stands twice in one object")
     return found
 
 

@@ -157,6 +157,7 @@ def test_a_single_fold_is_the_first_of_those_that_the_split_asks_for(roles: dict
         ({"group": "who", "split": {"method": "stratified"}}, "puts rows of one who on both sides"),
         ({"group": "who", "validation": {"method": "repeated_stratified"}}, "write group, forward or single"),
         ({"validation": {"gap": 1}}, "a gap lies between days"),
+        ({"validation": {"method": "single"}, "gate": {"loss": "our.costs:of"}}, "compared over folds"),
         ({"group": "whom"}, "group: there is no column 'whom'; did you mean 'who'?"),
         ({"weight": "who"}, "weight: who is text; a weight is numeric or integer"),
         (

@@ -320,6 +320,19 @@ class Spec(Strict):
                 raise ValueError(f"slices: {each.column} is categorical: its values are its groups, and bins are none")
         return gate
 
+    @field_validator("gate")
+    @classmethod
+    def _loss_of_validation(cls, gate: GatePolicy, info: ValidationInfo) -> GatePolicy:
+        if not {"dataset", "split", "validation"} <= {*info.data}:
+            return gate
+        method = info.data["validation"].method_for(info.data["dataset"], info.data["split"])
+        if method == "single" and gate.loss in gate.own:
+            raise ValueError(
+                f"loss: {gate.loss} is a figure of one's own, which is compared over folds, and validation.method: "
+                "single has one: name a method with several, or a loss of the task"
+            )
+        return gate
+
     @property
     def task_kind(self) -> TaskKind:
         """What kind of task it is, with the figures that the gate brings."""

@@ -152,25 +152,31 @@ def mlflow(folder: Path) -> Any:
 
 
 @contextmanager
-def wrk(url: str, body: Path, *, clients: int, seconds: float, watched: bool = False) -> Iterator[dict[str, Any]]:
+def wrk(
+    url: str, body: Path, *, clients: int, seconds: float | None = None, watched: bool = False
+) -> Iterator[dict[str, Any]]:
     """Send a body for some seconds beside what the block does; afterwards tell what came of it, times in ms.
 
     Args:
         url: where it goes.
         body: file that holds it.
         clients: that send at the same time, each again as soon as it has its answer.
-        seconds: how long.
+        seconds: how long; None: until the block ends.
         watched: look at every answer whether its header and its body name the same version.
     """
     script = body.parent / "wrk.lua"
     script.write_text(_LUA)
     told = {"BODY": str(body), **({"WATCHED": "1"} if watched else {})}
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "60s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds or 3600:g}s", "--timeout", "60s", "-s", str(script), url]
     found: dict[str, Any] = {}
     with subprocess.Popen(  # noqa: S603 - wrk
         command, env={**os.environ, **told}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as sender:
-        yield found
+        try:
+            yield found
+        finally:
+            if seconds is None:
+                sender.send_signal(signal.SIGINT)
         said, answer = sender.communicate()
     if sender.returncode:
         raise RuntimeError(answer + said)
@@ -250,8 +256,14 @@ def as_pipeline(folder: Path, to: Path) -> Path:
     return to
 
 
-def swap(scratch: Path, *, swaps: int, seconds: float) -> dict[str, Any]:
-    """Release models one after the other while eight clients ask as fast as they can."""
+def swap(scratch: Path, *, swaps: int, pause: float) -> dict[str, Any]:
+    """Release models one after the other while eight clients ask as fast as they can.
+
+    Args:
+        scratch: a folder for store and copies.
+        swaps: how many releases follow the first one.
+        pause: seconds for which each release is asked once it is served.
+    """
     store = scratch / "store" / "heart-disease-models"
     for strength in STRENGTHS[: swaps + 1]:
         trained(strength)
@@ -259,12 +271,27 @@ def swap(scratch: Path, *, swaps: int, seconds: float) -> dict[str, Any]:
     body = bodies(scratch, 1)[OURS]
     with (
         ours(store.as_uri(), "--to", str(scratch / "copies")) as server,
-        wrk(f"{server.url}/predict", body, clients=8, seconds=seconds, watched=True) as found,
+        wrk(f"{server.url}/predict", body, clients=8, watched=True) as found,
     ):
+        time.sleep(pause)
         for number, strength in enumerate(STRENGTHS[1 : swaps + 1], 1):
-            time.sleep(seconds / (swaps + 1))
             release(store, strength, since=number)
+            _served(server.url, body, f"v1.{number}.0")
+            time.sleep(pause)
     return found
+
+
+def _served(url: str, body: Path, version: str) -> None:
+    """Wait until a version answers.
+
+    Raises:
+        RuntimeError: it does not within two minutes.
+    """
+    for _ in range(1200):
+        if httpx.post(f"{url}/predict", content=body.read_bytes()).headers["x-model-version"] == version:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{url} does not serve {version}")
 
 
 def _family(pid: int) -> list[int]:
@@ -340,7 +367,7 @@ def main() -> None:
             rounds=options.rounds,
             warm=not options.quick,
         )
-        swapped = swap(scratch, swaps=1 if options.quick else 4, seconds=2.0 if options.quick else 15.0)
+        swapped = swap(scratch, swaps=1 if options.quick else 4, pause=1.0 if options.quick else 3.0)
     console = reporting.console()
     console.print(show(measured, memory))
     versions = sorted(set(swapped["versions"].split()))

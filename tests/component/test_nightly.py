@@ -210,7 +210,7 @@ def test_a_decision_record_holds_all_evidence_and_every_threshold(night: Nights)
 
     record = evidence(second, verdict)
 
-    assert record.policy == second.spec.model_dump(mode="json", include={"choose", "gate"})
+    assert record.policy == second.spec.model_dump(mode="json", include={"choose", "gate", "forms"})
     facts = record.evaluation
     scores = facts.candidates["logistic_regression"]
     assert {each.column for each in scores.slices} == {"sex", "age", "site"}

@@ -16,8 +16,9 @@ from model_release.documents.base import canonical_json
 from model_release.documents.manifest import Manifest
 from model_release.documents.version import FIRST
 from model_release.errors import Corrupt, NotFound, SpecError
-from model_release.modelling import provenance, training
+from model_release.modelling import provenance
 from model_release.modelling.trained import MODEL_FILE
+from model_release.modelling.training import fitting
 from model_release.releases.catalog import live_manifest, live_pointer
 from model_release.spec.load import load_spec
 from model_release.stores import open_store
@@ -189,13 +190,13 @@ def test_reproduce_as_a_command(home: LocalStore, monkeypatch: pytest.MonkeyPatc
     assert [each["same"] for each in document["files"]] == [True, True]
 
     monkeypatch.setattr(provenance, "python_version", lambda: "9.9.9")
-    monkeypatch.setattr(training, "pickled", lambda *_: {"best_model.pkl": b"other"})
+    monkeypatch.setattr(fitting, "pickled", lambda *_: {"best_model.pkl": b"other"})
     result = call("reproduce", home.uri, "v1.0.0")
     assert result.exit_code == errors.EXIT_CORRUPT
     assert "v1.0.0 is not reproduced: the bytes differ" in result.stdout
     assert "9.9.9" in result.stdout
     monkeypatch.undo()
-    monkeypatch.setattr(training, "pickled", lambda *_: {"best_model.pkl": b"other"})
+    monkeypatch.setattr(fitting, "pickled", lambda *_: {"best_model.pkl": b"other"})
     assert "look for a source of chance" in call("reproduce", home.uri, "v1.0.0").stdout
 
 

@@ -79,7 +79,7 @@ def test_the_standard_library_has_no_distribution() -> None:
 
 
 def test_a_module_without_a_distribution_is_left_to_the_release_s_own_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "_all_distributions", dict)
+    monkeypatch.setattr(requirements, "brought_by", dict)
     assert pins({"churn_model"}) == pins({"pandas"})
 
 

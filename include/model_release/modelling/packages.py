@@ -159,7 +159,7 @@ def _distribution(name: str, path: Path) -> metadata.Distribution | None:
 def _likely(name: str) -> Iterator[str]:
     """Yield names of distributions that may hold a package, the likely one first: to look at all takes a while."""
     yield name.replace("_", "-")
-    yield from _brought_by().get(name, ())
+    yield from brought_by().get(name, ())
 
 
 def _installed(name: str) -> metadata.Distribution | None:
@@ -170,7 +170,8 @@ def _installed(name: str) -> metadata.Distribution | None:
 
 
 @cache
-def _brought_by() -> Mapping[str, list[str]]:
+def brought_by() -> Mapping[str, list[str]]:
+    """Return by top-level package the distributions that hold it; to look through all takes two seconds, once."""
     return metadata.packages_distributions()
 
 

@@ -19,6 +19,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from model_release.modelling.packages import brought_by
+
 _OF_THE_INPUT = "pandas"
 """A preprocessor takes a table whose columns it knows by name, which no pickle says."""
 
@@ -94,12 +96,7 @@ def _distribution_of(package: str) -> str | None:
     try:
         return metadata.distribution(name).name
     except metadata.PackageNotFoundError:
-        return next(iter(_all_distributions().get(package, [])), None)
-
-
-@cache
-def _all_distributions() -> dict[str, list[str]]:
-    return {name: list(found) for name, found in metadata.packages_distributions().items()}
+        return next(iter(brought_by().get(package, [])), None)
 
 
 def _source_of(name: str) -> str | None:

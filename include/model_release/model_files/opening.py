@@ -41,11 +41,13 @@ class ModelOutputs(NamedTuple):
             by hand may have other ones. None if numbers are predicted.
         probabilities: of the positive class, or a row of them for all classes; None if the model tells none.
         values: the predicted numbers; None if classes are predicted.
+        bounds: of the numbers' intervals: all lower ones, and all upper ones; None if the model has no interval.
     """
 
     classes: Sequence[Any] | None
     probabilities: Sequence[Any] | NDArray[Any] | None
     values: Sequence[float] | None = None
+    bounds: Sequence[Sequence[float] | NDArray[Any]] | None = None
 
     @property
     def rows(self) -> int:
@@ -249,7 +251,7 @@ class _OnnxModel:
         first, *more = self._session.run(self._told, dict(feed))
         match self._output.form:
             case "value":
-                return ModelOutputs(None, None, first)
+                return ModelOutputs(None, None, first, more or None)
             case "classes":
                 return ModelOutputs(first, np.stack(more, axis=1))
             case "probability":
@@ -281,11 +283,14 @@ class _PickledModel:
         return self._answers(pd.DataFrame(matrix, columns=list(self.features)))
 
     def _answers(self, features: Any) -> ModelOutputs:
+        import numpy as np
+
         for step in self._steps:
             features = step.transform(features)
         found = self._model.predict(features)
         if self._output.form == "value":
-            return ModelOutputs(None, None, found)
+            interval = self._output.interval
+            return ModelOutputs(None, None, found, None if interval is None else interval.bounds(np.asarray(found)))
         told = self._model.predict_proba(features) if hasattr(self._model, "predict_proba") else None
         if self._output.form == "classes":
             return ModelOutputs([self._output.classes[int(code)] for code in found], told)

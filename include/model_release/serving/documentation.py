@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from model_release import __version__
-from model_release.documents.output import Output
+from model_release.documents.output import LOWER, UPPER, Output
 from model_release.model_files.opening import made_up_row
 from model_release.serving.inference import datatype
 from model_release.serving.schema import json_schema
@@ -203,7 +203,13 @@ def _own_answer(output: Output) -> dict[str, Any]:
             return {
                 "value": {"type": "number", "description": "The predicted number."},
                 "unit": {"type": ["string", "null"], "description": "Its unit in words."},
+                **(_bounds(output.interval.level) if output.interval else {}),
             }
+
+
+def _bounds(level: float) -> dict[str, Any]:
+    words = f"bound of the interval that shall hold {level:.0%} of new rows."
+    return {name: {"type": "number", "description": f"The {name} {words}"} for name in (LOWER, UPPER)}
 
 
 def _object(**properties: Any) -> dict[str, Any]:

@@ -56,10 +56,13 @@ class Estimated(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         value: the predicted number.
         unit: its unit in words; None if the release tells none.
+        lower, upper: the bounds of its interval; not there if the model has none.
     """
 
     value: float
     unit: str | None
+    lower: float | msgspec.UnsetType = msgspec.UNSET
+    upper: float | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True)
@@ -102,14 +105,19 @@ class Served:
             answers = self.model.predict_features(dict(zip(self.schema.features, zip(*rows, strict=True), strict=True)))
         else:
             answers = self.model.predict_matrix(np.array(rows, dtype=np.float64))  # None becomes NaN
-        return ModelOutputs(*(None if told is None else _plain(told) for told in answers))
+        classes, probabilities, values = (None if told is None else _plain(told) for told in answers[:3])
+        bounds = None if answers.bounds is None else [_plain(each) for each in answers.bounds]
+        return ModelOutputs(classes, probabilities, values, bounds)
 
     def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | Classified | Estimated]:
         """Return the predictions for rows that the schema let through."""
-        classes, probabilities, values = self.answer(rows)
+        classes, probabilities, values, bounds = self.answer(rows)
         output = self.manifest.answers
         if values is not None:
-            return [Estimated(value, output.unit or None) for value in values]
+            unit = output.unit or None
+            if bounds is None:
+                return [Estimated(value, unit) for value in values]
+            return [Estimated(value, unit, low, high) for value, low, high in zip(values, *bounds, strict=True)]
         found = classes or []
         told: Any = probabilities if probabilities is not None else [None] * len(found)
         if output.form == "classes":
@@ -124,7 +132,8 @@ class Served:
         answers = self.answer(rows)
         names = [column.name for column in self.manifest.answers.columns]
         if answers.values is not None:
-            return dict(zip(names, [answers.values], strict=True))
+            numbers: list[Sequence[Any]] = [answers.values, *map(_plain, answers.bounds or ())]
+            return dict(zip(names, numbers, strict=True))
         found: list[Sequence[Any]] = [answers.classes or []]
         if answers.probabilities is not None:
             many = self.manifest.answers.form == "classes"

@@ -153,6 +153,8 @@ class Target(Strict):
         negative: with `positive_above`, the other class in words.
         min, max: allowed range of a number, both ends included.
         unit: of a number, in words.
+        transform: of a number: `log` or `log1p`, which estimators are fitted to; answers are in the target's own unit.
+        interval: of a number: the share of new rows whose target shall lie between the two bounds that each answer has.
     """
 
     column: str
@@ -163,6 +165,15 @@ class Target(Strict):
     min: float | None = None
     max: float | None = None
     unit: str = ""
+    transform: Literal["log", "log1p"] | None = None
+    interval: float | None = Field(None, ge=0.5, le=0.99)
+
+    @model_validator(mode="after")
+    def _of_numbers(self) -> Self:
+        said = [key for key in ("transform", "interval") if getattr(self, key) is not None]
+        if said and (self.classes is not None or self.positive_above is not None):
+            raise ValueError(f"{said[0]} is for a target that is a number, and this one has classes")
+        return self
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

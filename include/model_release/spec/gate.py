@@ -193,8 +193,11 @@ class GatePolicy(Strict):
         ]
         for place, floors in placed:
             for metric, floor in floors.items():
+                measure = kind.measure(metric)
                 if fault := kind.fault(metric, classes, floor):
                     yield _fault(fault, floor, *place, metric)
+                elif place == ("cross_validation",) and measure is not None and not measure.folds:
+                    yield _fault("is not measured on folds: write its floor below holdout", floor, *place, metric)
         share = kind.measure(self.loss or kind.losses[0])
         if isinstance(self.margin, float | int) and share is not None and share.share and self.margin > _LARGEST_MARGIN:
             yield _fault(f"must be at most {_LARGEST_MARGIN} of a loss between 0 and 1", self.margin, "margin")

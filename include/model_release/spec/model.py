@@ -412,7 +412,8 @@ class Spec(Strict):
 def _kind(task: str, dataset: Dataset) -> TaskKind:
     if task == "classification":
         return BINARY if len(dataset.target.words) == 2 else MULTICLASS
-    return TASKS[task]
+    kind = TASKS[task]
+    return kind if dataset.target.interval else kind.without("coverage")
 
 
 def expand(text: str, *, where: str) -> str:

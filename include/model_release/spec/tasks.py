@@ -27,6 +27,7 @@ class Measure:
         asked: measured only if a floor or the compared loss asks for it.
         own: a spec's, measured with all columns of the rows.
         root: the square root of a mean over the rows.
+        folds: is measured on each fold; else on the holdout and on slices alone.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Measure:
     asked: bool = False
     own: bool = False
     root: bool = False
+    folds: bool = True
 
     @property
     def words(self) -> str:
@@ -89,6 +91,10 @@ class TaskKind:
         found, parameter = self.measure(metric), metric.partition("/")[2]
         words = found.words if found else metric
         return f"{words} of {parameter}" if parameter else words
+
+    def without(self, name: str) -> TaskKind:
+        """Return the same without one measure."""
+        return replace(self, measures=tuple(each for each in self.measures if each.name != name))
 
     def sorted(self, metrics: Iterable[Metric]) -> list[Metric]:
         """Return figures in the order of the measures; those of one measure keep their order."""
@@ -175,6 +181,7 @@ REGRESSION = TaskKind(
         replace(_ERROR, name="poisson_deviance", called="Poisson deviance", asked=True),
         replace(_ERROR, name="gamma_deviance", asked=True),
         replace(_ERROR, name="pinball", called="pinball loss", of="quantile", asked=True),
+        Measure("coverage", called="coverage of the interval", folds=False),
     ),
     losses=("rmse", "mae", "poisson_deviance", "gamma_deviance", "pinball"),
     margin="2 %",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 from model_release.documents.readings import (
     EXACT,
@@ -65,7 +66,8 @@ def reading_of(column: Column | Target, dataset: Dataset, day: date) -> Reading:
     if isinstance(column, Target):
         if column.classes is not None:
             return _listed(column.labels, ", ".join(column.classes))
-        return _number(column.min, column.max, number_with(dataset.decimal))
+        found = _number(column.min, column.max, number_with(dataset.decimal))
+        return found if column.transform is None else _above(found, column.transform)
     match column.kind:
         case "categorical":
             return _category(column, number_with(dataset.decimal))
@@ -137,6 +139,18 @@ def _number(low: float | None, high: float | None, read: Number, *, trained_on: 
         )
     )
     return Reading(read, rules, True)
+
+
+def _above(reading: Reading, transform: Literal["log", "log1p"]) -> Reading:
+    """Return the reading of a number that has a logarithm, or has one after 1 was added."""
+    border = 0 if transform == "log" else -1
+
+    def has_logarithm(text: str) -> bool:
+        value = reading.value(text)
+        return not isinstance(value, float) or value > border
+
+    words = f"is not above {border}, and the target is fitted by its {transform}"
+    return replace(reading, rules=[*reading.rules, (has_logarithm, words)])
 
 
 def _integer(column: Column) -> Reading:

@@ -189,6 +189,24 @@ def threshold(policy: GatePolicy, output: Output | None) -> list[Check]:
     return [Check(name="threshold", passed=True, words=words, value=output.threshold)]
 
 
+def interval(output: Output | None, scores: Scores) -> list[Check]:
+    """Tell how wide the interval of an answer is, and how many rows that were set apart it held; none without one."""
+    if output is None or output.interval is None:
+        return []
+    found, unit = output.interval, f" {output.unit}" if output.unit else ""
+    match found.transform:
+        case None:
+            reach = f"reaches {found.reach:.4g}{unit} to either side of the answer"
+        case "log":
+            reach = f"reaches from the answer divided by {math.exp(found.reach):.4g} to it times as much"
+        case "log1p":
+            reach = f"reaches from the answer divided by {math.exp(found.reach):.4g} to it times as much, each plus 1"
+    held = scores.holdout.get("coverage")
+    measured = "was not measured, as no rows were set apart" if held is None else f"is {held:.1%} on the holdout"
+    words = f"the interval for {found.level:.0%} of new rows {reach}; its coverage {measured}"
+    return [Check(name="interval", passed=True, words=words, value=held)]
+
+
 def _floor(kind: TaskKind, place: str, metric: Metric, floor: float, value: float | None) -> Check:
     if value is None or not math.isfinite(value):
         passed, words = False, f"{metric} on {place} was not measured"

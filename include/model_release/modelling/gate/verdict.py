@@ -66,6 +66,7 @@ def judge(evaluation: Evaluation, policy: GatePolicy, *, chosen: str) -> Decisio
         *ask.forms(evaluation, chosen),
         *ask.columns(evaluation),
         *ask.threshold(policy, evaluation.outputs.get(chosen)),
+        *ask.interval(evaluation.outputs.get(chosen), scores),
         *ask.drift(policy.drift, evaluation.drift),
         *collapse(scores, evaluation),
     ]

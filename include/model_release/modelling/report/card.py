@@ -206,7 +206,10 @@ def _target_words(task: Task, rows: Rows, column: str) -> list[tuple[str, str]]:
         return [(words, _percent(share)) for words, share in zip(task.classes, shares.tolist(), strict=True)]
     unit = f" {task.unit}" if task.unit else ""
     low, middle, high = (f"{each:.4g}" for each in np.quantile(rows.target, [0.0, 0.5, 1.0]))
-    return [(column, f"{low} to {high}, median {middle}{unit}")]
+    found = [(column, f"{low} to {high}, median {middle}{unit}")]
+    if task.fitted_to:
+        found.append(("fitted to", task.fitted_to))
+    return found
 
 
 def _figure(value: float | None, digits: int = 3) -> str:

@@ -111,6 +111,20 @@ class Task(ABC):
         """Return the task as a model answers it that was trained for it."""
         return self
 
+    @property
+    def fitted_to(self) -> str:
+        """What estimators are fitted to, in words; empty if that is the target itself."""
+        return ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether `tuned` decides anything that a released model answers by."""
+        return self.is_tuned
+
+    def around(self, estimator: Any) -> Any:
+        """Return an estimator, not fitted, as it is fitted to this task's target."""
+        return estimator
+
     def released(self, estimator: Any) -> Any:
         """Return a fitted estimator whose own `predict` answers as the task does."""
         return estimator

@@ -51,8 +51,10 @@ def forget_threads(estimator: Any) -> None:
 
     A booster's is: it is in the model's own text, and one by `settle`.
     """
-    if "n_jobs" in estimator.get_params() and _package(estimator) not in _UNSAID:
-        estimator.set_params(n_jobs=None)
+    inside = [getattr(estimator, name, None) for name in ("regressor", "regressor_")]  # behind a transformed target
+    for each in [estimator, *(each for each in inside if each is not None)]:
+        if "n_jobs" in each.get_params() and _package(each) not in _UNSAID:
+            each.set_params(n_jobs=None)
 
 
 def _inside(estimator: Any) -> Iterator[Any]:

@@ -45,7 +45,7 @@ def estimator_of(task: Task, candidate: Candidate, *, where: str | None = None) 
 
 
 def with_probabilities(task: Task, estimator: Any, candidate: Candidate, *, where: str | None = None) -> Any:
-    """Return an estimator that answers what the task asks.
+    """Return an estimator that answers what the task asks, in the target's own unit.
 
     A classifier without probabilities of its own is calibrated by a sigmoid over five folds (Platt, *Probabilistic
     outputs for support vector machines*, 1999).
@@ -62,7 +62,7 @@ def with_probabilities(task: Task, estimator: Any, candidate: Candidate, *, wher
     if task.estimators == "classifier" and not hasattr(estimator, "predict_proba"):
         folds = StratifiedKFold(5, shuffle=True, random_state=candidate.seed)
         return CalibratedClassifierCV(estimator, ensemble=False, cv=folds)
-    return estimator
+    return task.around(estimator)
 
 
 def by_code(task: Task, parameters: dict[str, Any]) -> dict[str, Any]:

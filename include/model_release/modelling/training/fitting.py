@@ -77,7 +77,8 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
     inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
     own = own_metrics(spec)
-    figures: dict[Metric, list[float | None]] = {metric: [] for metric in [*task.metrics, *own.measures]}
+    asked = [metric for metric in task.metrics if (measure := task.kind.measure(metric)) and measure.folds]
+    figures: dict[Metric, list[float | None]] = {metric: [] for metric in [*asked, *own.measures]}
     out_of_fold = np.full((len(target), plan.repeats, *task.shape), np.nan)
     alone: dict[Metric, Interval] = {}
     for number, (fit_rows, test_rows) in enumerate(plan.pairs):
@@ -89,10 +90,11 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
         decided = _decided_within(task, recipe, spec, rows, training_rows[fit_rows])
         truth, frame = target[test_rows], rows.frame.iloc[training_rows[test_rows]]
         told = decided.figures(truth, predictions, counted.weight)
-        for metric, value in (told | own.figures(decided, frame, truth, predictions, counted.weight)).items():
-            figures[metric].append(value)
+        told |= own.figures(decided, frame, truth, predictions, counted.weight)
+        for metric, values in figures.items():
+            values.append(told[metric])
         if len(plan.pairs) == 1:
-            alone = decided.intervals(truth, predictions, task.metrics, sample=counted)
+            alone = decided.intervals(truth, predictions, asked, sample=counted)
             alone |= own.intervals(decided, frame, truth, predictions, counted)
     measured = out_of_fold[plan.measured]
     losses = _losses(task, plan, target[plan.measured], measured)
@@ -158,7 +160,7 @@ def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fi
 def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
     """Return the task as a released model of this recipe answers it, with what cross-validation decides."""
     task = task_of(spec)
-    if not task.is_tuned:
+    if not task.decides:
         return task
     found = cross_validate(candidate, spec, rows, training_rows)
     return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions, found.folds.weight)

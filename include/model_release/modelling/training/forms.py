@@ -85,7 +85,7 @@ def onnx_form(
         cause = error.__cause__ or error
         reason = (str(cause).splitlines() or [type(cause).__name__])[0][:200]
         return None, f"left out: the converter cannot write it ({reason})"
-    difference = float(np.abs(numbers - expected).max())
+    difference = float(np.abs(numbers - _with_bounds(expected, task)).max())
     found = f"largest difference in {task.number} {difference:.1e} over {len(rows)} rows"
     others = _other_classes(wanted, classes, _labels(task, preprocessor, estimator, rows))
     if others or not difference <= wanted.tolerance:
@@ -93,6 +93,12 @@ def onnx_form(
         return None, f"left out: {classes_words}{found}, allowed {wanted.tolerance:.0e}"
     same = "the same class" if len(classes) else "the same number"
     return graph, f"{same} on all {len(inputs)} rows and {len(rows) - len(inputs)} made-up ones, {found}"
+
+
+def _with_bounds(expected: Predictions, task: Task) -> Predictions:
+    """Return predicted numbers, each with the bounds of its interval if it has one."""
+    interval = task.output().interval
+    return expected if interval is None else np.stack([expected, *interval.bounds(expected)], axis=1)
 
 
 def _hard(preprocessor: Any, inputs: pd.DataFrame, made_up: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -14,7 +14,7 @@ import json
 import sys
 import warnings
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, compose, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 
 from model_release.documents.output import Output
 from model_release.modelling.trained import ONNX_INPUT
@@ -39,6 +39,11 @@ _OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 _KINDS = {"integer": TensorProto.INT64, "number": TensorProto.FLOAT, "text": TensorProto.STRING}
 _MLFLOW = {"integer": "long", "number": "float", "text": "string"}
+
+_Back = Literal["exp", "expm1"]
+
+_BACK: Final[dict[Any, _Back]] = {np.exp: "exp", np.expm1: "expm1"}
+"""How a number comes back from the scale on which an estimator was fitted, by the function that does it."""
 
 
 def export(
@@ -68,17 +73,27 @@ def export(
     prepared = compose.add_prefix_graph(graph, "prepare/", rename_inputs=False)
     width = prepared.output[0].type.tensor_type.shape.dim[1].dim_value
     register_boosters()
+    inner = estimator.regressor_ if isinstance(estimator, TransformedTargetRegressor) else estimator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the converter reads attributes that scikit-learn will remove
         model = convert_sklearn(
-            estimator,
+            inner,
             name="estimator",  # else a random one
             initial_types=[("features", FloatTensorType([None, width]))],
-            options=None if output.form == "value" else {id(estimator): {"zipmap": False}},
+            options=None if output.form == "value" else {id(inner): {"zipmap": False}},
             target_opset=_OPSETS,
             custom_conversion_functions=CONVERTERS,
         )
-    model = _with_columns_named(_joined(prepared, model.graph, model, output), columns)
+    graph = _joined(
+        prepared, model.graph, output, back=_BACK[estimator.inverse_func] if inner is not estimator else None
+    )
+    made = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid(domain, number) for domain, number in _OPSETS.items()],
+        ir_version=model.ir_version,
+        producer_name="model-release",
+    )
+    model = _with_columns_named(made, columns)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -99,11 +114,11 @@ def texts_of(rows: pd.DataFrame) -> list[str]:
 
 
 def predict(body: bytes, rows: pd.DataFrame, output: Output) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return the class (none of a number) and the numbers that the graph gives for each row."""
+    """Return the class (none of a number) and the numbers that the graph gives for each row, bounds among them."""
     session = onnxruntime.InferenceSession(body, providers=["CPUExecutionProvider"])
     told = session.run([column.name for column in output.columns], feed(rows))
     if output.form == "value":
-        return np.array([]), told[0]
+        return np.array([]), np.stack(told, axis=1) if output.interval else told[0]
     return told[0], told[1] if output.form == "probability" else np.stack(told[1:], axis=1)
 
 
@@ -226,9 +241,16 @@ def _words(
 
 
 def _joined(
-    prepared: onnx.GraphProto, estimator: onnx.GraphProto, converted: onnx.ModelProto, output: Output
-) -> onnx.ModelProto:
-    """Put the estimator behind the preprocessing, and make the columns of the output of what it gives."""
+    prepared: onnx.GraphProto, estimator: onnx.GraphProto, output: Output, *, back: _Back | None
+) -> onnx.GraphProto:
+    """Put the estimator behind the preprocessing, and make the columns of the output of what it gives.
+
+    Args:
+        prepared: the graph of the preprocessing.
+        estimator: the graph of what is fitted behind it.
+        output: what the model answers.
+        back: how a number comes back from the scale that the estimator was fitted on; None if that is the target's.
+    """
     label, *more = [f"estimator/{each.name}" for each in estimator.output]
     graph = compose.merge_graphs(
         prepared,
@@ -242,18 +264,39 @@ def _joined(
         case "classes":
             _end_in_classes(graph, label, more[0], output)
         case "value":
-            _constant(graph, "answer/flat", np.array([-1], dtype=np.int64))
-            graph.node.append(helper.make_node("Reshape", [label, "answer/flat"], [output.columns[0].name]))
+            _end_in_value(graph, label, output, back)
     del graph.output[:]
     graph.output.extend(
         helper.make_tensor_value_info(column.name, _KINDS[column.kind], ["rows"]) for column in output.columns
     )
-    return helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid(domain, number) for domain, number in _OPSETS.items()],
-        ir_version=converted.ir_version,
-        producer_name="model-release",
-    )
+    return graph
+
+
+def _end_in_value(graph: onnx.GraphProto, told: str, output: Output, back: _Back | None) -> None:
+    """Give the number in the target's unit, and its bounds, which are as far from it on the estimator's own scale.
+
+    A transformed number, and one with bounds, is computed on in double precision: an exponential would enlarge the
+    rounding of single precision.
+    """
+    value, *bounds = [column.name for column in output.columns]
+    _constant(graph, "answer/flat", np.array([-1], dtype=np.int64))
+    if back is None and output.interval is None:
+        graph.node.append(helper.make_node("Reshape", [told, "answer/flat"], [value]))
+        return
+    graph.node.append(helper.make_node("Reshape", [told, "answer/flat"], ["answer/single"]))
+    graph.node.append(helper.make_node("Cast", ["answer/single"], ["answer/fitted"], to=TensorProto.DOUBLE))
+    if back == "expm1":
+        _constant(graph, "answer/one", np.array(1.0, dtype=np.float64))
+    reach = output.interval.reach if output.interval else 0.0
+    for name, away in zip([value, *bounds], [0.0, -reach, reach], strict=False):
+        _constant(graph, f"{name}/away", np.array(away, dtype=np.float64))
+        graph.node.append(helper.make_node("Add", ["answer/fitted", f"{name}/away"], [f"{name}/scaled"]))
+        last = f"{name}/scaled"
+        for step in {None: [], "exp": ["Exp"], "expm1": ["Exp", "Sub"]}[back]:
+            operands = [last, "answer/one"] if step == "Sub" else [last]
+            graph.node.append(helper.make_node(step, operands, [f"{name}/{step}"]))
+            last = f"{name}/{step}"
+        graph.node.append(helper.make_node("Cast", [last], [name], to=TensorProto.FLOAT))
 
 
 def _end_in_probability(graph: onnx.GraphProto, both: str, output: Output) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -132,9 +132,10 @@ def fit_weighted(estimator: Any, features: Any, target: Target, weight: Weight |
     """
     if weight is None:
         return estimator.fit(features, target)
-    if not has_fit_parameter(estimator, "sample_weight"):
+    inner = estimator.regressor if isinstance(estimator, TransformedTargetRegressor) else estimator
+    if not has_fit_parameter(inner, "sample_weight"):
         raise SpecError(
-            f"{type(estimator).__name__} takes no sample_weight, and dataset.weight says how much each row counts",
+            f"{type(inner).__name__} takes no sample_weight, and dataset.weight says how much each row counts",
             hint="choose another estimator, or take dataset.weight out",
         )
     return estimator.fit(features, target, sample_weight=weight / weight.mean())

@@ -128,10 +128,10 @@ def test_every_door_answers_in_the_target_s_unit_with_the_same_bounds(
     )
 
     assert onnx.values is not None and onnx.bounds is not None and pickled.bounds is not None
-    wanted = np.stack([onnx.values, *onnx.bounds], axis=1)
+    wanted = np.transpose(np.array([onnx.values, *onnx.bounds], dtype=np.float64))
     same: dict[str, Any] = {"rtol": 1e-5, "atol": 0.01}
     assert np.allclose(model.predict(preprocessor.transform(table)), wanted[:, 0], **same)
-    assert np.allclose(np.stack([pickled.values, *pickled.bounds], axis=1), wanted, **same)
+    assert np.allclose(np.transpose(np.array([pickled.values, *pickled.bounds], dtype=np.float64)), wanted, **same)
     for said in (own, invoked):
         assert np.allclose([[each[name] for name in ("value", "lower", "upper")] for each in said], wanted, **same)
     assert [each["name"] for each in outputs] == ["value", "lower", "upper"]

@@ -51,7 +51,7 @@ def test_an_interval_holds_its_share_of_new_rows(level: float, transform: Any) -
         noisy = value * np.exp(0.3 * chance.standard_t(4, 600))
         seen, fresh = slice(0, 100), slice(100, None)
         task = regression(level, transform=transform).tuned(noisy[seen], value[seen, None])
-        held.append(task.figures(noisy[fresh], value[fresh])["coverage"])
+        held.append(task.figures(noisy[fresh], value[fresh])["coverage"] or 0.0)
 
     assert np.mean(held) == pytest.approx(level, abs=0.02)
 

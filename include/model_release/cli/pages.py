@@ -12,6 +12,7 @@ from model_release.cli import output as out
 from model_release.documents.manifest import AbandonedManifest, FileEntry, Manifest
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
+from model_release.releases.catalog import state_of
 from model_release.releases.verify import Checked
 from model_release.spec.tasks import TASKS
 
@@ -24,22 +25,6 @@ _STYLES = {
     "retired": out.CALM,
     "in flight": "yellow",
 }
-
-
-def state_of(version: Version, decided: Manifest | AbandonedManifest | None, pointer: Pointer | None) -> str:
-    """Return what a number is: live, quarantined, retired, published, abandoned or in flight."""
-    if decided is None:
-        return "in flight"
-    if isinstance(decided, AbandonedManifest):
-        return "abandoned"
-    if pointer is not None:
-        if pointer.version == version:
-            return "live"
-        if str(version) in pointer.quarantined:
-            return "quarantined"
-        if version in pointer.retired:
-            return "retired"
-    return "published"
 
 
 def styled(state: str) -> Text:

@@ -65,7 +65,7 @@ def show(*, uri: Uri, version: Number = None, output: out.Output) -> None:
         manifest = catalog.live_manifest(store, catalog.live_pointer(store))
     else:
         manifest = catalog.published(store, Version.parse(version))
-    state = pages.state_of(manifest.version, manifest, pointer)
+    state = catalog.state_of(manifest.version, manifest, pointer)
     document = {"uri": store.uri, "state": state, "metadata": manifest.to_json()}
     output.data(document, pages.manifest_page(manifest, state))
 

@@ -150,6 +150,22 @@ def versions(store: Store) -> list[Version]:
     return sorted(Version.parse(name) for name in names if Version.is_version(name))
 
 
+def state_of(version: Version, decided: Manifest | AbandonedManifest | None, pointer: Pointer | None) -> str:
+    """Return what a number is: live, quarantined, retired, published, abandoned or in flight."""
+    if decided is None:
+        return "in flight"
+    if isinstance(decided, AbandonedManifest):
+        return "abandoned"
+    if pointer is not None:
+        if pointer.version == version:
+            return "live"
+        if str(version) in pointer.quarantined:
+            return "quarantined"
+        if version in pointer.retired:
+            return "retired"
+    return "published"
+
+
 def history(store: Store) -> Iterator[Pointer]:
     """Yield the pointer as it was at each epoch, oldest first, the current one included."""
     last = 0

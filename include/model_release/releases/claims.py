@@ -154,7 +154,22 @@ def _to_try(
         number = number.next(Bump.MINOR if kind is Bump.MAJOR else kind)
 
 
-def _highest(releases: ReleaseStore, base: Version, kind: Bump) -> Version:
+def newest_number(releases: ReleaseStore, pointer: Pointer | None) -> Version | None:
+    """Return the highest number that was taken; None if none was. Writes nothing.
+
+    Args:
+        releases: of the model.
+        pointer: what is live.
+    """
+    last = pointer.version if pointer else FIRST
+    if pointer is None and not _is_taken(releases, last):
+        return None
+    for kind in (Bump.MAJOR, Bump.MINOR, Bump.PATCH):
+        last = _highest(releases, last, kind, notes=False)
+    return last
+
+
+def _highest(releases: ReleaseStore, base: Version, kind: Bump, *, notes: bool = True) -> Version:
     """Return the highest number above `base` that was taken by one kind of bump; `base` where none was.
 
     Such numbers have no gaps, so the last one is found by doubling the step and halving it again: a few look-ups,
@@ -174,7 +189,7 @@ def _highest(releases: ReleaseStore, base: Version, kind: Bump) -> Version:
         middle = (low + high) // 2
         low, high = (middle, high) if _is_taken(releases, start.next(kind, middle)) else (low, middle)
     last = start.next(kind, low)
-    if low > NEAR:
+    if notes and low > NEAR:
         _note(releases, last, stored)
     return last
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -113,11 +114,12 @@ def test_a_look_takes_a_dozen_requests_at_most_however_many_versions_there_are(t
     home.replace(layout.POINTER, json.dumps(pointer).encode(), home.get(layout.POINTER).token)  # type: ignore[union-attr]
 
     counts = []
-    for look in (
+    looks: list[Callable[[Overview], object]] = [
         lambda each: each.glance(),
         lambda each: each.moves(2500),
         lambda each: each.versions(Version(1, 2500, 0)),
-    ):
+    ]
+    for look in looks:
         overview = looked(home, home, home)
         look(overview)
         counts.append(overview.memory.requests)

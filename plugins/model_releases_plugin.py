@@ -26,7 +26,6 @@ class ModelReleases(AirflowPlugin):
             "name": "Releases",
             "href": "model-releases/",
             "destination": "nav",
-            "category": "browse",
             "url_route": "model-releases-page",
         }
     ]

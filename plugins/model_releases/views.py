@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from model_release.documents.pointer import Kind, Pointer
+from model_release.documents.pointer import Kind
 from model_release.releases.overview import Headline, Move
+from model_releases.airflow_api import Night
 
 _WORDS = {
     Kind.FIRST: ("first release", "good"),
@@ -26,10 +28,12 @@ _WORDS = {
     Kind.REHOME: ("new home", "warn"),
 }
 _MARKS = {"good": "●", "bad": "▲", "warn": "◆", "calm": "○"}
+_ENDING = re.compile(r"\*\*Report: (.+)\*\*")
 _STATES = {
-    "live": "good", "quarantined": "bad", "in flight": "warn", "success": "good", "failed": "bad", "running": "warn",
-    "queued": "warn",
-}  # fmt: skip
+    **dict.fromkeys(["released", "done", "live", "success"], "good"),
+    **dict.fromkeys(["rejected", "refused", "lagging", "in flight", "running", "queued"], "warn"),
+    **dict.fromkeys(["failed", "quarantined"], "bad"),
+}
 
 
 def render(request: Request, template: str, **values: Any) -> str:
@@ -52,7 +56,7 @@ def _templates() -> Environment:
     found.filters.update(
         {"time": time, "day": day, "figure": figure, "spread": spread, "signed": signed, "size": size, "plain": plain}
     )
-    found.globals.update({"kind": kind, "mark": mark, "verdict": verdict, "headline_words": headline_words})
+    found.globals.update({"kind": kind, "mark": mark, "verdict": verdict, "night_words": night_words})
     return found
 
 
@@ -118,6 +122,19 @@ def kind(move: Move) -> tuple[str, str, str]:
     return words, colour, _MARKS[colour]
 
 
+def night_words(night: Night) -> tuple[str, str, str, list[str]]:
+    """Return how a night ended in a word, its colour and mark, and what the run's note says beside it, a line each.
+
+    Airflow's own state is green for each night that ran, whatever was decided.
+    """
+    first, *rest = night.note.splitlines() or [""]
+    found = _ENDING.fullmatch(first)
+    if found is None:
+        return night.state, *mark(night.state), [line for line in [first, *rest] if line]
+    words = found[1]
+    return words, *mark(words.partition(",")[0] if "," not in words else "lagging"), [line for line in rest if line]
+
+
 def mark(state: str) -> tuple[str, str]:
     """Return the colour of a state, and the mark that says the same without colour."""
     colour = _STATES.get(state, "calm")
@@ -132,8 +149,3 @@ def verdict(move: Move) -> str:
     if gate.overruled:
         return f"rejected, overruled by {gate.overruled}"
     return "accepted" + (f" against {gate.baseline}" if gate.baseline else ", nothing was live")
-
-
-def headline_words(pointer: Pointer) -> str:
-    """Return the state of what is live in one word."""
-    return "held" if pointer.holds else "live"

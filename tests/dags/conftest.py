@@ -27,6 +27,7 @@ os.environ.update(  # before the first import of airflow, which reads it once
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+    AIRFLOW__API_AUTH__JWT_SECRET="of tests, and as long as its algorithm asks for: sixty-four bytes",
     MODEL_RELEASE_CACHE=str(HOME / "cache"),
 )
 

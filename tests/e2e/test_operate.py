@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 from mlflow import MlflowClient
+from playwright.sync_api import expect
 
 from emulators.clouds import BUCKET, Clouds, clouds, destinations, live
 from model_release.errors import Stop
@@ -27,6 +29,7 @@ from scripts.airflow_home import USER
 from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from support.airflow_homes import home_of
+from support.browser import browser, faults, logged_in, picture
 from support.quick_specs import quick_spec
 from support.retrain_steps import SIMPLE, hurry, through
 
@@ -248,6 +251,50 @@ def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) 
     assert sorted(each.name for each in (team.root / "v1.1.0").iterdir()) == ["claim.json", "metadata.json"]
     pointer = team.pointer
     assert (pointer["version"], pointer["retired"], pointer["change"]["by"]) == ("v1.2.0", ["v1.1.0"], HOUSEKEEPING)
+
+
+@pytest.mark.usefixtures("rolled_back")
+def test_a_person_reads_the_page_and_rolls_back_from_there(team: Team) -> None:
+    with browser() as running:
+        login = (team.airflow.rest.url, USER, team.airflow.home.password)
+        page = logged_in(running, *login, viewport={"width": 1280, "height": 900})
+        page.goto(f"{team.airflow.rest.url}/model-releases/{RETRAIN}/")
+        expect(page.get_by_role("heading", level=2).first).to_have_text(re.compile(r"v1\.2\.0\s+is live"))
+        moves = page.get_by_role("region", name="Each move of latest").get_by_role("row")
+        expect(moves).to_have_count(7)  # with the heading: two releases, back, hold lifted, a release, retired
+        expect(page.get_by_text("nothing new").or_(page.get_by_text("released")).first).to_be_visible()
+        assert faults(page) == []
+        page.get_by_role("link", name="Every version").click()
+        page.get_by_role("row").filter(has_text="v1.0.0").get_by_role("link").click()
+        page.get_by_role("link", name="Compare with v1.2.0").click()
+        expect(page.get_by_role("group", name="metrics")).to_contain_text("accuracy")
+        assert faults(page) == []
+        page.go_back()
+        assert faults(page) == []
+        page.get_by_role("link", name="Roll back to v1.0.0 …").click()
+        expect(page.get_by_text("v1.0.0 is live and held there; v1.2.0 is in quarantine")).to_be_visible()
+        assert faults(page) == []
+        picture(page, "page_act")
+        page.get_by_label("Reason").fill("worse on Sundays")
+        page.get_by_role("button", name="Roll back to v1.0.0").click()
+        expect(page.get_by_text("latest went back from v1.2.0, now in quarantine, to v1.0.0")).to_be_visible(
+            timeout=SECONDS * 1000
+        )
+        page.get_by_role("link", name="What is live now").click()
+        expect(page.get_by_role("heading", level=2).first).to_have_text(re.compile(r"v1\.0\.0\s+is live.*held", re.S))
+        expect(page.get_by_text("worse on Sundays").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        picture(page, "page_light")
+        for name, more in {"dark": {}, "phone": {"viewport": {"width": 390, "height": 844}}}.items():
+            other = logged_in(running, *login, color_scheme="dark", **more)
+            other.goto(page.url)
+            other.wait_for_load_state("networkidle")
+            assert faults(other) == []
+            assert other.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            picture(other, f"page_{name}")
+    pointer = team.pointer
+    assert (pointer["version"], pointer["change"]["by"]) == ("v1.0.0", USER)
+    assert pointer["change"]["reason"] == "worse on Sundays"
 
 
 def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:

@@ -32,12 +32,14 @@ class Choice(NamedTuple):
     refused: str | None
 
 
-def about_latest(pointer: Pointer) -> list[Choice]:
-    """Return the acts that are about what is live."""
-    back = pointer.previous
-    if back is not None and why_barred(pointer, back) is not None:
-        back = None
-    alone = "no other version was live before" if pointer.previous is None else None
+def about_latest(pointer: Pointer, back: Version | None) -> list[Choice]:
+    """Return the acts that are about what is live.
+
+    Args:
+        pointer: what is live.
+        back: what a rollback goes to; None if there is nothing.
+    """
+    alone = None if back else "no other version was live before that may be live again"
     words = f"Roll back to {back}" if back else "Roll back"
     free = None if pointer.holds else "latest is not held"
     return [

@@ -22,7 +22,7 @@ from model_release.documents.manifest import Manifest
 from model_release.documents.version import Version
 from model_release.errors import ModelReleaseError, NotFound, UsageError
 from model_release.releases import catalog
-from model_release.releases.compare import compare
+from model_release.releases.compare import Difference, compare
 from model_release.releases.request import Action
 from model_releases import acts, airflow_api
 from model_releases.chart import chart
@@ -31,6 +31,7 @@ from model_releases.views import render
 
 HERE = Path(__file__).parent
 CARD = "model_card.html"
+_DECISIVE = {"metrics", "dataset", "parameters", "schema", "environment"}
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "
     "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
@@ -78,7 +79,9 @@ async def glance(request: Request, dag_id: str) -> str:
     model = await run_in_threadpool(model_of, dag_id)
     found = await run_in_threadpool(model.overview.glance)
     nights = await airflow_api.nights(request, dag_id)
-    choices = acts.about_latest(found.pointer) if found.pointer else []
+    pointer = found.pointer
+    back = await run_in_threadpool(model.overview.back, pointer) if pointer else None
+    choices = acts.about_latest(pointer, back) if pointer else []
     return render(request, "glance.html", model=model, glance=found, nights=nights, choices=choices)
 
 
@@ -122,7 +125,7 @@ def compared(request: Request, dag_id: str, a: str, b: str) -> str:
     """Show what differs between two versions: figures, data, parameters, columns, packages."""
     model, first, _ = _model_and(dag_id, a)
     _, second, _ = _model_and(dag_id, b)
-    return render(request, "compare.html", model=model, a=first, b=second, parts=compare(first, second))
+    return render(request, "compare.html", model=model, a=first, b=second, parts=_differences(first, second))
 
 
 def drawn(request: Request, dag_id: str) -> Response:
@@ -139,7 +142,7 @@ def form(request: Request, dag_id: str, user: GetUserDep, action: Action, versio
     token = acts.form_token(str(user.get_id()), model.operate, run_id)
     now = model.overview.manifest(pointer.version)
     moves_to = manifest if manifest and action in (Action.ROLLBACK, Action.PROMOTE) else None
-    parts = compare(now, moves_to) if now and moves_to else {}
+    parts = _differences(now, moves_to) if now and moves_to else {}
     return render(
         request, "act.html", model=model, pointer=pointer, choice=choice, manifest=manifest, parts=parts,
         run_id=run_id, token=token, refused=choice.refused,
@@ -180,6 +183,11 @@ async def followed(request: Request, dag_id: str, run_id: str) -> str:
     return render(request, "run.html", model=model, run=found)
 
 
+def _differences(a: Manifest, b: Manifest) -> dict[str, list[Difference]]:
+    """Return what differs of the parts that readers decide by; the command `diff` shows the others as well."""
+    return {name: rows for name, rows in compare(a, b).items() if name in _DECISIVE}
+
+
 def _choice(dag_id: str, action: Action, version: str | None) -> tuple[Model, Manifest | None, Any, acts.Choice]:
     model = model_of(dag_id)
     live = model.releases.pointer()
@@ -188,7 +196,8 @@ def _choice(dag_id: str, action: Action, version: str | None) -> tuple[Model, Ma
     manifest = None
     if version and acts.takes_version(action):
         manifest = model.releases.manifest(Version.parse(version))
-    choices = acts.about(live.pointer, manifest) if manifest else acts.about_latest(live.pointer)
+    back = model.overview.back(live.pointer)
+    choices = acts.about(live.pointer, manifest) if manifest else acts.about_latest(live.pointer, back)
     choice = acts.choice_of(choices, action)
     if choice is None:
         raise UsageError(f"{action}: no version is given", hint="begin at the version's page")

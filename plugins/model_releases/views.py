@@ -29,6 +29,7 @@ _WORDS = {
 }
 _MARKS = {"good": "●", "bad": "▲", "warn": "◆", "calm": "○"}
 _ENDING = re.compile(r"\*\*Report: (.+)\*\*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATES = {
     **dict.fromkeys(["released", "done", "live", "success"], "good"),
     **dict.fromkeys(["rejected", "refused", "lagging", "in flight", "running", "queued"], "warn"),
@@ -110,6 +111,8 @@ def plain(value: Any) -> str:
             return figure(number) + interval
         case float():
             return figure(value)
+        case str() if _DIGEST.fullmatch(value):
+            return f"{value[:12]}…"
         case list():
             return ", ".join(map(str, value)) or "none"
         case _:

@@ -118,7 +118,7 @@ def rollback(releases: ReleaseStore, act: Act, *, to: Version | None = None, ope
     """
 
     def propose(current: Pointer, attempt: Attempt) -> Pointer:
-        target = to or _live_before(releases, current)
+        target = to or live_before(releases, current)
         _refuse_live(current, target)
         manifest = may_be_live(releases, current, target, opens)
         change = attempt.change(current, to=target)
@@ -357,7 +357,13 @@ def _refuse_live(current: Pointer, version: Version) -> None:
         raise Refused(f"{version} is live already, since epoch {current.since}")
 
 
-def _live_before(releases: ReleaseStore, current: Pointer) -> Version:
+def live_before(releases: ReleaseStore, current: Pointer) -> Version:
+    """Return what a rollback goes to that names no version: the newest that was live before and is not barred.
+
+    Raises:
+        Refused: there is none.
+        Corrupt: the log lacks an epoch that is needed.
+    """
     for term in releases.terms(current):
         if term.version != current.version and why_barred(current, term.version) is None:
             return term.version

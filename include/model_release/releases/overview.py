@@ -19,6 +19,7 @@ from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Bump, Version
 from model_release.errors import ModelReleaseError
 from model_release.releases import catalog
+from model_release.releases.acts import live_before
 from model_release.releases.claims import newest_number
 from model_release.releases.store import ReleaseStore
 from model_release.spec.tasks import TASKS, TaskKind
@@ -225,6 +226,12 @@ class Overview:
         """
         newest = catalog.still_logged(self.memory, epoch)
         return self._moves(newest, ROWS) if newest else Moves([], None)
+
+    def back(self, pointer: Pointer) -> Version | None:
+        """Return what a rollback without a version would make live; None if there is nothing to go back to."""
+        with suppress(ModelReleaseError):
+            return live_before(self._releases, pointer)
+        return None
 
     def versions(self, below: Version | None = None) -> Numbers:
         """Return the numbers that were taken, the highest first.

@@ -15,6 +15,7 @@ from model_release.documents.version import FIRST, Bump, Version
 from model_release.releases.catalog import history, read_claim, read_version, versions
 from model_release.releases.store import ReleaseStore
 from model_release.releases.sweep import sweep
+from support.fault_matrices import EVERY
 from support.killed_processes import Nursery, for_good, nursery
 from support.proof_tally import Record, proof
 from support.racing_processes import promote_all, publish_all
@@ -51,7 +52,9 @@ def children(address: Address) -> Iterator[Nursery]:
         yield running
 
 
-@pytest.mark.parametrize(("address", "rounds"), [("folder", 200), ("moto", 8)], indirect=["address"])
+@pytest.mark.parametrize(
+    ("address", "rounds"), [("folder", 200 if EVERY else 50), ("moto", 8 if EVERY else 4)], indirect=["address"]
+)
 def test_promotions(address: Address, rounds: int, children: Nursery, tmp_path: Path, record_property: Record) -> None:
     store = address.open()
     (first,) = released(store, [], tmp_path, ["first"])

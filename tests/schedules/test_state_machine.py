@@ -481,7 +481,7 @@ class Releases(RuleBasedStateMachine):
 
 
 Releases.TestCase.settings = settings(
-    max_examples=int(EXAMPLES or (150 if EVERY else 75)),
+    max_examples=int(EXAMPLES or (150 if EVERY else 40)),
     stateful_step_count=30,
     deadline=None,
     derandomize=EXAMPLES is None,

@@ -21,8 +21,8 @@ from support.interposed_store import Interposed, Request
 PLAYED: Counter[str] = Counter()
 """The schedules of this process so far, and those at whose end a rule was broken."""
 
-LIMIT = int(os.environ.get("MODEL_RELEASE_SCHEDULES", "100" if "MODEL_RELEASE_PROOFS" in os.environ else "60"))
-"""Schedules of each test; set the variable to some thousands after a change of the protocol."""
+LIMIT = int(os.environ.get("MODEL_RELEASE_SCHEDULES", 100 if "MODEL_RELEASE_PROOFS" in os.environ else 60))
+"""Schedules of each test; set the first variable to some thousands after a change of the protocol."""
 
 
 class Killed(BaseException):

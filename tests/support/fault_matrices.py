@@ -30,8 +30,8 @@ TRIES = 4
 EVERY = "MODEL_RELEASE_PROOFS" in os.environ
 """Whether everything is tried at every call, as `make proofs` wants.
 
-Else each request gets one of the statuses in turn, and of its answers every other one is spoiled; each call is killed before it or after it by turns, and one call in
-three is the one at which a process stops.
+Else each request gets one of the statuses in turn, and every other one of its answers is spoiled; each call is killed
+before it or after it by turns, and one call in three is the one at which a process stops.
 """
 
 

@@ -29,7 +29,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
     name = "logistic_regression"
     made = training.train(reference, name, reference.candidates[name], patients, folder)
     draft = make(folder, "trained").draft
-    return folder, draft.model_copy(update={"files": made.files, "input_schema": dataset.input_schema(reference)})
+    return folder, draft.model_copy(
+        update={"files": made.files, "input_schema": dataset.input_schema(reference.dataset)}
+    )
 
 
 @pytest.fixture

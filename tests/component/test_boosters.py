@@ -61,7 +61,7 @@ def test_a_booster_fits_answers_and_has_the_forms_that_are_right(package: str, t
     kind = task_of(spec)
 
     predictions = predictions_of(kind, *model, rows.frame)
-    made_up = golden.table(made_up_rows(input_schema(spec)))
+    made_up = golden.table(made_up_rows(input_schema(spec.dataset)))
     graph, words = onnx_form(kind, spec.candidates["boosted"], *model, rows.frame, rows.target, made_up)
     varies = difference(kind, model, again, rows.frame)
 

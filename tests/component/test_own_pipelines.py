@@ -136,7 +136,7 @@ def recipe(**keys: Any) -> Candidate:
 
 
 def columns() -> list[InputColumn]:
-    return input_schema(SPEC)
+    return input_schema(SPEC.dataset)
 
 
 def test_a_pipeline_of_one_s_own_is_trained_and_released_in_two_files(tmp_path: Path) -> None:
@@ -167,11 +167,11 @@ def test_text_reaches_a_preprocessor_of_one_s_own_as_it_is_in_training_and_at_a_
     )
     rows = replace(patients, frame=pd.DataFrame({"notes": notes, "age": patients.frame["age"]}))
     candidate = recipe(preprocessor=f"{NAME}.odd:words", estimator="LogisticRegression")
-    check_recipe(TASK, candidate, columns=input_schema(spec), name="ours")
+    check_recipe(TASK, candidate, columns=input_schema(spec.dataset), name="ours")
 
     trained = training.train(spec, "ours", candidate, rows, tmp_path)
 
-    facts = {"files": trained.files, "input_schema": input_schema(spec)}
+    facts = {"files": trained.files, "input_schema": input_schema(spec.dataset)}
     model = open_model(tmp_path, make(tmp_path, "text").draft.model_copy(update=facts), "pickle")
     answers = model.predict({"notes": [" pain, and short of breath ", "a cough", None, "?"], "age": [60] * 4}).numbers
     assert answers is not None

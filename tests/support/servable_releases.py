@@ -39,7 +39,7 @@ def trained(which: float | str) -> Made:
     result = training.train(reference, name, recipe, patients, made.folder)
     told = {
         "files": result.files,
-        "input_schema": dataset.input_schema(reference),
+        "input_schema": dataset.input_schema(reference.dataset),
         "spec": reference.model_dump(mode="json"),
     }
     return Made(made.folder, made.draft.model_copy(update=told), made.run)

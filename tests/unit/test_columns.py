@@ -43,7 +43,7 @@ def test_truth_is_one_or_zero_in_every_usual_spelling(farm: Farm) -> None:
 
     assert weights(farm, "True", "FALSE", "yes", "n", "1", "0") == [1, 0, 1, 0, 1, 0]
     assert findings(farm, "true", "maybe") == [(3, "weight", "is neither true nor false", "maybe")]
-    schema = {column.name: column for column in dataset.input_schema(farm.spec)}
+    schema = {column.name: column for column in dataset.input_schema(farm.spec.dataset)}
     assert schema["weight"].kind == "boolean"
 
 
@@ -108,7 +108,7 @@ def test_categories_that_mix_numbers_and_words_have_one_form(farm: Farm) -> None
     with_weight(farm, "{kind: categorical, values: [1, 2.5, A]}")
 
     assert weights(farm, "1", "1.0", "2.50", "A") == ["1", "1", "2.5", "A"]
-    (schema,) = [column for column in dataset.input_schema(farm.spec) if column.name == "weight"]
+    (schema,) = [column for column in dataset.input_schema(farm.spec.dataset) if column.name == "weight"]
     assert schema.values == ["1", "2.5", "A"]
     assert findings(farm, "1", "a") == [(3, "weight", "is none of 1, 2.5, A", "a")]
 

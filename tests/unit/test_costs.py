@@ -24,7 +24,7 @@ def test_every_form_of_a_release_is_timed_in_the_order_of_loaders(with_graph: bo
     classifier.fit(preprocessor.fit_transform(ROWS.frame[columns]), ROWS.target)
     graph = onnx_export.export(preprocessor, classifier, columns, TASK.output()) if with_graph else None
 
-    found = costs.latencies(TASK, preprocessor, classifier, graph, table(made_up_rows(input_schema(SPEC))))
+    found = costs.latencies(TASK, preprocessor, classifier, graph, table(made_up_rows(input_schema(SPEC.dataset))))
 
     assert list(found) == (["onnx", "pickle"] if with_graph else ["pickle"])
     assert all(each is not None and each > 0 for each in found.values())

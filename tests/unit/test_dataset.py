@@ -556,9 +556,9 @@ def test_stratified_split_is_the_published_one(tmp_path: Path) -> None:
 
 
 def test_input_schema(farm: Farm) -> None:
-    schema = {column.name: column for column in dataset.input_schema(farm.spec)}
+    schema = {column.name: column for column in dataset.input_schema(farm.spec.dataset)}
     assert list(schema) == ["length", "weight", "spots"]
     assert (schema["length"].minimum, schema["length"].maximum) == (0, 9)
     assert schema["weight"].nullable
-    cleveland = dataset.input_schema(load_spec(MODELS / "heart_disease.yaml"))
+    cleveland = dataset.input_schema(load_spec(MODELS / "heart_disease.yaml").dataset)
     assert cleveland[3].description == "blood pressure at rest on admission (mm Hg)"

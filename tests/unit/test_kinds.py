@@ -46,7 +46,7 @@ def refused(farm: Farm, column: str, *cells: str) -> list[tuple[object, ...]]:
 
 def door(farm: Farm, rows: Rows) -> InputColumn:
     """What the release says of the column `weight`."""
-    return next(each for each in dataset.input_schema(farm.spec, rows.learned) if each.name == "weight")
+    return next(each for each in dataset.input_schema(farm.spec.dataset, rows.learned) if each.name == "weight")
 
 
 def inputs(column: InputColumn, *values: Any, day: date = DAY) -> list[Any]:

@@ -25,7 +25,7 @@ FLOW = InputColumn(name="flow", kind="numeric", nullable=False, missing_values=[
 def test_the_schema_of_a_release_holds_the_readings_of_the_column_and_of_the_dataset(farm: Farm) -> None:
     farm.with_spec(BEETLES.replace("increments\n", "increments\n  missing: ['', '?', '-99']\n"))
 
-    readings = {column.name: column.missing_values for column in dataset.input_schema(farm.spec)}
+    readings = {column.name: column.missing_values for column in dataset.input_schema(farm.spec.dataset)}
 
     assert readings == {"length": [-1, "", "?", -99], "weight": [0, "", "?", -99], "spots": ["", "?", -99]}
 

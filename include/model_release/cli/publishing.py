@@ -36,6 +36,14 @@ Fact = Annotated[
     ),
 ]
 New = Annotated[bool, typer.Option("--new", help="Begin a model here, though one of a similar name is beside it.")]
+Schema = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What the model takes and answers, so that it can be served: YAML with task, columns and target, as in a "
+        "spec's dataset.",
+    ),
+]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why, for the log; else where the files came from.")]
 
 
@@ -45,6 +53,7 @@ def publish(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds best_model.pkl, preprocessor.pkl, …")],
     model: Model,
     fact: Fact = None,
+    schema: Schema = None,
     no_promote: Annotated[bool, typer.Option("--no-promote", help="Leave latest where it is.")] = False,
     bump: Annotated[Bump | None, typer.Option(help="Which number grows; else the rules say.")] = None,
     unopened: Unopened = False,
@@ -61,8 +70,8 @@ def publish(
     model_file, preprocessor_file, framework, python_version, dependencies and training_data, and from --fact. A fact
     that neither gives stays empty. The number is the next one, whatever `version` says there. The same folder published
     again finds its own version. It is signed where MODEL_RELEASE_SIGNING_KEY is the path of a private key, or where the
-    spec says so. Before it becomes live, its files are loaded in a process of their own. Exit status 3 if none of their
-    forms loads, or if a rule keeps latest where it is.
+    spec says so. Before it becomes live, its files are loaded in a process of their own, and asked about a row if
+    --schema says what they take. Exit status 3 if none of their forms loads, or if a rule keeps latest where it is.
 
     The gate cannot train a hand-made model again to compare with it. While one is live, a retrain run is rejected until
     a person starts one that overrules the gate.
@@ -76,7 +85,7 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="model-release-") as scratch:
         output.say(f"reading {folder} …")
         collected = collect.from_folder(folder, Path(scratch))
-        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
+        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home), interface=_interface(schema))
         with output.travel(_bytes(draft) * (1 + len(destinations.releases.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.publish(destinations.releases, collected, draft, intent, watch=watch, key=key)
@@ -89,6 +98,7 @@ def adopt(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Hand-made files, such as s3://bucket/models/v1.")],
     model: Model,
     fact: Fact = None,
+    schema: Schema = None,
     unopened: Unopened = False,
     new: New = False,
     by: By = None,
@@ -115,7 +125,7 @@ def adopt(
             collected = collect.from_store(
                 origin, Path(scratch), about=lambda entry: set_out(entry.key, entry.size, origin.uri)
             )
-        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home))
+        draft = describe.draft(collected, _facts(fact), called=_called(destinations.home), interface=_interface(schema))
         with output.travel(_bytes(draft) * (1 + len(destinations.releases.stores))) as set_out:
             watch = _watch(set_out)
             done = delivery.adopt(destinations.releases, collected, draft, intent, watch=watch, key=key)
@@ -184,6 +194,14 @@ def _facts(given: list[str] | None) -> dict[str, str]:
         if not mark:
             raise UsageError(f"{name!r} is not a fact", hint="write it as --fact accuracy=0.8852")
     return {name.strip(): value for name, _, value in pairs}
+
+
+def _interface(schema: Path | None) -> describe.Interface | None:
+    if schema is None:
+        return None
+    from model_release.workflows.declared import interface_of  # loads what trains
+
+    return interface_of(schema)
 
 
 def _called(home: Store) -> str:

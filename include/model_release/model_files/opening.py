@@ -292,6 +292,10 @@ class _PickledModel:
             interval = self._output.interval
             return ModelOutputs(None, None, found, None if interval is None else interval.bounds(np.asarray(found)))
         told = self._model.predict_proba(features) if hasattr(self._model, "predict_proba") else None
+        known = [*getattr(self._model, "classes_", ())]
         if self._output.form == "classes":
-            return ModelOutputs([self._output.classes[int(code)] for code in found], told)
+            codes = [known.index(each) if each in known else int(each) for each in found]
+            return ModelOutputs([self._output.classes[code] for code in codes], told)
+        if known and isinstance(known[-1], str):  # made by hand, and fitted to the labels themselves
+            found = np.array([int(each == known[-1]) for each in found])
         return ModelOutputs(found, None if told is None else told[:, 1])

@@ -229,7 +229,7 @@ def _schema_changes(spec: Spec, rows: Rows, live: Manifest | None) -> list[str]:
     """Return what consumers of the live version must follow, unless the spec's `schema_revision` has risen for it."""
     if live is None or live.input_schema is None or spec.schema_revision > live.schema_revision:
         return []
-    return breaking_changes(live.input_schema, input_schema(spec, rows.learned))
+    return breaking_changes(live.input_schema, input_schema(spec.dataset, rows.learned))
 
 
 def _needs_onnx(spec: Spec, live: Manifest | None) -> str | None:

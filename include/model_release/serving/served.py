@@ -210,7 +210,9 @@ def _form(folder: Path, manifest: Manifest, *, allow_pickle: bool) -> Form:
 
 
 def _words(manifest: Manifest) -> dict[int, str]:
-    """Return the meaning of the classes, if the spec of the release has it."""
+    """Return the meaning of the classes, if the release tells it by its output, or by its spec as older ones do."""
+    if manifest.answers.form == "probability" and manifest.answers.classes:
+        return dict(enumerate(manifest.answers.classes))
     dataset: Any = (manifest.spec or {}).get("dataset")
     target = dataset.get("target") if isinstance(dataset, dict) else None
     if not isinstance(target, dict):

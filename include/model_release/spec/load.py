@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,8 @@ from model_release.spec.file import read_spec
 from model_release.spec.misread import misread
 from model_release.spec.model import Spec
 from model_release.spec.tracking_uri import without_credentials
+
+Described = TypeVar("Described", bound=BaseModel)
 
 MAX_DEPTH = 50
 """Levels of lists and mappings inside each other."""
@@ -48,6 +50,22 @@ def parse_spec(content: bytes, path: Path) -> Spec:
     Raises:
         SpecError: as `load_spec`.
     """
+    spec = parse(Spec, content, path)
+    spec._path = path.resolve()
+    return spec
+
+
+def parse(kind: type[Described], content: bytes, path: Path) -> Described:
+    """Return what a YAML file says in the words of a spec.
+
+    Args:
+        kind: what the file describes.
+        content: of the file.
+        path: its own, for errors.
+
+    Raises:
+        SpecError: one clear error with every fault of the file, each with its line and key.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -69,12 +87,10 @@ def parse_spec(content: bytes, path: Path) -> Spec:
     if faults:
         raise SpecError(_numbered(faults), where=str(path))
     try:
-        spec = Spec.model_validate_json(document)
+        return kind.model_validate_json(document)
     except ValidationError as error:
-        faults = [_explain(fault, tree) for fault in _each(error)]
+        faults = [_explain(kind, fault, tree) for fault in _each(error)]
         raise SpecError(_numbered(faults), where=str(path)) from error
-    spec._path = path.resolve()
-    return spec
 
 
 def _numbered(faults: list[str]) -> str:
@@ -144,13 +160,13 @@ def _each(error: ValidationError) -> Iterator[ErrorDetails]:
             yield fault
 
 
-def _explain(fault: ErrorDetails, tree: yaml.Node) -> str:
+def _explain(root: type[BaseModel], fault: ErrorDetails, tree: yaml.Node) -> str:
     """Put one of pydantic's findings in a spec writer's words."""
     location = tuple(part for part in fault["loc"] if part != "[key]")
     key = ".".join(str(part) for part in location) or "the file"
     match fault["type"]:
         case "extra_forbidden":
-            text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(location[:-1]))
+            text = "unknown key" + did_you_mean(str(location[-1]), _keys_at(root, location[:-1]))
         case "missing":
             text = "is missing" + _WHAT_TO_WRITE.get(key, "")
         case "enum" | "literal_error":
@@ -172,9 +188,9 @@ def _choices(fault: ErrorDetails) -> list[str]:
     return [part.strip().strip("'") for part in said.replace(" or ", ", ").split(",") if part.strip()]
 
 
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the spec's model knows at a location."""
-    kind: Any = Spec
+def _keys_at(root: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that a model knows at a location."""
+    kind: Any = root
     for part in location:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = kind.model_fields[str(part)].annotation

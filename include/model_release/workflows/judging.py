@@ -252,7 +252,7 @@ def _draft(artifacts: RunArtifacts, run: Run, verdict: DecisionRecord, overruled
             as_of=run.as_of,
         ),
         schema_revision=spec.schema_revision,
-        input_schema=dataset.input_schema(spec, artifacts.rows.learned),
+        input_schema=dataset.input_schema(spec.dataset, artifacts.rows.learned),
         parameters={
             "candidate": chosen.name,
             **chosen.recipe.model_dump(mode="json"),

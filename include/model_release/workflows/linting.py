@@ -108,7 +108,7 @@ def _check_candidates(spec: Spec) -> None:
     made_up = {name: ["one", "another"] for name, column in inputs.items() if column.is_learned}
     for name, candidate in spec.candidates.items():
         for each in candidate.samples():
-            check_recipe(task_of(spec), each, columns=input_schema(spec, made_up), weighted=weighted, name=name)
+            check_recipe(task_of(spec), each, columns=input_schema(spec.dataset, made_up), weighted=weighted, name=name)
 
 
 def _read(spec: Spec, opener: Opener) -> Rows:

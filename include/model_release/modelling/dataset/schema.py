@@ -9,16 +9,15 @@ from typing import Final
 from model_release.documents.manifest import InputColumn
 from model_release.documents.readings import number
 from model_release.spec.dataset import Column, Dataset
-from model_release.spec.model import Spec
 
 NOTHING_LEARNED: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
-def input_schema(spec: Spec, learned: Mapping[str, Sequence[str]] = NOTHING_LEARNED) -> list[InputColumn]:
+def input_schema(dataset: Dataset, learned: Mapping[str, Sequence[str]] = NOTHING_LEARNED) -> list[InputColumn]:
     """Return what the manifest says of the model's columns.
 
     Args:
-        spec: the model's.
+        dataset: of the model's spec.
         learned: of the snapshot: by column, the values that the spec does not list.
     """
     return [
@@ -29,7 +28,7 @@ def input_schema(spec: Spec, learned: Mapping[str, Sequence[str]] = NOTHING_LEAR
             minimum=column.min,
             maximum=column.max,
             values=[*learned[name]] if column.is_learned else _listed(column),
-            missing_values=_readings(column, spec.dataset),
+            missing_values=_readings(column, dataset),
             description=f"{column.description} ({column.unit})" if column.unit else column.description,
             unknown=column.unknown,
             learned=column.is_learned,
@@ -37,7 +36,7 @@ def input_schema(spec: Spec, learned: Mapping[str, Sequence[str]] = NOTHING_LEAR
             form=column.form,
             timezone=column.timezone if column.kind == "datetime" else None,
         )
-        for name, column in spec.dataset.inputs.items()
+        for name, column in dataset.inputs.items()
     ]
 
 

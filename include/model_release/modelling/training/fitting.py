@@ -295,7 +295,7 @@ def golden_of(task: Task, spec: Spec, model: tuple[Any, Any], rows: Rows, traini
 
 def _golden_rows(spec: Spec, rows: Rows) -> tuple[dict[str, list[Cell]], pd.DataFrame]:
     """Return the golden rows as requests have them, and what the model takes for them."""
-    schema = input_schema(spec, rows.learned)
+    schema = input_schema(spec.dataset, rows.learned)
     made_up = made_up_rows(schema)
     return made_up, table(Inputs(schema).encode(made_up, GOLDEN_DAY))
 

@@ -28,7 +28,7 @@ def without_onnx(spec: Spec, name: str, rows: Rows) -> str | None:
     recipe = spec.candidates[name].samples()[0]
     model = fit(spec, name, recipe, rows, some)
     inputs = inputs_of(rows, spec.dataset)
-    schema = input_schema(spec, rows.learned)
+    schema = input_schema(spec.dataset, rows.learned)
     made_up = table(Inputs(schema).encode(made_up_rows(schema), GOLDEN_DAY))
     graph, words = onnx_form(task_of(spec), recipe, *model, inputs.iloc[some], rows.target[some], made_up)
     return None if graph is not None else words.removeprefix("left out: ")

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,7 +18,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from model_release.documents import layout, limits
 from model_release.documents.base import Day, canonical_json, sha256_of
-from model_release.documents.manifest import REQUIREMENTS, DatasetFacts, Manifest, RunFacts
+from model_release.documents.manifest import REQUIREMENTS, DatasetFacts, InputColumn, Manifest, RunFacts
+from model_release.documents.output import Output
 from model_release.documents.suggest import did_you_mean
 from model_release.documents.version import FIRST
 from model_release.errors import UsageError
@@ -107,7 +109,22 @@ class Facts(BaseModel):
     schema_revision: int = Field(1, ge=1)
 
 
-def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What the model takes and answers, as a person says.
+
+    Attributes:
+        columns: what it takes, in its order.
+        output: what it answers.
+    """
+
+    columns: list[InputColumn]
+    output: Output
+
+
+def draft(
+    collected: Collected, options: Mapping[str, Any], *, called: str, interface: Interface | None = None
+) -> Manifest:
     """Return the manifest of the release to be; its number is settled by the claim.
 
     Its fingerprint goes by the files and by all that was told, so that the same folder is the same release.
@@ -116,6 +133,7 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
         collected: the files.
         options: facts that were told beside `metadata.json`, by the names of `Facts`; they win.
         called: the model's name if no fact gives it.
+        interface: what the model takes and answers; None: nobody says, and no service can check a request.
 
     Raises:
         UsageError: a fact that cannot be right or has no such name, or a model file that is not there.
@@ -138,7 +156,14 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
                 where=collected.source,
                 hint=f"put it there, or tell the right name as {role}_file",
             )
-    counted = {"files": paths, "told": told, "facts": facts.model_dump(mode="json", exclude_defaults=True)}
+    counted: dict[str, Any] = {
+        "files": paths,
+        "told": told,
+        "facts": facts.model_dump(mode="json", exclude_defaults=True),
+    }
+    if interface is not None:
+        counted["takes"] = [each.model_dump(mode="json", exclude_defaults=True) for each in interface.columns]
+        counted["answers"] = interface.output.model_dump(mode="json", exclude_defaults=True)
     fingerprint = sha256_of(json.dumps(counted, sort_keys=True, allow_nan=False).encode())
     requirements_file, requirements = _requirements_of(facts, collected, paths)
     trained = facts.trained_date
@@ -161,6 +186,8 @@ def draft(collected: Collected, options: Mapping[str, Any], *, called: str) -> M
         files=collected.files,
         dataset=DatasetFacts(uri=None, fingerprint=None, as_of=facts.data_as_of) if facts.data_as_of else None,
         schema_revision=facts.schema_revision,
+        input_schema=interface.columns if interface else None,
+        output=interface.output if interface else None,
         run=RunFacts(dag_id=None, run_id=f"published-{fingerprint[:12]}", run_type=None),
         told=told,
     )

@@ -1,4 +1,4 @@
-"""`make run SPEC=…`: a spec that `init` has just written, through a real Airflow; and specs that it refuses."""
+"""`make run SPEC=…`: a spec of `init` with a team's own package, through a real Airflow; and specs that it refuses."""
 
 from __future__ import annotations
 
@@ -8,35 +8,45 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from sklearn import datasets
-from typer.testing import CliRunner
 
-from model_release import cli, errors
+from model_release import cli, client, errors
+from model_release.documents.manifest import Manifest
+from support import own_package, tickets
 from support.quick_specs import quick_spec
 
 INCLUDE = Path(cli.__file__).resolve().parents[2]
 
 
 def run(spec: Path, var: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(INCLUDE)}
+    path = os.pathsep.join(filter(None, [str(INCLUDE), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-m", "scripts.run", "--spec", str(spec), "--var", str(var)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
 
 @pytest.mark.live(minutes=1)
-def test_a_first_spec_is_released_by_a_real_airflow(tmp_path: Path) -> None:
-    found = datasets.load_breast_cancer(as_frame=True).frame
-    found.to_csv(tmp_path / "tumours.csv", index=False)
-    made = ["init", str(tmp_path / "tumours.csv"), "--target", "target", "--to", str(tmp_path / "specs")]
-    assert CliRunner().invoke(cli.app, made).exit_code == errors.EXIT_DONE
-    spec = tmp_path / "specs" / "tumours.yaml"
-    few = spec.read_text(encoding="utf-8").replace("folds: 5\n  repeats: 10", "folds: 3\n  repeats: 1")
-    spec.write_text(few, encoding="utf-8")
-    result = run(spec, tmp_path / "var")
+def test_a_first_spec_with_a_team_s_own_package_is_released_by_a_real_airflow_and_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tickets.allowed(monkeypatch)
+    result = run(tickets.spec_in(tmp_path / "specs"), tmp_path / "var")
     assert result.returncode == errors.EXIT_DONE, result.stdout
     assert "released v1.0.0" in result.stdout
-    assert (tmp_path / "var/store/tumours-models/v1.0.0/model_card.html").is_file()
+    store = tmp_path / "var/store/tickets-models"
+    manifest = Manifest.read((store / "v1.0.0/metadata.json").read_bytes(), where="")
+    [wheel] = [each.path for each in manifest.files if each.path.startswith("code/")]
+    assert wheel.startswith("code/ticket_model-0.")
+    assert str((manifest.parameters or {})["pipeline"]).startswith("ticket_model.recipes:")
+    own_package.forget("ticket_model")
+
+    model = client.load(store.as_uri(), to=tmp_path / "copy", allow_pickle=True)
+    asked = pd.read_csv(tickets.CHECKOUT / "include/examples/tickets.csv").drop(columns="urgent")
+    found = model.predict(asked[[*model.columns]])
+    assert found.probabilities is not None
+    assert len({*found.probabilities}) > 100
+    assert found.classes is not None and {*found.classes} == {0, 1}
 
 
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {

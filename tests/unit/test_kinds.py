@@ -18,7 +18,7 @@ from model_release.errors import DataInvalid, SpecError
 from model_release.modelling import dataset
 from model_release.modelling.dataset import Rows, Snapshot
 from model_release.modelling.dataset.validation import check_rows, set_aside, to_values, without_marks
-from model_release.modelling.training.fitting import inputs_of
+from model_release.modelling.training.fresh import inputs_of
 from model_release.serving.invocations import _cell
 from model_release.serving.problems import Problem
 from model_release.serving.schema import InputSchema

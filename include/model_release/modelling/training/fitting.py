@@ -6,15 +6,14 @@ rebuilt from scratch, so that the pickled files are the same bytes in every proc
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 from threadpoolctl import threadpool_limits
 
 from model_release.documents.base import sha256_of
@@ -39,6 +38,7 @@ from model_release.modelling.training.chance import forget_threads
 from model_release.modelling.training.costs import latencies
 from model_release.modelling.training.effects import effects
 from model_release.modelling.training.forms import golden_answers, onnx_form, predictions_of
+from model_release.modelling.training.fresh import inputs_of, target_of
 from model_release.modelling.training.recipes import build, fit_weighted
 from model_release.modelling.training.repeatability import difference, pickled
 from model_release.modelling.training.search import Found, best
@@ -74,7 +74,7 @@ def cross_validate(candidate: Candidate, spec: Spec, rows: Rows, training_rows: 
         DataInvalid: the rows are too few for the folds.
     """
     task, plan = task_of(spec), folds_of(spec, rows, training_rows)
-    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], target_of(rows)[training_rows]
     sample = sample_of(spec, rows).take(training_rows)
     own = own_metrics(spec)
     asked = [metric for metric in task.metrics if (measure := task.kind.measure(metric)) and measure.folds]
@@ -123,18 +123,14 @@ def _searched(candidate: Candidate, spec: Spec, rows: Rows, fitted_rows: Positio
     """
     if candidate.search is None:
         return Found(candidate, "")
-    task, plan = task_of(spec), inner_folds(spec, rows, fitted_rows)
-    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
-    sample = sample_of(spec, rows).take(fitted_rows)
+    task, within = task_of(spec), _within(spec, rows, fitted_rows)
     sign = 1 if task.kind.less_is_better(spec.loss) else -1
 
     def loss(recipe: Candidate) -> float | None:
         found: list[float] = []
-        for fit_rows, test_rows in plan.pairs:
-            weight = sample.take(fit_rows).weight
-            model = _fit(task, recipe, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], weight)
-            predictions = predictions_of(task, *model, inputs.iloc[test_rows])
-            value = task.figures(target[test_rows], predictions, sample.take(test_rows).weight)[spec.loss]
+        for test_rows, predictions in within.left_out(task, recipe, spec.dataset):
+            weight = within.sample.take(test_rows).weight
+            value = task.figures(within.target[test_rows], predictions, weight)[spec.loss]
             if value is None:
                 return None
             found.append(sign * value)
@@ -147,14 +143,43 @@ def _decided_within(task: Task, candidate: Candidate, spec: Spec, rows: Rows, fi
     """Return the task with what is decided by folds within the rows that a fold's model is fitted to."""
     if not task.is_tuned:
         return task
-    inputs, target = inputs_of(rows, spec.dataset).iloc[fitted_rows], _target(rows)[fitted_rows]
-    plan, weight = inner_folds(spec, rows, fitted_rows), sample_of(spec, rows).take(fitted_rows).weight
-    left_out = np.full((len(target), 1), np.nan)
-    for fit_rows, test_rows in plan.pairs:
-        counts = None if weight is None else weight[fit_rows]
-        model = _fit(task, candidate, spec.dataset, inputs.iloc[fit_rows], target[fit_rows], counts)
-        left_out[test_rows, 0] = predictions_of(task, *model, inputs.iloc[test_rows])
-    return task.tuned(target[plan.measured], left_out[plan.measured], plan.weight)
+    within = _within(spec, rows, fitted_rows)
+    left_out = np.full((len(within.target), 1), np.nan)
+    for test_rows, predictions in within.left_out(task, candidate, spec.dataset):
+        left_out[test_rows, 0] = predictions
+    plan = within.plan
+    return task.tuned(within.target[plan.measured], left_out[plan.measured], plan.weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Within:
+    """The rows that one model is fitted to, with folds inside of them.
+
+    Attributes:
+        inputs, target, sample: of these rows.
+        plan: the folds.
+    """
+
+    inputs: pd.DataFrame
+    target: Target
+    sample: Sample
+    plan: Folds
+
+    def left_out(self, task: Task, recipe: Candidate, dataset: Dataset) -> Iterator[tuple[Positions, Predictions]]:
+        """Yield what the recipe predicts for the rows of each fold by those of the others, with their places."""
+        for fit_rows, test_rows in self.plan.pairs:
+            weight = self.sample.take(fit_rows).weight
+            model = _fit(task, recipe, dataset, self.inputs.iloc[fit_rows], self.target[fit_rows], weight)
+            yield test_rows, predictions_of(task, *model, self.inputs.iloc[test_rows])
+
+
+def _within(spec: Spec, rows: Rows, fitted_rows: Positions) -> _Within:
+    return _Within(
+        inputs_of(rows, spec.dataset).iloc[fitted_rows],
+        target_of(rows)[fitted_rows],
+        sample_of(spec, rows).take(fitted_rows),
+        inner_folds(spec, rows, fitted_rows),
+    )
 
 
 def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positions) -> Task:
@@ -163,7 +188,7 @@ def decided(spec: Spec, candidate: Candidate, rows: Rows, training_rows: Positio
     if not task.decides:
         return task
     found = cross_validate(candidate, spec, rows, training_rows)
-    return task.tuned(_target(rows)[training_rows[found.folds.measured]], found.predictions, found.folds.weight)
+    return task.tuned(target_of(rows)[training_rows[found.folds.measured]], found.predictions, found.folds.weight)
 
 
 def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path) -> Trained:
@@ -184,7 +209,7 @@ def train(spec: Spec, name: str, candidate: Candidate, rows: Rows, folder: Path)
     training_rows, holdout_rows = rows_apart(spec, rows)
     validated = cross_validate(candidate, spec, rows, training_rows)
     measured_rows, out_of_fold = training_rows[validated.folds.measured], validated.predictions
-    inputs, target = inputs_of(rows, spec.dataset), _target(rows)
+    inputs, target = inputs_of(rows, spec.dataset), target_of(rows)
     sample = sample_of(spec, rows)
     found = _searched(candidate, spec, rows, training_rows, fits=len(validated.folds.pairs) + 1)
     candidate = found.recipe
@@ -265,7 +290,7 @@ def fit(spec: Spec, name: str, candidate: Candidate, rows: Rows, training_rows: 
     Returns:
         The preprocessor and the estimator.
     """
-    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], _target(rows)[training_rows]
+    inputs, target = inputs_of(rows, spec.dataset).iloc[training_rows], target_of(rows)[training_rows]
     weight = sample_of(spec, rows).take(training_rows).weight
     preprocessor, estimator = _fit(task_of(spec), candidate, spec.dataset, inputs, target, weight, name)
     forget_threads(estimator)
@@ -331,33 +356,6 @@ def _on_holdout(
         "holdout_intervals": task.intervals(target, predictions, task.metrics, sample=sample)
         | own.intervals(task, frame, target, predictions, sample),
     }
-
-
-def inputs_of(rows: Rows, dataset: Dataset) -> pd.DataFrame:
-    """Return the model's inputs, with the one mark of an unknown category in the place of each.
-
-    They lie in fresh memory: nothing of where the frame came from reaches the pickled bytes.
-    """
-    features = {sys.intern(name): column for name, column in dataset.features.items()}
-    inputs = pd.DataFrame({name: _fresh(rows.known(name, column)) for name, column in features.items()})
-    inputs.columns = pd.Index([*features], dtype=object)
-    return inputs
-
-
-def _fresh(column: pd.Series) -> pd.Series:
-    if is_numeric_dtype(column.dtype):
-        numbers = np.empty(len(column), dtype=np.float64)  # a copy would keep the dtype object of its source
-        numbers[:] = column
-        return pd.Series(numbers)
-    values = [sys.intern(value) if isinstance(value, str) else np.nan for value in column]
-    return pd.Series(values, dtype=object)
-
-
-def _target(rows: Rows) -> Target:
-    """The target in fresh memory, for the same reason."""
-    target: Target = np.empty(len(rows), dtype=np.int64 if rows.target.dtype == np.int64 else np.float64)
-    target[:] = rows.target
-    return target
 
 
 def _fit(

@@ -8,8 +8,9 @@ from model_release.documents.golden import GOLDEN_DAY, made_up_rows, table
 from model_release.documents.inputs import Inputs
 from model_release.modelling.dataset import Rows, input_schema, rows_apart
 from model_release.modelling.tasks import task_of
-from model_release.modelling.training.fitting import fit, inputs_of
+from model_release.modelling.training.fitting import fit
 from model_release.modelling.training.forms import onnx_form
+from model_release.modelling.training.fresh import inputs_of
 from model_release.spec.model import Spec
 
 _ROWS = 1000

@@ -94,6 +94,10 @@ bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 
+.PHONY: reference
+reference: $(READY) ## rewrite docs/reference.md from the code
+	@AIRFLOW_HOME=$$(mktemp -d) $(BIN)/python -W ignore -m scripts.reference
+
 .PHONY: findings
 findings: ## what surprises in public libraries, each in a temporary environment of its own; needs a package index
 	@for each in findings/*.sh; do echo "$$each"; PYTHON=$(PYTHON) "$$each"; done

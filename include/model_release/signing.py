@@ -24,8 +24,13 @@ from model_release.documents.version import Version
 from model_release.errors import Corrupt, Refused, UsageError
 
 KEY_FILE = "MODEL_RELEASE_SIGNING_KEY"
+"""Environment variable: the PEM file of the private key by which commands sign what they publish."""
+
 PASSPHRASE = "MODEL_RELEASE_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable
+"""Environment variable: that key's passphrase."""
+
 CERTIFICATES_FILE = "MODEL_RELEASE_SIGNING_CERTIFICATES"
+"""Environment variable: the PEM file of the certificates of that key, its own first."""
 
 _UNSIGNED = [layout.CLAIM, layout.SIGNATURE]
 _MAX_PEM = 60_000

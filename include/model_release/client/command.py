@@ -47,7 +47,7 @@ exit status: 0 done, 1 failed, 2 usage, 3 refused by a rule (latest goes back, i
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run `pull …` or `watch …`, and end the process with its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     level = logging.CRITICAL if options.quiet else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
@@ -64,9 +64,10 @@ def main(arguments: Sequence[str]) -> NoReturn:
     sys.exit(EXIT_DONE)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="model-release", add_help=False)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of both commands."""
+    made = argparse.ArgumentParser(prog="model-release", add_help=False)
+    commands = made.add_subparsers(dest="command", required=True)
     for name, words in (("pull", PULL), ("watch", WATCH)):
         command = commands.add_parser(
             name, description=words, epilog=STATUSES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         add("--trust", metavar="FILE", help="a public key or certificate; a release that it did not sign is refused")
         add("--json", action="store_true", help="one line of JSON on stdout for each copy")
         add("-q", "--quiet", action="store_true", help="no words and no progress on stderr but errors")
-    return parser
+    return made
 
 
 def _pull(options: argparse.Namespace) -> None:

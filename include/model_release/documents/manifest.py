@@ -174,33 +174,35 @@ class Manifest(_EitherFormat):
 
     most_bytes: ClassVar[int] = limits.MANIFEST
 
-    model_name: str
-    version: BareVersion
+    model_name: str = Field(description="as its folder, the DAGs and the registry have it")
+    version: BareVersion = Field(description="1.4.0; the folder is v1.4.0")
     trained_date: Day | None = Field(description="the day, in UTC")
-    accuracy: float | None
-    model_file: str | None
-    preprocessor_file: str | None
-    framework: str | None
-    python_version: str | None
+    accuracy: float | None = Field(description="null for a model that has none, such as a regression")
+    model_file: str | None = Field(description="path of the pickled model")
+    preprocessor_file: str | None = Field(description="path of what prepares its inputs; null: the model does")
+    framework: str | None = Field(description="`scikit-learn`")
+    python_version: str | None = Field(description="by which the pickles were written")
     dependencies: str | None = Field(description="the file of the release that pins what its pickles need")
-    training_data: str | None
+    training_data: str | None = Field(description="URI of the snapshot that it was trained on")
 
-    format: Literal[1, 2] = FORMAT
+    format: Literal[1, 2] = Field(default=FORMAT, description="number of this document's format")
     trained_at: Instant | None = Field(default=None, description="the instant, if it is known")
     requirements: dict[str, str] = Field(
         default_factory=dict, description="the packages that the pickles need, each with its version"
     )
-    fingerprint: str
-    accuracy_measured_on: str | None = None
+    fingerprint: str = Field(description="SHA-256 of data, code, packages, parameters and gate policy")
+    accuracy_measured_on: str | None = Field(default=None, description="in words")
     files: list[FileEntry]
     metrics: dict[str, Measured] = Field(default_factory=dict)
     gate: GateVerdict | None = None
     dataset: DatasetFacts | None = None
-    schema_revision: int = Field(ge=1)
-    input_schema: list[InputColumn] | None = None
-    parameters: dict[str, JsonValue] | None = None
-    seed: int | None = None
-    environment: dict[str, str] = Field(default_factory=dict)
+    schema_revision: int = Field(ge=1, description="as the spec had it")
+    input_schema: list[InputColumn] | None = Field(
+        default=None, description="the columns that it takes, in their order"
+    )
+    parameters: dict[str, JsonValue] | None = Field(default=None, description="of the estimator, as fitted")
+    seed: int | None = Field(default=None, description="of everything in the fit that is drawn")
+    environment: dict[str, str] = Field(default_factory=dict, description="packages of the run, each with its version")
     code: CodeFacts | None = None
     run: RunFacts
     mlflow: TrackedRun | None = None

@@ -73,16 +73,16 @@ class Pointer(Document):
 
     most_bytes: ClassVar[int] = limits.POINTER
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = Field(default=FORMAT, description="number of this document's format")
     lineage: str = Field(description="id of this history; changes only when a person recovers a lost pointer")
     home: str = Field(description="URI of the destination whose pointer decides")
     epoch: Epoch = Field(description="grows by one with each change")
-    version: VersionText
-    metadata_sha256: Sha256
-    schema_revision: int = Field(ge=1)
-    data_as_of: Day | None
+    version: VersionText = Field(description="the live one")
+    metadata_sha256: Sha256 = Field(description="of the live version's metadata.json")
+    schema_revision: int = Field(ge=1, description="of the live version")
+    data_as_of: Day | None = Field(description="of the live version's data")
     since: Epoch = Field(description="the epoch at which the live version became live")
-    previous: VersionText | None
+    previous: VersionText | None = Field(description="that was live before; null: none was")
     holds: list[Hold] = Field(default_factory=list)
     quarantined: dict[str, Quarantine] = Field(default_factory=dict)
     retired: list[VersionText] = Field(

@@ -36,6 +36,7 @@ class Column(Strict):
     """One column of the data.
 
     Attributes:
+        unit, description: for people, on the card and in the service's documentation.
         kind: `numeric`: a decimal number; `integer`: a whole one, exact where the model does not see it; `boolean`:
             true or false, 1 and 0 to the model; `categorical`: one of its values; `datetime`: a day, or a time, which
             becomes numbers; `text`: anything, for a candidate with a preprocessing of its own.
@@ -147,6 +148,7 @@ class Target(Strict):
     """The column that is predicted: classes by label, two classes by a threshold, or a number.
 
     Attributes:
+        column: its name in the files.
         classes: by label (text, number or boolean, as the data spells it), the class in words.
         positive: with two `classes`, the label of the positive one; with `positive_above`, the positive class in words.
         positive_above: the positive class is every row above this.
@@ -225,6 +227,12 @@ class Dataset(Strict):
     """Where the rows come from and what they must look like.
 
     Attributes:
+        columns: what each column of the files holds, the target apart.
+        target: what is predicted.
+        title, description, url, licence, attribution, limits: of the data, for the card; `limits` says what the model
+            is not for.
+        delimiter, decimal, encoding: of CSV files.
+        compression: of the files; `infer`: by the end of a file's name.
         source: a URI, or a folder beside the spec, that holds partitions `dt=YYYY-MM-DD/`; or a query of a database.
         partition: the key of the partitions' folders.
         format: of the files. `delimiter`, `decimal` (mark) and `encoding` are those of CSV; `compression` goes by the

@@ -43,6 +43,7 @@ class Destination(Strict):
     """A place that releases go to. The spec's first one is home: its pointer decides.
 
     Attributes:
+        name: how the DAG's tasks and the result call it.
         uri: `file:///folder`, `s3://conn_id@bucket/prefix`, `gs://…` or `wasb://conn_id@container/prefix`.
         required: whether a release waits for it; one that is not lags behind loudly when it fails.
         transfer: time-outs, encryption, tags and storage class there.
@@ -58,6 +59,8 @@ class Tracking(Strict):
     """Where MLflow keeps the history. Without this section, nothing is tracked.
 
     Attributes:
+        experiment: the experiment that has the nights' runs.
+        registered_model: the model in the registry that has the versions.
         uri: `sqlite:////folder/mlflow.db`, a database, a server's `https://…`, `databricks`, or `airflow://conn_id`,
             what an Airflow connection leads to.
         registry_uri: where registered models are, if not there: `databricks-uc`.
@@ -150,7 +153,11 @@ class Tracking(Strict):
 
 
 class Signing(Strict):
-    """Whose key signs the releases: that of an Airflow connection. The key itself has no place in a spec."""
+    """Whose key signs the releases: that of an Airflow connection. The key itself has no place in a spec.
+
+    Attributes:
+        connection: its id.
+    """
 
     connection: str = Field(pattern=r"^[\w.-]+$")
 
@@ -168,7 +175,13 @@ class Approvers(Strict):
 
 
 class Schedule(Strict):
-    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval."""
+    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval.
+
+    Attributes:
+        cron: minute, hour, day, month, weekday.
+        timezone: in which they are read, by its IANA name.
+        interval_hours: the span of one data interval, which ends when the run begins.
+    """
 
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
@@ -191,6 +204,14 @@ class Spec(Strict):
     """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
 
     Attributes:
+        name: of the model, in lower case with dashes: `heart-disease`. DAGs, folders and the registry have it.
+        title: for people.
+        description: one sentence about what it predicts, for the card.
+        owner: the team that answers for it.
+        schema_revision: raised by hand if consumers must change with the model: the next release is a major one.
+        choose: which candidate is judged: the simplest that is not worse than the best, or the one with the best
+            accuracy on the holdout.
+        destinations: the stores that releases go to; the first one is home, whose pointer decides.
         task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.

@@ -18,7 +18,12 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 
 
 class Refetch(Strict):
-    """A day whose rows are asked for once more, such as one whose rows came late."""
+    """A day whose rows are asked for once more, such as one whose rows came late.
+
+    Attributes:
+        day: of the partition.
+        reason: for the record; another reason asks again.
+    """
 
     day: date
     reason: str = Field(min_length=1)

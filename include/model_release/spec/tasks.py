@@ -184,7 +184,7 @@ REGRESSION = TaskKind(
         Measure("coverage", called="coverage of the interval", folds=False),
     ),
     losses=("rmse", "mae", "poisson_deviance", "gamma_deviance", "pinball"),
-    margin="2 %",
+    margin="3 %",
     headline=("rmse", "mae", "median_absolute_error", "r2"),
     constant="the best constant",
     folds="cross-validation",

@@ -78,7 +78,10 @@ class Team:
         return self.api.get(path, params=query).raise_for_status().json()
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self.api.post(path, json=body)
+        for _ in ticks(10, pause=1):  # SQLite is locked while another component writes; nothing was done then
+            answer = self.api.post(path, json=body)
+            if "Database error" not in answer.text:
+                break
         assert answer.is_success, answer.text
         return answer.json()
 

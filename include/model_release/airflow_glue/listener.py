@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOTED_BY = {"retrain_": "report", "operate_": "spread"}
-"""By the beginning of a DAG id, the task that leaves the note as its XCom."""
+NOTED_BY = {
+    "retrain_": ("notify", "report"),
+    "operate_": ("notify", "spread"),
+    "housekeeping_": ("notify",),
+}
+"""By the beginning of a DAG id, the tasks that leave the note as their XCom, the last one first."""
 
 KEY = "note"
 BEGINS = "**Report: "
@@ -41,27 +45,29 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 
 
 def _note(dag_run: DagRun) -> None:
-    task_id = next((task for begin, task in NOTED_BY.items() if dag_run.dag_id.startswith(begin)), None)
-    if task_id is None:
-        return
+    tasks = next((tasks for begin, tasks in NOTED_BY.items() if dag_run.dag_id.startswith(begin)), ())
     try:
-        _set(dag_run, task_id)
+        for task_id in tasks:
+            if _set(dag_run, task_id):
+                return
     except Exception:  # the scheduler goes on without the note
         log.exception("the note of %s %s could not be set", dag_run.dag_id, dag_run.run_id)
 
 
-def _set(dag_run: DagRun, task_id: str) -> None:
+def _set(dag_run: DagRun, task_id: str) -> bool:
+    """Set the note that a task has left; return whether it has left one."""
     from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
     if session is None:
-        return
+        return False
     left = session.scalars(
         XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key=KEY)
     ).first()
     text = XComModel.deserialize_value(left) if left is not None else None
     if not isinstance(text, str) or not text.startswith(BEGINS):
-        return
+        return False
     if dag_run.note is None or dag_run.note.startswith(BEGINS):
         dag_run.note = text[:_LONGEST]
+    return True

@@ -164,7 +164,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
             patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
             for day in (1, 8):
                 through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
-        with LocalAirflow(home) as airflow:
+        with LocalAirflow(home, triggerer=True) as airflow:
             for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
                 airflow.wait_for_dag(dag_id)
             for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # a person who operates need not unpause anything first

@@ -89,6 +89,7 @@ class Spec(Strict):
         task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
         notify: the channels through which people are told of a run's end.
+        consumers: URI of the folder in which consumers report what they serve; None: `consumers/` at home.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         forms: which forms a release must have.
         retention: how long releases are kept.
@@ -116,6 +117,7 @@ class Spec(Strict):
     approval: Literal["required", "never"] = "never"
     approvers: Approvers = Approvers()
     notify: list[Channel] = []
+    consumers: str | None = None
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 
@@ -293,6 +295,12 @@ class Spec(Strict):
     def model_uri(self, destination: Destination) -> str:
         """Return where the releases lie at a destination: `<root>/<name>-models`."""
         return join(self._root(destination), f"{self.name}-models")
+
+    def consumers_uri(self) -> str | None:
+        """Return where consumers report what they serve, if that is not the model's folder at home."""
+        if self.consumers is None:
+            return None
+        return check_allowed(expand(self.consumers, where=f"{self.path}: consumers"), key="consumers", where=self.path)
 
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""

@@ -92,7 +92,7 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 
 .PHONY: bench
 bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store s3" for one, or part of it; see benchmarks/README.md
-	@for each in $(or $(BENCH),stores dag_parse growth pull nightly airflow); do \
+	@for each in $(or $(BENCH),stores dag_parse growth pull page nightly airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 

@@ -100,6 +100,10 @@ bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store
 reference: $(READY) ## rewrite docs/reference.md from the code
 	@AIRFLOW_HOME=$$(mktemp -d) $(BIN)/python -W ignore -m scripts.reference
 
+.PHONY: docs
+docs: $(READY) ## README and docs as a site in build/site; a link that leads nowhere ends it
+	@$(BIN)/python -m scripts.site
+
 .PHONY: findings
 findings: ## what surprises in public libraries, each in a temporary environment of its own; needs a package index
 	@for each in findings/*.sh; do echo "$$each"; PYTHON=$(PYTHON) "$$each"; done

@@ -45,9 +45,11 @@ def test_a_run_without_a_report_gets_no_note_and_a_listener_that_fails_harms_nob
     def broken(*_: object) -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(listener, "_set", broken)
+    monkeypatch.setattr(listener, "_note", broken)
+    monkeypatch.setattr(listener, "_measure", broken)
     assert note(done) is None
     assert "the note of retrain_noted" in caplog.text
+    assert "the metrics of retrain_noted" in caplog.text
 
 
 NOTED = """

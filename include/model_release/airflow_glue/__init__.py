@@ -1,7 +1,7 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
 `declaring`, `forms` and `links` are for DAG files, `running` and `reporting` for their tasks, `hooks` follows
-connections, `listener` is the plugin's.
+connections, `listener` and `metrics` are the plugin's.
 """
 
 from model_release.airflow_glue.declaring import (

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from model_release.airflow_glue import metrics
 from model_release.stores.local import LocalStore
 from support.dag_runs import note, run
 from support.release_builder import Chain, make
@@ -80,4 +87,52 @@ def silent():
 
 
 silent()
+"""
+
+
+def test_opentelemetry_has_the_labels_and_counts_within_the_process() -> None:
+    """In a process of its own: OpenTelemetry's provider is set once in each, for ever."""
+    bodies: list[bytes] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = {
+            "AIRFLOW__METRICS__OTEL_ON": "True",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        }
+        subprocess.run([sys.executable, "-c", TWO_NIGHTS], env={**os.environ, **settings}, check=True)
+        server.shutdown()
+    (resource,) = ExportMetricsServiceRequest.FromString(bodies[-1]).resource_metrics
+    sent = {each.name: each for scope in resource.scope_metrics for each in scope.metrics}
+    assert {*sent} >= {f"airflow.{metrics.RUNS.name}", f"airflow.{metrics.RUN_SECONDS.name}"}
+    counted = {
+        tuple(label.value.string_value for label in point.attributes): point.as_int
+        for point in sent[f"airflow.{metrics.RUNS.name}"].sum.data_points
+    }
+    assert counted["churn", "nothing_new"] == 2
+    assert len(counted) == len(metrics.ENDINGS)
+
+
+TWO_NIGHTS = """
+from datetime import UTC, datetime
+
+from airflow._shared.observability.metrics import stats
+from airflow.observability.metrics.stats_utils import get_stats_factory
+from model_release.airflow_glue import metrics
+
+stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
+now = datetime.now(UTC)
+for _ in range(2):
+    for sample in metrics.of_run("churn", "nothing new", now, now):
+        metrics.send(sample)
 """

@@ -31,7 +31,7 @@ class Receiver:
         }
 
     def read(self) -> dict[str, float]:
-        """Return what this package has sent since the last call: by name with labels, the last value; of counters, the sum."""
+        """Return what has come since the last call, by name with labels: the last value, and the sum of a counter."""
         found: dict[str, float] = {}
         for line in self._lines():
             name, _, rest = line.removeprefix(LINE).partition(":")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -59,3 +60,9 @@ def test_names_are_their_own_and_fit_into_prometheus_and_opentelemetry() -> None
         assert re.fullmatch(r"model_release(\.[a-z_]+)+", each.name)
         assert each.labels[0] == "model"
         assert each.meaning
+
+
+def test_the_page_names_every_metric() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    told = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `model_release.")]
+    assert told == [[f"`{each.name}`", each.kind, ", ".join(each.labels), each.meaning] for each in METRICS]

@@ -112,7 +112,7 @@ def _is_ours(session: Session, dag_run: DagRun) -> bool:
 
 
 def _durations(session: Session, dag_run: DagRun) -> dict[str, float]:
-    """Return how long the run's tasks took, in seconds by task id; of a mapped task, the longest; not of skipped ones."""
+    """Return how long the tasks took that were not skipped, in seconds by task id; of a mapped one, the longest."""
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy import func, select
 

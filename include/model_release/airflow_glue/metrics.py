@@ -1,8 +1,8 @@
 """What monitoring is told of each model when a run has ended, through the metrics that Airflow is configured to send.
 
-Sent by the listener in Airflow's scheduler, which lives for as long as the nights that are counted: OpenTelemetry counts
-within a process, and a task's process ends with the task. A moment is sent in place of an age, and an epoch in place of
-a lag: both only grow, so a value that was sent long ago, or by another scheduler, misleads nobody.
+Sent by the listener in Airflow's scheduler, since OpenTelemetry counts within a process, and a task's process ends with
+the task. A moment is sent in place of an age, and an epoch in place of a lag: both only grow, so a value that was sent
+long ago, or by another scheduler, is not mistaken for a newer one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal, NamedTuple
 
 ENDINGS = ("released", "published", "reproduced", "rejected", "refused", "nothing new", "failed", "unreported")
-"""How a run ends, as its result says it. `unreported`: it succeeded without a result, as one that a person has marked."""
+"""How a run ends, as its result says it. `unreported`: it has succeeded without a result: a person has marked it."""
 
 
 class Metric(NamedTuple):
@@ -42,7 +42,10 @@ TASK_SECONDS = Metric(
 )
 SINCE = Metric("model_release.latest.since_timestamp_seconds", "gauge", ("model",), "when the live version became live")
 DATA = Metric(
-    "model_release.latest.data_timestamp_seconds", "gauge", ("model",), "the day of the live version's data, its midnight"
+    "model_release.latest.data_timestamp_seconds",
+    "gauge",
+    ("model",),
+    "the day of the live version's data, its midnight",
 )
 HOLDS = Metric("model_release.latest.holds", "gauge", ("model",), "how many holds keep latest where it is")
 EPOCH = Metric(

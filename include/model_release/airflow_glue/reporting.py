@@ -1,8 +1,8 @@
 """What became of a retrain run, gathered from its tasks in Airflow: also from those that have failed.
 
 A task leaves why it has failed when its last try is over. *Report* runs in any case, reads what the tasks have left,
-and leaves as XComs the run's note, which the plugin's listener sets, since a task cannot, and how `latest` stands, which
-the listener sends as metrics.
+and leaves two XComs for the plugin's listener: the run's note, which a task cannot set, and how `latest` stands, which
+is sent as metrics.
 
 *Report* is the last task, and a run has the state of its last task: so it fails if another one has failed. As a
 teardown it need not, but then Airflow ends a run in success that a person has marked as failed.

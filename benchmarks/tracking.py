@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks import reporting
 
 if TYPE_CHECKING:
-    from model_release.spec.model import Tracking
+    from model_release.spec.tracking import Tracking
 
 WAYS = ("figures drawn", "ours", "MLflow's tutorial")
 
@@ -60,7 +60,7 @@ def _train(folder: Path) -> None:
 
 
 def _where(folder: Path) -> Tracking:
-    from model_release.spec.model import Tracking
+    from model_release.spec.tracking import Tracking
 
     return Tracking(uri=f"sqlite:///{folder}/mlflow/mlflow.db", experiment="any", registered_model="any")
 

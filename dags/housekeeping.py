@@ -10,7 +10,9 @@ from model_release.airflow_glue import (
     dag_of,
     housekeeping_params,
     housekeeping_run,
+    notify_of_housekeeping,
     readable_specs,
+    remember_failure,
     show,
     show_or_skip,
     timetable,
@@ -30,6 +32,7 @@ remove.
 | Sweep | gives up the numbers of dead runs; removes their files, old staging, unfinished uploads |
 | Mirror MLflow | brings `mlruns/` at home to the MLflow data of this machine; skipped where that lies on a server |
 | Doctor | looks for damage at every destination; fails if any is there, and says what mends it |
+| Notify | tells people of both through the channels of the spec's `notify`, if there are any |
 
 Kept are the version that is live at any destination, the one before it, every manifest, and every file younger than a
 day. What went, and why, says each task in its XCom `outcome` (on its *Storage* tab) and in its log. Owner: {owner}.
@@ -60,6 +63,11 @@ def housekeeping(spec: Summary) -> None:
         """Look for damage at every destination; fail if any is there."""
         show("outcome", housekeeping_run(spec).doctor())
 
+    @task(task_display_name="Notify", trigger_rule="all_done")
+    def notify() -> None:
+        """Tell people what doctor found and what failed; fail if a task has failed, so that the run has failed."""
+        notify_of_housekeeping(spec)
+
     @dag_of(
         spec,
         "housekeeping",
@@ -70,10 +78,13 @@ def housekeeping(spec: Summary) -> None:
         catchup=False,
         retry_delay=timedelta(minutes=5),
         max_active_runs=1,
+        default_args={"on_failure_callback": remember_failure},
     )
     def round_() -> None:
-        mirror()
-        prune() >> sweep() >> doctor()
+        mirrored, checked = mirror(), doctor()
+        prune() >> sweep() >> checked
+        if spec.channels:
+            [mirrored, checked] >> notify()
 
     with_form(round_(), housekeeping_params())
 

@@ -12,10 +12,12 @@ from model_release.airflow_glue import (
     announcing,
     dag_of,
     latest_asset,
+    notify_of_act,
     operate_params,
     operate_run,
     readable_specs,
     receive,
+    remember_failure,
     report_on_act,
     with_form,
 )
@@ -45,6 +47,7 @@ was live before and may be live again.
 | Act | does it at home, unless `latest` has moved since; a second click finds that it has |
 | Spread | brings the other destinations, `latest/` and the registry to home's pointer; its return value is the result |
 | Announce | tells consumers through the asset `{name}`; skipped where what is live has not changed |
+| Notify | tells people through the channels of the spec's `notify`, if there are any |
 
 Owner: {owner}. Spec: `{spec}`.
 """
@@ -76,6 +79,11 @@ def operate(spec: Summary) -> None:
         """Tell consumers through the asset, unless what is live has not changed."""
         yield from announcing(latest, operate_run(spec).destinations.announcement)
 
+    @task(task_display_name="Notify", trigger_rule="all_done")
+    def notify(outcome: dict[str, Any] | None) -> None:
+        """Tell people what was done; fail if a task has failed, so that the run has failed."""
+        notify_of_act(spec, outcome)
+
     @dag_of(
         spec,
         "operate",
@@ -84,10 +92,16 @@ def operate(spec: Summary) -> None:
         schedule=None,
         is_paused_upon_creation=False,  # runs only when a person triggers it, and then at once
         retry_delay=timedelta(seconds=10),
-        default_args={"priority_weight": 100},  # before any training that waits for a slot
+        default_args={
+            "priority_weight": 100,  # before any training that waits for a slot
+            "on_failure_callback": remember_failure,
+        },
     )
     def acts() -> None:
-        announce(spread(act(look())))
+        done = spread(act(look()))
+        told = announce(done)
+        if spec.channels:
+            told >> notify(done)
 
     with_form(acts(), operate_params())
 

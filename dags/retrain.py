@@ -15,8 +15,10 @@ from model_release.airflow_glue import (
     approval_task,
     check_approvers,
     dag_of,
+    deadline,
     latest_asset,
     link_mlflow,
+    notify_of_retrain,
     pod_of_training,
     readable_specs,
     receive,
@@ -48,7 +50,7 @@ publishes versions and leaves `latest` alone.
 | Update latest | publishes the version and moves `latest` | the gate rejected |
 | Announce | tells consumers through the asset `{name}` | they know already |
 | Report | says in the run's result and note what became of it, and why; fails if a task has failed | |
-
+{notify}
 Whether anything is new says *Ingest* in its XCom `outcome`; the decision with its numbers is *Gate*'s XCom `verdict`
 (both on the task's *Storage* tab). Owner: {owner}. Spec: `{spec}`.
 """
@@ -58,6 +60,10 @@ APPROVAL = """\
 | Propose | puts the evidence before a person | the gate rejected, or `latest` is left alone |
 | Approve | waits for a person's answer (**Required Actions**); none in time is a rejection | no person is to be asked |
 | Consent | claims a version for what was approved; XCom `answer` has who answered what | nothing is new |
+"""
+
+NOTIFY = """\
+| Notify | tells people through the channels of the spec's `notify`; fails if a task has failed | |
 """
 
 
@@ -148,14 +154,22 @@ def retrain(spec: Summary) -> None:
         """Say in the run's result what became of it, and why; fail if a task has failed, so that the run has failed."""
         return report_on(spec)
 
+    @task(task_display_name="Notify", trigger_rule="all_done")
+    def notify(result: dict[str, Any] | None) -> None:
+        """Tell people what became of the run; fail if a task has failed, so that the run has failed."""
+        notify_of_retrain(spec, result)
+
     @dag_of(
         spec,
         "retrain",
         does="retrain, judge and release, so that latest can be trusted",
-        doc=DOC.replace("{approval}", APPROVAL if spec.approval == "required" else ""),
+        doc=DOC.replace("{approval}", APPROVAL if spec.approval == "required" else "").replace(
+            "{notify}", NOTIFY if spec.channels else ""
+        ),
         schedule=timetable(spec.schedule),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
+        deadline=deadline(spec),
         retry_delay=timedelta(seconds=30),
         max_active_runs=1,
         default_args={"on_failure_callback": remember_failure},
@@ -167,7 +181,9 @@ def retrain(spec: Summary) -> None:
         if spec.approval == "required":
             orders = consent(gated, approval_task(spec, propose(gated)))
         released = update_latest(upload.expand(order=orders))
-        report(announce(released))
+        ended = report(announce(released))
+        if spec.channels:
+            notify(ended)
         with_mlflow_link(spec, work, trained, gated, released)
 
     with_form(chain(), retrain_params(spec))

@@ -85,9 +85,10 @@ def _spec() -> Iterator[str]:
 
 
 def attributes(model: type) -> dict[str, str]:
-    """Return the meaning of each attribute by a class's docstring; those that are told together share it."""
+    """Return the meaning of each attribute by the docstrings of a class and its bases; several may share one."""
+    inherits = (model.__base__,) if model.__base__ not in (None, BaseModel, object) else ()
+    found = {name: meaning for base in inherits for name, meaning in attributes(base).items()}
     doc = (model.__doc__ or "").partition("Attributes:")[2].partition("Raises:")[0]
-    found: dict[str, str] = {}
     for entry in re.findall(r"^ {8}([\w, ]+): ((?:.*\n?)(?:^ {12}.*\n?)*)", doc, re.MULTILINE):
         found |= dict.fromkeys((name.strip() for name in entry[0].split(",")), " ".join(entry[1].split()))
     return found

@@ -72,6 +72,9 @@ def model_of(dag_id: str) -> Model:
     with _LOCK:
         kept = _OPENED.get(summary.path)
         if kept is None or kept[0] != content or kept[1].summary != summary:
-            releases = Destinations.of(load_spec(summary.path), open_through_hooks).releases
-            kept = _OPENED[summary.path] = (content, Model(summary, releases, Overview(releases)))
+            spec = load_spec(summary.path)
+            releases = Destinations.of(spec, open_through_hooks).releases
+            uri = spec.consumers_uri()
+            reports = open_through_hooks(uri, spec.home.transfer) if uri else None
+            kept = _OPENED[summary.path] = (content, Model(summary, releases, Overview(releases, reports)))
         return kept[1]

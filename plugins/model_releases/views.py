@@ -28,6 +28,9 @@ _WORDS = {
     Kind.REHOME: ("new home", "warn"),
 }
 _MARKS = {"good": "●", "bad": "▲", "warn": "◆", "calm": "○"}
+MOST_CONSUMERS = 50
+"""Consumers that the first look lists."""
+
 _ENDING = re.compile(r"\*\*Report: (.+)\*\*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STATES = {
@@ -55,10 +58,20 @@ def _templates() -> Environment:
     folder = Path(__file__).parent / "templates"
     found = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     found.filters.update(
-        {"time": time, "day": day, "figure": figure, "spread": spread, "signed": signed, "size": size, "plain": plain}
+        time=time, day=day, ago=ago, figure=figure, spread=spread, signed=signed, size=size, plain=plain
     )
-    found.globals.update({"kind": kind, "mark": mark, "verdict": verdict, "night_words": night_words})
+    found.globals.update(kind=kind, mark=mark, verdict=verdict, night_words=night_words, most_consumers=MOST_CONSUMERS)
     return found
+
+
+def ago(moment: datetime) -> str:
+    """Return how long ago a moment is: `12 minutes ago`."""
+    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(seconds // length)
+        if count:
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"
 
 
 def time(moment: datetime | str | None) -> str:

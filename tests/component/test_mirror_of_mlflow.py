@@ -21,7 +21,7 @@ from mlruns_mirror.pull import pull
 from mlruns_mirror.push import push
 from model_release import tracking
 from model_release.cli import app
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.stores.local import LocalStore
 from model_release.stores.reader.reader import open_reader
 from support.mlflow_history import log, look, register

@@ -22,8 +22,8 @@ from model_release.errors import Contended, NotFound, Refused, SpecError, Stop, 
 from model_release.modelling import training
 from model_release.modelling.trained import Trained
 from model_release.spec.candidate import Candidate
-from model_release.spec.model import Tracking
 from model_release.spec.split import Validation
+from model_release.spec.tracking import Tracking
 from model_release.spec.tracking_uri import Access, without_credentials
 from support import own_package, reference_model
 from support.release_builder import make
@@ -242,7 +242,7 @@ def test_three_processes_prepare_and_log_at_once(
     code = (
         "import sys, time; from pathlib import Path; from support import own_package, reference_model\n"
         "from model_release import tracking\n"
-        "from model_release.spec.model import Tracking; from model_release.modelling.trained import Trained\n"
+        "from model_release.spec.tracking import Tracking; from model_release.modelling.trained import Trained\n"
         "where = Tracking.model_validate_json(sys.argv[1]); folder = Path(sys.argv[2])\n"
         "trained = Trained.read((folder / 'trained.json').read_bytes(), where='trained.json')\n"
         "rows, snapshot = reference_model.rows()\n"

@@ -18,7 +18,7 @@ from model_release.documents.version import Version
 from model_release.errors import StoreUnavailable
 from model_release.modelling.dataset import load, read_snapshot
 from model_release.releases.catalog import published
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.spec.tracking_uri import Access
 from model_release.workflows.checkup import MLFLOW, checkup
 from model_release.workflows.destinations import Destinations

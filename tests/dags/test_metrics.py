@@ -133,6 +133,5 @@ from model_release.airflow_glue import metrics
 stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
 now = datetime.now(UTC)
 for _ in range(2):
-    for sample in metrics.of_run("churn", "nothing new", now, now):
-        metrics.send(sample)
+    metrics.send(metrics.of_run("churn", "nothing new", now, now))
 """

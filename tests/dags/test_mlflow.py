@@ -22,8 +22,8 @@ from model_release import tracking
 from model_release.documents.manifest import TrackedRun
 from model_release.errors import CredentialsRefused, UsageError
 from model_release.modelling import training
-from model_release.spec.model import Tracking
 from model_release.spec.split import Validation
+from model_release.spec.tracking import Tracking
 from model_release.tracking.runs import log_inputs
 from support import reference_model
 from support.dag_runs import load, run, states, xcom

@@ -31,6 +31,7 @@ from scripts.waits import ticks
 from support.airflow_homes import home_of
 from support.browser import browser, faults, logged_in, picture
 from support.quick_specs import quick_spec
+from support.receivers import CHANNELS, Receivers, receivers
 from support.retrain_steps import SIMPLE, hurry, through
 
 pytestmark = pytest.mark.live(minutes=4)
@@ -52,9 +53,10 @@ SECONDS = 240.0
 class Team:
     """An Airflow, and what it leaves behind."""
 
-    def __init__(self, airflow: LocalAirflow, clouds: Clouds) -> None:
+    def __init__(self, airflow: LocalAirflow, clouds: Clouds, hook: Receivers) -> None:
         self.airflow = airflow
         self.clouds = clouds
+        self.hook = hook
         self.root = airflow.home.store / "heart-disease-four-sites-models"
 
     def ask(self, action: str, **fields: Any) -> str:
@@ -96,6 +98,10 @@ class Team:
                 time.sleep(2)
                 return run_id, dict(self.airflow.rest.call("GET", self._question(run_id)))
         raise AssertionError(states)
+
+    def told(self, run_id: str) -> list[str]:
+        """The events of a run that people were told of, sorted."""
+        return sorted(body["event"] for _, body in self.hook.posted if body["run"].endswith(f"/{run_id}"))
 
     def answer(self, run_id: str, option: str, comment: str) -> dict[str, list[str]]:
         """Answer as the UI does; return the states of the run's tasks once it has ended."""
@@ -147,22 +153,23 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     specs = folder / "specs"
     specs.mkdir()
     spec = quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
-    asking = {"approval": "required", "destinations": destinations("live")}
-    quick_spec(specs, "heart_disease", schedule=None, candidates=SIMPLE, **asking)
-    with clouds() as three:
-        home = home_of(specs, folder / "var", **three.connections)
+    asking = {"approval": "required", "destinations": destinations("live"), "notify": [CHANNELS[2]]}
+    late = {"cron": "0 0 1 1 *", "deadline_hours": 0.001}  # each night that waits for a person is
+    quick_spec(specs, "heart_disease", schedule=late, candidates=SIMPLE, **asking)
+    with clouds() as three, receivers() as hook:
+        home = home_of(specs, folder / "var", **three.connections, **hook.connections())
         with pytest.MonkeyPatch.context() as patch:
             hurry(patch)
             patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
             patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
             for day in (1, 8):
                 through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
-        with LocalAirflow(home) as airflow:
+        with LocalAirflow(home, triggerer=True) as airflow:
             for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
                 airflow.wait_for_dag(dag_id)
             for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # a person who operates need not unpause anything first
                 airflow.rest.unpause(dag_id)
-            team = Team(airflow, three)
+            team = Team(airflow, three, hook)
             assert team.pointer["version"] == "v1.1.0"
             yield team
 
@@ -309,6 +316,7 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert told["summary"].startswith(f"rejected by {USER}, ")
     assert team.airflow.rest.xcom(ASKING, refused, "report")["summary"] == told["summary"]
     assert not (root / "latest.json").exists()
+    assert team.told(refused) == ["late", "rejected"]
 
     repeated = team.airflow.rest.trigger(ASKING)
     team.airflow.wait_for_run(ASKING, repeated, seconds=SECONDS)
@@ -318,6 +326,11 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     approved, _ = team.asked(force=True)
     states = team.answer(approved, "Approve", "seen the card")
     assert {each for found in states.values() for each in found} == {"success"}
+    assert team.told(approved) == ["late", "released"]
+    body = {"dry_run": False, "dag_run_id": approved, "task_ids": ["notify"], "only_failed": False}
+    team.airflow.rest.call("POST", f"/dags/{ASKING}/clearTaskInstances", json=body)
+    team.airflow.wait_for_run(ASKING, approved, seconds=SECONDS)
+    assert team.told(approved) == ["late", "released"]
     pointer = read(root / "latest.json")
     assert pointer["version"] == "v1.0.0"
     assert pointer["change"]["reason"].startswith(f"approved by {USER}, ")

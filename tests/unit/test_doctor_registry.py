@@ -17,7 +17,7 @@ from model_release.errors import StoreUnavailable
 from model_release.releases.doctor.findings import Damage
 from model_release.releases.store import ReleaseStore
 from model_release.releases.sweep import sweep
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.workflows.checkup import MLFLOW, Checkup, checkup
 from model_release.workflows.destinations import Destinations
 from support.memory_store import MemoryStore, _Object

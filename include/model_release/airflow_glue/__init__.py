@@ -1,11 +1,12 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
-`declaring`, `forms` and `links` are for DAG files, `running` and `reporting` for their tasks, `hooks` follows
-connections, `listener` and `metrics` are the plugin's.
+`declaring`, `forms` and `links` are for DAG files, `running`, `reporting` and `notifying` for their tasks, `hooks` and
+`channels` follow connections, `listener`, `ended_run` and `metrics` are the plugin's.
 """
 
 from model_release.airflow_glue.declaring import (
     dag_of,
+    deadline,
     latest_asset,
     pod_of_training,
     readable_specs,
@@ -16,6 +17,7 @@ from model_release.airflow_glue.declaring import (
 from model_release.airflow_glue.forms import approval_task, housekeeping_params, operate_params, retrain_params
 from model_release.airflow_glue.hooks import mlflow_at, open_through_hooks
 from model_release.airflow_glue.links import with_mlflow_link
+from model_release.airflow_glue.notifying import notify_of_act, notify_of_housekeeping, notify_of_retrain
 from model_release.airflow_glue.reporting import remember_failure, report_on, report_on_act
 from model_release.airflow_glue.running import (
     announcing,
@@ -37,11 +39,15 @@ __all__ = [
     "approval_task",
     "check_approvers",
     "dag_of",
+    "deadline",
     "housekeeping_params",
     "housekeeping_run",
     "latest_asset",
     "link_mlflow",
     "mlflow_at",
+    "notify_of_act",
+    "notify_of_housekeeping",
+    "notify_of_retrain",
     "open_through_hooks",
     "operate_params",
     "operate_run",

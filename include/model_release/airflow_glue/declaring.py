@@ -13,6 +13,8 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_parsing_context
 from airflow.sdk.definitions.asset import Model
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from model_release.errors import SpecError, Stop
@@ -60,6 +62,21 @@ def timetable(starts: Starts | None) -> CronTriggerTimetable | None:
     if starts is None:
         return None
     return CronTriggerTimetable(starts.cron, timezone=starts.timezone, interval=starts.interval)
+
+
+def deadline(spec: Summary) -> DeadlineAlert | None:
+    """Return when a retrain run is late, and who is told then; None: no run is."""
+    if spec.deadline_hours is None:
+        return None
+    from model_release.airflow_glue.notifying import tell_of_late_run
+
+    facts = {"channels": spec.channels, "model": spec.name, "title": spec.title, "hours": spec.deadline_hours}
+    return DeadlineAlert(
+        name=f"{spec.title}: retrained in time",
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=spec.deadline_hours),
+        callback=AsyncCallback(tell_of_late_run, facts),
+    )
 
 
 def dag_of(spec: Summary, verb: str, *, does: str, doc: str, retry_delay: timedelta, **settings: Any) -> Declare:

@@ -8,26 +8,29 @@ commits; a savepoint would count as a commit there, and the scheduler forbids th
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from model_release.airflow_glue import metrics
+from model_release.airflow_glue import ended_run, metrics
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
-    from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 
-REPORTS = {"retrain_": "report", "operate_": "spread"}
-"""By the beginning of a DAG id, the task that leaves the note, and how `latest` stands, as its XComs."""
+NOTED_BY = {
+    "retrain_": ("notify", "report"),
+    "operate_": ("notify", "spread"),
+    "housekeeping_": ("notify",),
+}
+"""By the beginning of a DAG id, the tasks that leave the note as their XCom, the last one first."""
 
-NOTE, STANDING, RESULT = "note", "standing", "return_value"
-"""XCom keys of that task."""
+MEASURED_BY = {"retrain_": "report", "operate_": "spread"}
+"""By the beginning of a DAG id, the task that leaves as its XComs the run's result and how `latest` stands."""
 
-TAG = "model-release"
-"""Of each DAG of this package. Another DAG may be called `retrain_…` as well."""
+NOTE, RESULT, STANDING = "note", "return_value", "standing"
+"""XCom keys."""
 
 BEGINS = "**Report: "
 """How each note of ours begins; a note with another beginning is a person's, and stays."""
@@ -38,85 +41,58 @@ _LONGEST = 1000
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
-    """Set the note of a run that has succeeded, and send what it measured."""
-    _ended(dag_run, failed=False)
+    """Set the note of a run that has succeeded, and send its metrics."""
+    _ended(dag_run, unless_reported="unreported")
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Set the note of a run that has failed, and send what it measured."""
-    _ended(dag_run, failed=True)
+    """Set the note of a run that has failed, and send its metrics."""
+    _ended(dag_run, unless_reported="failed")
 
 
-def _ended(dag_run: DagRun, *, failed: bool) -> None:
-    task_id = next((task for begin, task in REPORTS.items() if dag_run.dag_id.startswith(begin)), None)
-    if task_id is None:
-        return
+def _ended(dag_run: DagRun, *, unless_reported: str) -> None:
+    if ended_run.is_in_session(dag_run):  # one of `dag.test()` is not
+        _note(dag_run)
+        _measure(dag_run, unless_reported)
+
+
+def _note(dag_run: DagRun) -> None:
+    tasks = next((tasks for begin, tasks in NOTED_BY.items() if dag_run.dag_id.startswith(begin)), ())
     try:
-        _note(dag_run, task_id)
+        for task_id in tasks:
+            if _set(dag_run, task_id):
+                return
     except Exception:  # the scheduler goes on without the note
         log.exception("the note of %s %s could not be set", dag_run.dag_id, dag_run.run_id)
+
+
+def _set(dag_run: DagRun, task_id: str) -> bool:
+    """Set the note that a task has left; return whether it has left one."""
+    text = ended_run.left_by(task_id, NOTE, dag_run)
+    if not isinstance(text, str) or not text.startswith(BEGINS):
+        return False
+    if dag_run.note is None or dag_run.note.startswith(BEGINS):
+        dag_run.note = text[:_LONGEST]
+    return True
+
+
+def _measure(dag_run: DagRun, unless_reported: str) -> None:
+    kind, _, identifier = dag_run.dag_id.partition("_")
+    task_id = MEASURED_BY.get(f"{kind}_")
     try:
-        _measure(dag_run, task_id, failed=failed)
-    except Exception:  # and without the metrics
+        if task_id is not None and ended_run.is_of_this_package(dag_run):
+            _send(dag_run, identifier.replace("_", "-"), task_id, unless_reported)
+    except Exception:  # the scheduler goes on without the metrics
         log.exception("the metrics of %s %s could not be sent", dag_run.dag_id, dag_run.run_id)
 
 
-def _note(dag_run: DagRun, task_id: str) -> None:
-    session = _session(dag_run)
-    text = _left(session, dag_run, task_id, NOTE) if session else None
-    if not isinstance(text, str) or not text.startswith(BEGINS):
-        return
-    if dag_run.note is None or dag_run.note.startswith(BEGINS):
-        dag_run.note = text[:_LONGEST]
-
-
-def _measure(dag_run: DagRun, task_id: str, *, failed: bool) -> None:
-    session = _session(dag_run)
-    if session is None or not _is_ours(session, dag_run):
-        return
-    model = dag_run.dag_id.partition("_")[2].replace("_", "-")
-    samples: list[metrics.Sample] = []
-    if task_id == REPORTS["retrain_"] and dag_run.end_date is not None:
-        result = _left(session, dag_run, task_id, RESULT)
-        ending = result["ending"] if result else "failed" if failed else "unreported"
-        samples += metrics.of_run(model, ending, dag_run.start_date, dag_run.end_date)
-        samples += metrics.of_tasks(model, _durations(session, dag_run))
-    standing = _left(session, dag_run, task_id, STANDING)
-    samples += metrics.of_standing(model, standing) if standing else []
-    for each in samples:
-        metrics.send(each)
-
-
-def _session(dag_run: DagRun) -> Session | None:
-    from sqlalchemy.orm import object_session
-
-    return object_session(dag_run)
-
-
-def _left(session: Session, dag_run: DagRun, task_id: str, key: str) -> Any:
-    """Return what a task of the run has left as an XCom; None if it has left nothing."""
-    from airflow.models.xcom import XComModel
-
-    found = session.scalars(
-        XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key=key)
-    ).first()
-    return XComModel.deserialize_value(found) if found is not None else None
-
-
-def _is_ours(session: Session, dag_run: DagRun) -> bool:
-    from airflow.models.dag import DagTag
-    from sqlalchemy import select
-
-    return TAG in session.scalars(select(DagTag.name).where(DagTag.dag_id == dag_run.dag_id)).all()
-
-
-def _durations(session: Session, dag_run: DagRun) -> dict[str, float]:
-    """Return how long the tasks took that were not skipped, in seconds by task id; of a mapped one, the longest."""
-    from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import func, select
-
-    this = TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id
-    longest = func.max(TaskInstance.duration)
-    rows = session.execute(select(TaskInstance.task_id, longest).where(*this).group_by(TaskInstance.task_id))
-    return {task: seconds for task, seconds in rows if seconds}
+def _send(dag_run: DagRun, model: str, task_id: str, unless_reported: str) -> None:
+    if task_id == MEASURED_BY["retrain_"] and dag_run.end_date is not None:
+        result = ended_run.left_by(task_id, RESULT, dag_run)
+        ending = result["ending"] if result else unless_reported
+        metrics.send(metrics.of_run(model, ending, dag_run.start_date, dag_run.end_date))
+        metrics.send(metrics.of_tasks(model, ended_run.durations(dag_run)))
+    standing = ended_run.left_by(task_id, STANDING, dag_run)
+    if standing:
+        metrics.send(metrics.of_standing(model, standing))

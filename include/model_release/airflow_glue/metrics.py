@@ -7,7 +7,7 @@ long ago, or by another scheduler, is not mistaken for a newer one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal, NamedTuple
 
@@ -93,23 +93,24 @@ def of_standing(model: str, standing: Mapping[str, Any]) -> Iterator[Sample]:
         yield Sample(EPOCH, epoch, (model, destination))
 
 
-def send(sample: Sample) -> None:
-    """Send a sample as Airflow is configured: by StatsD, OpenTelemetry, or not at all.
+def send(samples: Iterable[Sample]) -> None:
+    """Send samples as Airflow is configured: by StatsD, OpenTelemetry, or not at all.
 
     Plain StatsD has no labels and would drop them, so they become a part of the name there.
     """
     from airflow.configuration import conf
     from airflow.observability.stats import Stats
 
-    name = sample.metric.name
-    tags = dict(zip(sample.metric.labels, sample.labels, strict=True))
-    has_tags = ("statsd_influxdb_enabled", "statsd_datadog_enabled")
-    if conf.getboolean("metrics", "statsd_on") and not any(conf.getboolean("metrics", each) for each in has_tags):
-        name, tags = ".".join([name, *sample.labels]), {}
-    if sample.metric.kind == "counter":
-        Stats.incr(name, int(sample.value), tags=tags)
-    else:
-        Stats.gauge(name, sample.value, tags=tags)
+    tagged = (conf.getboolean("metrics", f"statsd_{each}_enabled") for each in ("influxdb", "datadog"))
+    plain = conf.getboolean("metrics", "statsd_on") and not any(tagged)
+    for each in samples:
+        name, tags = each.metric.name, dict(zip(each.metric.labels, each.labels, strict=True))
+        if plain:
+            name, tags = ".".join([name, *each.labels]), {}
+        if each.metric.kind == "counter":
+            Stats.incr(name, int(each.value), tags=tags)
+        else:
+            Stats.gauge(name, each.value, tags=tags)
 
 
 def _label(ending: str) -> str:

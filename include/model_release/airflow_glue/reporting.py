@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from model_release.spec.summary import Summary
-    from model_release.workflows.messages import OperateOutcome, RetrainOutcome, Standing
+    from model_release.workflows.messages import Failure, OperateOutcome, RetrainOutcome, Standing
 
 REPORTED = {
     "return_value": ("reconcile", "upload", "update_latest"),
@@ -32,6 +32,9 @@ REPORTED = {
 
 FAILED, NOTE, STANDING = "failure", "note", "standing"
 """XCom keys: why a task has failed; the note of its run; how `latest` stands at each destination."""
+
+_ENDS = frozenset({"report", "notify"})
+"""The tasks that say how a run has ended. They fail because others have."""
 
 _LONGEST = 2000
 """Characters of a failure's words; the log has them all."""
@@ -73,7 +76,7 @@ def report_on(spec: Summary) -> dict[str, Any]:
     from model_release.workflows.messages import Failure
     from model_release.workflows.result import run_result, say
 
-    outcomes = _reported()
+    outcomes = outcomes_of_run()
     try:
         run = retrain_run(spec)
         result = run.report(outcomes)
@@ -100,21 +103,29 @@ def report_on_act(outcome: OperateOutcome, standing: Standing) -> dict[str, Any]
     return outcome.to_json()
 
 
-def _reported() -> list[RetrainOutcome]:
+def outcomes_of_run() -> list[RetrainOutcome]:
     """Return what the tasks of the retrain run have reported, and why those failed that did."""
+    from model_release.workflows.messages import parse
+
+    ti = cast("Any", get_current_context()["ti"])  # Airflow's protocol lacks methods that tasks have
+    found = [value for key, tasks in REPORTED.items() for value in ti.xcom_pull(task_ids=tasks, key=key)]
+    return [*(cast("RetrainOutcome", parse(value)) for value in found if value is not None), *failures_of_run()]
+
+
+def failures_of_run() -> list[Failure]:
+    """Return why tasks of the run have failed, whatever its DAG."""
     from model_release.workflows.messages import Failure, parse
 
     context = get_current_context()
-    run, ti = context["dag_run"], cast("Any", context["ti"])  # Airflow's protocol lacks a method that tasks have
-    found = [value for key, tasks in REPORTED.items() for value in ti.xcom_pull(task_ids=tasks, key=key)]
-    outcomes = [cast("RetrainOutcome", parse(value)) for value in found if value is not None]
+    run, ti = context["dag_run"], cast("Any", context["ti"])
+    failures = []
     for each in ti.get_task_breadcrumbs(run.dag_id, run.run_id):
-        if each["state"] != "failed":
+        if each["state"] != "failed" or each["task_id"] in _ENDS:
             continue
         task_id, index = each["task_id"], each["map_index"]
         (left,) = ti.xcom_pull(task_ids=[task_id], key=FAILED, map_indexes=index) or [None]
-        outcomes.append(
-            cast("RetrainOutcome", parse(left))
+        failures.append(
+            cast("Failure", parse(left))
             if left
             else Failure(
                 task=task_id if index < 0 else f"{task_id} [{index}]",
@@ -124,11 +135,11 @@ def _reported() -> list[RetrainOutcome]:
                 log=_task_url(run, task_id, index),
             )
         )
-    return outcomes
+    return failures
 
 
 def _task_url(run: Any, task_id: str, map_index: int | None) -> str | None:
     """Return the address of a task's page; None if Airflow's own address is not configured."""
-    page = run_url(run)
+    page = run_url(run.dag_id, run.run_id)
     mapped = f"/mapped/{map_index}" if map_index is not None and map_index >= 0 else ""
     return f"{page}/tasks/{task_id}{mapped}" if page else None

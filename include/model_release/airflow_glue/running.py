@@ -229,7 +229,7 @@ def run_facts(context: Context, *, timezone: str = "UTC") -> Run:
         force=params["force"],
         bump=None if bump == "auto" else Bump(bump),
         bundle_version=_bundle_version(context["ti"]),
-        url=run_url(run),
+        url=run_url(run.dag_id, run.run_id),
     )
 
 
@@ -250,10 +250,24 @@ def _by(run: Any) -> str:
     return run.triggering_user_name or "airflow"
 
 
-def run_url(run: Any) -> str | None:
-    """Return the address of the run's page; None if Airflow's own address is not configured."""
-    base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return f"{base}/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}" if base else None
+def run_url(dag_id: str, run_id: str) -> str | None:
+    """Return the address of a run's page; None if Airflow's own address is not configured."""
+    base = _base()
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id, safe='')}" if base else None
+
+
+def page_url(identifier: str) -> str | None:
+    """Return the address of a model's Releases page; None if Airflow's own address is not configured.
+
+    Args:
+        identifier: of the model, as DAG ids have it.
+    """
+    base = _base()
+    return f"{base}/model-releases/retrain_{identifier}/" if base else None
+
+
+def _base() -> str:
+    return str(conf.get("api", "base_url", fallback="").rstrip("/"))
 
 
 def _bundle_version(ti: Any) -> str | None:

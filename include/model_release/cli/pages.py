@@ -13,6 +13,7 @@ from model_release.documents.manifest import AbandonedManifest, FileEntry, Manif
 from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
 from model_release.releases.catalog import state_of
+from model_release.releases.consumers import Consumers
 from model_release.releases.verify import Checked
 from model_release.spec.tasks import TASKS
 
@@ -225,6 +226,32 @@ def history_page(epochs: Sequence[Pointer]) -> tuple[list[dict[str, object]], Re
         )
     titles = ("Epoch", "When (UTC)", "Version", "Kind", "By", "Reason")
     return documents, out.table(titles, rows, right=("Epoch",))
+
+
+def consumers_page(found: Consumers) -> tuple[list[dict[str, object]], list[RenderableType]]:
+    """Return who says that they serve which version, and since when nothing was heard of them."""
+    documents: list[dict[str, object]] = []
+    rows: list[list[RenderableType | None]] = []
+    for each in found.rows:
+        said = each.said
+        documents.append(
+            {
+                "consumer": said.consumer,
+                "version": str(said.version),
+                "epoch": said.epoch,
+                "reported": each.at,
+                "lags": each.lags,
+            }
+        )
+        state = Text("lags", style="yellow") if each.lags else Text("", style=out.CALM)
+        rows.append([said.consumer, str(said.version), state, f"{out.when(each.at)} UTC"])
+    page: list[RenderableType] = [out.table(["consumer", "serves", "", "reported"], rows)]
+    if not rows:
+        page = [Text("no consumer has reported what it serves", style=out.CALM)]
+    if found.strange or found.more:
+        more = ", and there are more reports than were looked at" if found.more else ""
+        page.append(Text(f"{found.strange} objects beside them are no reports{more}", style=out.BAD))
+    return documents, page
 
 
 def faults_table(faults: Iterable[Checked]) -> RenderableType:

@@ -19,6 +19,7 @@ from model_release.documents.pointer import Change, Pointer
 from model_release.documents.version import Version
 from model_release.errors import EXIT_CORRUPT, EXIT_TOO_OLD, Corrupt, NotFound, Refused
 from model_release.releases import catalog
+from model_release.releases.consumers import consumers as who_serves
 from model_release.releases.verify import check, live_faults
 from model_release.stores import Store, open_store
 
@@ -107,6 +108,16 @@ def history(
             raise NotFound(f"nothing was live on {moment:%Y-%m-%d %H:%M} UTC", where=store.uri)
     documents, page = pages.history_page(epochs)
     output.data({"uri": store.uri, "history": documents}, [page])
+
+
+@app.command()
+def consumers(*, uri: Uri, output: out.Output) -> None:
+    """Show which version each consumer says that it serves, if it reports so: `serve --report-to store`."""
+    store = open_store(uri)
+    live = catalog.read_pointer(store)
+    found = who_serves(store, live.pointer if live else None)
+    documents, page = pages.consumers_page(found)
+    output.data({"uri": store.uri, "consumers": documents, "strange": found.strange, "more": found.more}, page)
 
 
 @app.command()

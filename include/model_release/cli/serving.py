@@ -80,6 +80,18 @@ def serve(
         int | None,
         typer.Option(envvar="MODEL_RELEASE_MIN_EPOCH", help="Refuse a latest.json of a lower epoch.", min=1),
     ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            envvar="MODEL_RELEASE_REPORT_TO",
+            help="Say which version is served: `store` (its folder consumers/), the URI of a folder, or https://…",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(envvar="MODEL_RELEASE_LABEL", help="Who reports; else the name of this host."),
+    ] = None,
     max_body: Annotated[
         int, typer.Option(envvar="MODEL_RELEASE_MAX_BODY", help="Longest body of a request, in bytes.", min=1)
     ] = 10_000_000,
@@ -111,6 +123,8 @@ def serve(
         shared=shared,
         max_age=age(max_age) if max_age is not None else None,
         min_epoch=min_epoch,
+        report_to=report_to,
+        label=label,
     )
     if "://" not in uri and is_release(Path(uri)):
         serve_folder(Path(uri), settings)

@@ -20,9 +20,10 @@ from model_release.client.fetching import Progress
 from model_release.client.folder import CURRENT
 from model_release.client.opened import load, open_folder
 from model_release.client.pulling import Pulled, Puller
+from model_release.client.reporting import Reporter
 from model_release.client.watching import follow
 
-__all__ = ["CURRENT", "Pulled", "Watcher", "load", "open_folder", "pull", "watch"]
+__all__ = ["CURRENT", "Pulled", "Reporter", "Watcher", "load", "open_folder", "pull", "watch"]
 
 
 def pull(
@@ -37,6 +38,7 @@ def pull(
     shared: bool = False,
     max_age: timedelta | None = None,
     min_epoch: int | None = None,
+    reporter: Reporter | None = None,
 ) -> Pulled:
     """Bring a folder to the version that `latest` names, and return the verified copy.
 
@@ -51,6 +53,7 @@ def pull(
         shared: use a folder that another user owns, or that every user may write to.
         max_age: the greatest age of a release, since it was trained; an older one is refused.
         min_epoch: the least epoch of the pointer, for a first start without a memory of one.
+        reporter: is told of the copy, unless the store could not be reached.
 
     Raises:
         StoreUnavailable: the store cannot be reached, and there is no copy to fall back to.
@@ -59,7 +62,7 @@ def pull(
         Refused: the pointer goes back, is a fork or of another history, or the version is barred or not the pinned one.
         Corrupt: a manifest, a file or a signature is not right. The current copy stays.
     """
-    return Puller(
+    pulled = Puller(
         uri,
         to,
         version=version,
@@ -71,6 +74,9 @@ def pull(
         max_age=max_age,
         min_epoch=min_epoch,
     ).pull()
+    if reporter is not None and not pulled.stale:
+        pulled.tell(reporter)
+    return pulled
 
 
 class Watcher:
@@ -83,6 +89,7 @@ class Watcher:
         shared: as for `pull`.
         max_age: as for `pull`.
         min_epoch: as for `pull`.
+        reporter: is told of each copy that `follow` yields, and again while it stays.
     """
 
     def __init__(
@@ -94,7 +101,9 @@ class Watcher:
         shared: bool = False,
         max_age: timedelta | None = None,
         min_epoch: int | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
+        self._reporter = reporter
         self._puller = Puller(uri, to, trust=trust, shared=shared, max_age=max_age, min_epoch=min_epoch)
         self._stopped = threading.Event()
 
@@ -111,7 +120,7 @@ class Watcher:
         Args:
             every: seconds between two polls, give or take a fifth; more while the store cannot be reached.
         """
-        yield from follow(self._puller, every=every, stopped=self._stopped)
+        yield from follow(self._puller, every=every, stopped=self._stopped, reporter=self._reporter)
 
     def stop(self) -> None:
         """End `follow`, from any thread; at once while it waits."""
@@ -127,6 +136,8 @@ def watch(
     shared: bool = False,
     max_age: timedelta | None = None,
     min_epoch: int | None = None,
+    reporter: Reporter | None = None,
 ) -> Iterator[Pulled]:
     """Yield the first copy, and then each other one, for ever; `Watcher` can be stopped."""
-    return Watcher(uri, to, trust=trust, shared=shared, max_age=max_age, min_epoch=min_epoch).follow(every)
+    watcher = Watcher(uri, to, trust=trust, shared=shared, max_age=max_age, min_epoch=min_epoch, reporter=reporter)
+    return watcher.follow(every)

@@ -97,6 +97,13 @@ def parser() -> argparse.ArgumentParser:
         add("--min-epoch", metavar="N", type=int, help="refuse a latest.json of a lower epoch")
         add("--shared", action="store_true", help="use DIR even if others own it, or everybody may write to it")
         add("--trust", metavar="FILE", help="a public key or certificate; a release that it did not sign is refused")
+        add(
+            "--report-to",
+            metavar="WHERE",
+            default=os.environ.get("MODEL_RELEASE_REPORT_TO"),
+            help="say which version is in use here: `store` (its folder consumers/), the URI of a folder, or https://…",
+        )
+        add("--label", default=os.environ.get("MODEL_RELEASE_LABEL"), help="who reports; else the name of this host")
         add("--json", action="store_true", help="one line of JSON on stdout for each copy")
         add("-q", "--quiet", action="store_true", help="no words and no progress on stderr but errors")
     return made
@@ -115,6 +122,7 @@ def _pull(options: argparse.Namespace) -> None:
             shared=options.shared,
             max_age=options.max_age,
             min_epoch=options.min_epoch,
+            reporter=_reporter(options),
         )
     _show(pulled, options)
 
@@ -131,6 +139,7 @@ def _watch(options: argparse.Namespace) -> None:
         shared=options.shared,
         max_age=options.max_age,
         min_epoch=options.min_epoch,
+        reporter=_reporter(options),
     )
     running: list[subprocess.Popen[bytes]] = []
 
@@ -151,6 +160,12 @@ def _watch(options: argparse.Namespace) -> None:
     while worker.is_alive():  # signals are heard here, however long the store takes
         worker.join(3600)
     sys.exit("the watch has ended by itself")
+
+
+def _reporter(options: argparse.Namespace) -> client.Reporter | None:
+    if not options.report_to:
+        return None
+    return client.Reporter(options.report_to, uri=options.uri, via=options.command, label=options.label)
 
 
 def _run(command: list[str], pulled: Pulled, running: list[subprocess.Popen[bytes]]) -> None:

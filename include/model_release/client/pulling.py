@@ -21,6 +21,7 @@ from model_release.stores.base import Stored
 from model_release.stores.reader.reader import open_reader
 
 if TYPE_CHECKING:
+    from model_release.client.reporting import Reporter
     from model_release.documents.manifest import Manifest
     from model_release.documents.pointer import Pointer
 
@@ -54,6 +55,12 @@ class Pulled:
     def version(self) -> Version:
         """The release's number."""
         return self.promised.version
+
+    def tell(self, reporter: Reporter) -> None:
+        """Report that this copy is the one in use."""
+        followed = self.resolved
+        epoch, lineage = (followed.epoch, followed.lineage) if followed else (None, None)
+        reporter.report(self.version, epoch, lineage, self.promised.sha256)
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from model_release.client.pulling import Pulled, Puller
+from model_release.client.reporting import Reporter
 from model_release.errors import ModelReleaseError, Refused
 
 log = logging.getLogger(__name__)
@@ -16,7 +17,9 @@ _SLOWEST = 600.0
 """Seconds between two polls of a store that stays away, unless `every` is more."""
 
 
-def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterator[Pulled]:
+def follow(
+    puller: Puller, *, every: float, stopped: threading.Event, reporter: Reporter | None = None
+) -> Iterator[Pulled]:
     """Yield the first copy, and then each other one, until `stopped` is set.
 
     A failure is logged and tried again; the current copy stays. So is, once, that the current copy has become older
@@ -26,6 +29,7 @@ def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterato
         puller: of one model into one folder.
         every: seconds between two polls; each differs by up to a fifth.
         stopped: ends it, at once while it waits.
+        reporter: is told of each copy once it was yielded, and again while it stays.
     """
     failures, last, reported = 0, None, None
     while not stopped.is_set():
@@ -39,6 +43,8 @@ def follow(puller: Puller, *, every: float, stopped: threading.Event) -> Iterato
             if pulled is not None and (last is None or pulled.folder != last.folder):
                 last = pulled
                 yield pulled
+            if reporter is not None and last is not None:
+                last.tell(reporter)
             if last is not None and last.folder != reported and _too_old(puller, last):
                 reported = last.folder
         stopped.wait(pause(every, failures))

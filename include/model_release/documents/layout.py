@@ -20,6 +20,8 @@ NEAR_THE_LAST = "latest_number.json"
 LOG = "log"
 STAGING = "staging"
 DECISIONS = "decisions"
+CONSUMERS = "consumers"
+"""The folder in which consumers report which version they serve, if they do."""
 
 CLAIM = "claim.json"
 MANIFEST = "metadata.json"
@@ -35,7 +37,7 @@ MAX_KEY_LENGTH = 900
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._=+@-]*", re.ASCII)
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(10))}
 _DOCUMENTS = {CLAIM, MANIFEST, SIGNATURE}
-_FOLDERS = {LATEST, LOG, STAGING, DECISIONS}
+_FOLDERS = {LATEST, LOG, STAGING, DECISIONS, CONSUMERS}
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 

@@ -21,6 +21,7 @@ from model_release.errors import ModelReleaseError
 from model_release.releases import catalog
 from model_release.releases.acts import live_before
 from model_release.releases.claims import newest_number
+from model_release.releases.consumers import Consumers, consumers
 from model_release.releases.store import ReleaseStore
 from model_release.spec.tasks import TASKS, TaskKind
 from model_release.stores.base import Readable, Store, Stored
@@ -175,6 +176,7 @@ class Glance:
         manifest: of the live version; None if it cannot be read.
         places: what each destination says, home first.
         moves: the newest changes of the pointer.
+        consumers: who says that they serve which version; None if their reports cannot be listed.
     """
 
     pointer: Pointer | None
@@ -183,6 +185,7 @@ class Glance:
     headline: Headline | None
     places: list[Place]
     moves: Moves
+    consumers: Consumers | None
 
 
 class Overview:
@@ -190,11 +193,13 @@ class Overview:
 
     Args:
         releases: of the model.
+        reports: the folder in which consumers report; None: `consumers/` at home.
     """
 
-    def __init__(self, releases: ReleaseStore) -> None:
+    def __init__(self, releases: ReleaseStore, reports: Store | None = None) -> None:
         self.memory = Remembered(releases.home)
         self._releases = releases
+        self._reports = reports
 
     def glance(self) -> Glance:
         """Return what is live and the newest moves.
@@ -205,7 +210,8 @@ class Overview:
         live = catalog.read_pointer(self._releases.home)
         self.memory.requests += 1
         if live is None:
-            return Glance(None, None, None, None, [Place(self._releases.uri, None, None, agrees=True)], Moves([], None))
+            place = Place(self._releases.uri, None, None, agrees=True)
+            return Glance(None, None, None, None, [place], Moves([], None), self._consumers(None))
         pointer = live.pointer
         moves = self._moves(pointer, FIRST_ROWS)
         began = next((each.change for each in moves.rows if each.epoch == pointer.since), None)
@@ -216,7 +222,15 @@ class Overview:
         places = [Place(self._releases.uri, pointer.version, pointer.epoch, agrees=True)]
         places += [_place(store, live.body) for store in self._releases.others]
         self.memory.requests += len(self._releases.others)
-        return Glance(pointer, began, manifest, headline(manifest), places, moves)
+        return Glance(pointer, began, manifest, headline(manifest), places, moves, self._consumers(pointer))
+
+    def _consumers(self, pointer: Pointer | None) -> Consumers | None:
+        self.memory.requests += 1
+        with suppress(ModelReleaseError):
+            if self._reports is not None:
+                return consumers(self._reports, pointer, below="")
+            return consumers(self._releases.home, pointer)
+        return None
 
     def moves(self, epoch: int) -> Moves:
         """Return the moves from an epoch on, newest first.

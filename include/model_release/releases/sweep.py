@@ -16,6 +16,7 @@ from model_release.documents.manifest import AbandonedManifest
 from model_release.documents.version import Version
 from model_release.releases.catalog import history
 from model_release.releases.claims import abandon
+from model_release.releases.consumers import superseded
 from model_release.releases.prune import IN_FLIGHT, check_clock, files_by_version, remove_files
 from model_release.releases.store import ReleaseStore
 from model_release.stores.base import Entry, Store
@@ -71,6 +72,7 @@ def sweep(releases: ReleaseStore, *, by: str, remove: bool) -> list[Litter]:
             continue
         elif not remove or abandon(releases, version, by=by, reason="nobody came back for it within a day"):
             found.append(Litter("a number that nobody came back for", f"{releases.uri}/{version}/", 0, 0))
+    found += _old_reports(releases.home, releases.now(), remove=remove)
     for store in releases.stores:
         found += _given_up_files(releases, store, released, remove=remove)
         found += _old_staging(store, needed, old, remove=remove)
@@ -125,6 +127,15 @@ def _old_staging(store: Store, needed: set[str], old: datetime, *, remove: bool)
             store.delete(entry.key)
         found.append(_litter("staging of a run that is over", f"{store.uri}/{layout.STAGING}/{run}/", files))
     return found
+
+
+def _old_reports(home: Store, now: datetime, *, remove: bool) -> list[Litter]:
+    files = [*superseded(home, now)]
+    for entry in files if remove else ():
+        home.delete(entry.key)
+    if not files:
+        return []
+    return [_litter("reports of consumers that say nothing any more", f"{home.uri}/{layout.CONSUMERS}/", files)]
 
 
 def _litter(what: str, where: str, files: list[Entry]) -> Litter:

@@ -48,6 +48,8 @@ class Settings:
         shared: use a folder for copies that another user owns, or that every user may write to.
         max_age: the greatest age of a release, since it was trained.
         min_epoch: the least epoch of the pointer.
+        report_to: where it reports which version it serves, as `client.Reporter` takes it; None: nowhere.
+        label: of the service in its reports; None: the name of this host.
         drain: seconds between SIGTERM and the end, in which /readyz sends new requests elsewhere.
     """
 
@@ -62,6 +64,8 @@ class Settings:
     shared: bool = False
     max_age: timedelta | None = None
     min_epoch: int | None = None
+    report_to: str | None = None
+    label: str | None = None
 
 
 def serve_store(uri: str, to: Path, settings: Settings) -> None:
@@ -75,7 +79,10 @@ def serve_store(uri: str, to: Path, settings: Settings) -> None:
     pulled = client.pull(uri, to=to, trust=settings.trust, strict=settings.strict, **bounds)
     served = open_release(pulled.folder, pulled.manifest, pulled.pointer, allow_pickle=settings.allow_pickle)
     live = Live(served, stale=pulled.stale)
-    _run(live, settings, client.Watcher(uri, to, trust=settings.trust, **bounds))
+    reporter = None
+    if settings.report_to:
+        reporter = client.Reporter(settings.report_to, uri=uri, via="serve", label=settings.label)
+    _run(live, settings, client.Watcher(uri, to, trust=settings.trust, **bounds), reporter)
 
 
 def serve_folder(folder: Path, settings: Settings) -> None:
@@ -105,7 +112,9 @@ def _released(folder: Path, settings: Settings) -> Served:
     return open_release(copy, manifest, pointer, allow_pickle=settings.allow_pickle)
 
 
-def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None:
+def _run(
+    live: Live, settings: Settings, watcher: client.Watcher | None, reporter: client.Reporter | None = None
+) -> None:
     app = application(live, limit=settings.max_body)
     config = uvicorn.Config(
         app,
@@ -127,6 +136,7 @@ def _run(live: Live, settings: Settings, watcher: client.Watcher | None) -> None
             every=settings.every,
             allow_pickle=settings.allow_pickle,
             max_age=settings.max_age,
+            reporter=reporter,
         )
         following.start()
     facts = {

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from prometheus_client import Counter
 
-from model_release.client import Pulled, Watcher
+from model_release.client import Pulled, Reporter, Watcher
 from model_release.client.memory import check_age
 from model_release.client.watching import pause
 from model_release.errors import Corrupt, ModelReleaseError, Refused, Retry
@@ -34,6 +34,7 @@ class Following(threading.Thread):
         every: seconds between two polls, give or take a fifth; more after a failure.
         allow_pickle: as for `open_release`.
         max_age: the age from which on what is served is trouble; None for any.
+        reporter: is told what is served, after each poll that the store answered.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Following(threading.Thread):
         every: float,
         allow_pickle: bool,
         max_age: timedelta | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         super().__init__(name="following-latest", daemon=True)
         self._live = live
@@ -53,6 +55,7 @@ class Following(threading.Thread):
         self._every = every
         self._allow_pickle = allow_pickle
         self._max_age = max_age
+        self._reporter = reporter
         self._latest = live.served.digest
         self._stopped = threading.Event()
 
@@ -63,8 +66,11 @@ class Following(threading.Thread):
     def run(self) -> None:
         """Follow."""
         failures = 0
+        self._report()
         while not self._stopped.wait(pause(self._every, failures)):
             failures = 0 if self.step() else failures + 1
+            if not failures:
+                self._report()
 
     def step(self) -> bool:
         """Poll once, and take a release that became live; return whether the store gave a valid answer."""
@@ -90,6 +96,14 @@ class Following(threading.Thread):
         except Exception as error:
             self._failed(error, self._metrics.failed_swaps)
         return True
+
+    def _report(self) -> None:
+        """Report what is served, which is not what is live where that cannot be served."""
+        served = self._live.served
+        if self._reporter is not None:
+            pointer = served.pointer
+            epoch, lineage = (pointer.epoch, pointer.lineage) if pointer else (None, None)
+            self._reporter.report(served.version, epoch, lineage, served.digest)
 
     def _take(self, pulled: Pulled | None) -> None:
         live, before = self._live, self._live.served

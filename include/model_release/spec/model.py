@@ -6,12 +6,7 @@ nearest right spelling. Nothing here imports scikit-learn, so that DAG files can
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
-from string import Template
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -21,18 +16,20 @@ from model_release.documents.evaluation import SplitMethod, ValidationMethod
 from model_release.documents.layout import join
 from model_release.documents.readings import part_name
 from model_release.documents.suggest import did_you_mean
-from model_release.errors import SpecError, UsageError
-from model_release.spec import tracking_uri
+from model_release.errors import SpecError
 from model_release.spec.allowed_stores import check_allowed
 from model_release.spec.candidate import Candidate
 from model_release.spec.dataset import Dataset
+from model_release.spec.environment import expand
 from model_release.spec.forms import Forms
 from model_release.spec.gate import Choice, GatePolicy
+from model_release.spec.notify import Channel
 from model_release.spec.retention import Retention
+from model_release.spec.schedule import RetrainSchedule, Schedule
 from model_release.spec.source import Query
 from model_release.spec.split import Split, Validation
 from model_release.spec.tasks import BINARY, MULTICLASS, REGRESSION, TASKS, TaskKind
-from model_release.spec.tracking_uri import Access
+from model_release.spec.tracking import Tracking
 from model_release.spec.transfer import TransferSettings
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,60}[a-z0-9]$")]
@@ -53,103 +50,6 @@ class Destination(Strict):
     uri: str
     required: bool = True
     transfer: TransferSettings = TransferSettings()
-
-
-class Tracking(Strict):
-    """Where MLflow keeps the history. Without this section, nothing is tracked.
-
-    Attributes:
-        experiment: the experiment that has the nights' runs.
-        registered_model: the model in the registry that has the versions.
-        uri: `sqlite:////folder/mlflow.db`, a database, a server's `https://…`, `databricks`, or `airflow://conn_id`,
-            what an Airflow connection leads to.
-        registry_uri: where registered models are, if not there: `databricks-uc`.
-        pages: where people see MLflow's pages, if tasks know the server by another address.
-    """
-
-    uri: str
-    registry_uri: str | None = None
-    pages: str | None = None
-    experiment: str
-    registered_model: str
-
-    _look_up: Callable[[str], Access] | None = PrivateAttr(default=None)
-
-    @field_validator("uri")
-    @classmethod
-    def _known_address(cls, uri: str) -> str:
-        filled_in = Template(uri).safe_substitute(os.environ)
-        if "${" not in filled_in:  # a variable that this process lacks is missed where it is needed
-            tracking_uri.check(filled_in)
-        return uri
-
-    @model_validator(mode="after")
-    def _known_names(self) -> Self:
-        self._check_names(Template(self.uri).safe_substitute(os.environ))
-        return self
-
-    @field_validator("pages")
-    @classmethod
-    def _web_page(cls, pages: str | None) -> str | None:
-        if pages is not None and "${" not in pages and not pages.startswith(("https://", "http://")):
-            raise ValueError("begins with https:// or http://")
-        return pages
-
-    def reached_by(self, look_up: Callable[[str], Access]) -> Tracking:
-        """Return the same, with what finds address and credentials by the id of an Airflow connection."""
-        found = self.model_copy()
-        found._look_up = look_up
-        return found
-
-    @property
-    def has_pages(self) -> bool:
-        """Whether people can open a run's page, as far as can be told without looking anything up."""
-        uri = Template(self.uri).safe_substitute(os.environ)
-        return self.pages is not None or uri.startswith(("http", "airflow:"))
-
-    def pages_address(self) -> str | None:
-        """Return what the address of each of MLflow's pages begins with; None where there are none.
-
-        That is where MLflow is a database, and the spec names no pages.
-        """
-        if self.pages is not None:
-            return expand(self.pages, where="tracking.pages").rstrip("/") + "/#"
-        access = self.access()
-        if tracking_uri.is_databricks(access.uri):
-            workspace = access.environment.get("DATABRICKS_HOST")
-            return f"{workspace.rstrip('/')}/ml" if workspace else None
-        uri = access.uri
-        return tracking_uri.without_credentials(uri).rstrip("/") + "/#" if uri.startswith("http") else None
-
-    def access(self) -> Access:
-        """Return how MLflow is reached; the environment's values are filled in, a connection is looked up.
-
-        Raises:
-            SpecError: the environment lacks a variable.
-            UsageError: MLflow cannot keep its history there, or only Airflow knows where that is.
-        """
-        where = "tracking.uri"
-        found = Access(expand(self.uri, where=where))
-        connection = tracking_uri.connection_id(found.uri)
-        if connection is not None:
-            if self._look_up is None:
-                raise UsageError(
-                    f"only Airflow's tasks know the connection {connection}",
-                    where=where,
-                    hint="write ${MLFLOW_TRACKING_URI} into the spec: airflow://… in Airflow, and in a terminal the "
-                    "server's own address, with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD beside it",
-                )
-            found = self._look_up(connection)
-        try:
-            tracking_uri.check(found.uri)
-            self._check_names(found.uri)
-        except ValueError as error:
-            raise UsageError(str(error), where=where) from error
-        return found
-
-    def _check_names(self, uri: str) -> None:
-        names = {"experiment": self.experiment, "registered_model": self.registered_model}
-        tracking_uri.check_names(uri, registry_uri=self.registry_uri, **names)
 
 
 class Signing(Strict):
@@ -174,32 +74,6 @@ class Approvers(Strict):
     hours: float = Field(20, gt=0, le=22)
 
 
-class Schedule(Strict):
-    """When a DAG's runs start: five cron fields in a time zone, and the span of one data interval.
-
-    Attributes:
-        cron: minute, hour, day, month, weekday.
-        timezone: in which they are read, by its IANA name.
-        interval_hours: the span of one data interval, which ends when the run begins.
-    """
-
-    cron: str = "0 2 * * *"
-    timezone: str = "UTC"
-    interval_hours: int = Field(24, ge=1, le=24 * 366)
-
-    @field_validator("cron")
-    @classmethod
-    def _five_fields(cls, cron: str) -> str:
-        if len(cron.split()) != 5:
-            raise ValueError(f"{cron!r} has {len(cron.split())} fields; write minute hour day month weekday")
-        return cron
-
-    @property
-    def interval(self) -> timedelta:
-        """The span of one data interval."""
-        return timedelta(hours=self.interval_hours)
-
-
 class Spec(Strict):
     """The whole of a model's YAML file. The candidates stand in order of simplicity, simplest first.
 
@@ -214,6 +88,8 @@ class Spec(Strict):
         destinations: the stores that releases go to; the first one is home, whose pointer decides.
         task: `classification`, whose classes the target tells, `regression`, or the name of another task.
         schedule: when it is retrained; None: only by hand.
+        notify: the channels through which people are told of a run's end.
+        consumers: URI of the folder in which consumers report what they serve; None: `consumers/` at home.
         housekeeping: when what `retention` does not keep, and what dead runs have left, goes; None: only by hand.
         forms: which forms a release must have.
         retention: how long releases are kept.
@@ -225,7 +101,7 @@ class Spec(Strict):
     title: str
     description: str = ""
     owner: str
-    schedule: Schedule | None = Schedule()
+    schedule: RetrainSchedule | None = RetrainSchedule()
     schema_revision: int = Field(1, ge=1)
     task: str = "classification"
     dataset: Dataset
@@ -240,6 +116,8 @@ class Spec(Strict):
     signing: Signing | None = None
     approval: Literal["required", "never"] = "never"
     approvers: Approvers = Approvers()
+    notify: list[Channel] = []
+    consumers: str | None = None
     housekeeping: Schedule | None = Schedule(cron="0 4 * * 0")
     tracking: Tracking | None = None
 
@@ -252,6 +130,15 @@ class Spec(Strict):
             raise ValueError(f"two destinations have the same name: {', '.join(names)}")
         if not self.destinations[0].required:
             raise ValueError(f"destination {names[0]!r} is home, since it comes first, and home is always required")
+        return self
+
+    @model_validator(mode="after")
+    def _someone_hears_of_late_runs(self) -> Self:
+        listens = [each for each in self.notify if "late" in each.on]
+        if self.deadline_hours is not None and not listens:
+            raise ValueError("schedule: deadline_hours is set, and no channel of notify has `late` among its events")
+        if self.deadline_hours is None and (said := [each for each in listens if "on" in each.model_fields_set]):
+            raise ValueError(f"notify: {said[0].name} is to tell of late runs, and schedule.deadline_hours is not set")
         return self
 
     @field_validator("dataset")
@@ -385,6 +272,11 @@ class Spec(Strict):
         return self.name.replace("-", "_")
 
     @property
+    def deadline_hours(self) -> float | None:
+        """After so many hours a run that has not ended is late; None: no run is."""
+        return self.schedule.deadline_hours if self.schedule else None
+
+    @property
     def home(self) -> Destination:
         """The destination whose pointer decides."""
         return self.destinations[0]
@@ -403,6 +295,12 @@ class Spec(Strict):
     def model_uri(self, destination: Destination) -> str:
         """Return where the releases lie at a destination: `<root>/<name>-models`."""
         return join(self._root(destination), f"{self.name}-models")
+
+    def consumers_uri(self) -> str | None:
+        """Return where consumers report what they serve, if that is not the model's folder at home."""
+        if self.consumers is None:
+            return None
+        return check_allowed(expand(self.consumers, where=f"{self.path}: consumers"), key="consumers", where=self.path)
 
     def dataset_uri(self) -> str:
         """Return where the data lies at home: `<root>/datasets/<name>`."""
@@ -435,20 +333,3 @@ def _kind(task: str, dataset: Dataset) -> TaskKind:
         return BINARY if len(dataset.target.words) == 2 else MULTICLASS
     kind = TASKS[task]
     return kind if dataset.target.interval else kind.without("coverage")
-
-
-def expand(text: str, *, where: str) -> str:
-    """Replace `${NAME}` by the environment's value.
-
-    Raises:
-        SpecError: the environment has no such variable.
-    """
-    try:
-        return Template(text).substitute(os.environ)
-    except (KeyError, ValueError) as error:
-        missing = re.sub(r"^'|'$", "", str(error))
-        raise SpecError(
-            f"{text!r} needs the environment variable {missing}, which is not set",
-            where=where,
-            hint=f"set {missing} for every Airflow component, or write the value into the spec",
-        ) from error

@@ -23,7 +23,8 @@ from model_release.local_cache import LocalCache
 from model_release.spec.file import read_spec
 
 if TYPE_CHECKING:
-    from model_release.spec.model import Schedule, Spec
+    from model_release.spec.model import Spec
+    from model_release.spec.schedule import Schedule
 
 SPECS_VARIABLE = "MODEL_RELEASE_SPECS"
 """Environment variable: a spec file, a folder of them, or several joined by the system's path separator."""
@@ -48,6 +49,7 @@ _CODE = (
     "spec/allowed_stores",
     "spec/candidate",
     "spec/dataset",
+    "spec/environment",
     "spec/estimators",
     "spec/file",
     "spec/forms",
@@ -56,13 +58,16 @@ _CODE = (
     "spec/metrics",
     "spec/misread",
     "spec/model",
+    "spec/notify",
     "spec/retention",
     "spec/rows",
+    "spec/schedule",
     "spec/search",
     "spec/source",
     "spec/split",
     "spec/summary",
     "spec/tasks",
+    "spec/tracking",
     "spec/tracking_uri",
     "spec/transfer",
 )
@@ -98,6 +103,8 @@ class Summary(NamedTuple):
         hours_to_answer: unanswered for so long, it is a rejection.
         has_mlflow_pages: whether people can open the page of a run of MLflow.
         has_accuracy: whether its task measures an accuracy.
+        channels: through which people are told, each as JSON.
+        deadline_hours: after so many hours a run that has not ended is late; None: no run is.
     """
 
     path: Path
@@ -112,6 +119,8 @@ class Summary(NamedTuple):
     hours_to_answer: float
     has_mlflow_pages: bool
     has_accuracy: bool
+    channels: list[dict[str, Any]]
+    deadline_hours: float | None
 
     @property
     def identifier(self) -> str:
@@ -221,6 +230,8 @@ def _needed(spec: Spec) -> dict[str, Any]:
         "hours_to_answer": spec.approvers.hours,
         "has_mlflow_pages": spec.tracking is not None and spec.tracking.has_pages,
         "has_accuracy": spec.task_kind.measure("accuracy") is not None,
+        "channels": [each.model_dump(mode="json") for each in spec.notify],
+        "deadline_hours": spec.deadline_hours,
     }
 
 

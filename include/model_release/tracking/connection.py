@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from model_release.errors import CredentialsRefused, ModelReleaseError, Refused, Stop, StoreUnavailable
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.spec.tracking_uri import Access, database_file, is_file, without_credentials
 
 _CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "DATABRICKS_")

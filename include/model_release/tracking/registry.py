@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from model_release.documents.manifest import Manifest, TrackedRun
 from model_release.errors import Contended, Stop
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.tracking.connection import connected
 
 CHAMPION = "champion"

@@ -44,7 +44,7 @@ from model_release.model_files.own_code import unpack
 from model_release.modelling import provenance
 from model_release.modelling.gate import intervals_of
 from model_release.modelling.trained import MODEL_FILE, PREPROCESSOR_FILE, Trained
-from model_release.spec.model import Tracking
+from model_release.spec.tracking import Tracking
 from model_release.tracking.connection import connected, experiment_id
 
 if TYPE_CHECKING:  # only a task that trains has them in memory already

@@ -15,8 +15,9 @@ from model_release.errors import ModelReleaseError, NotFound
 from model_release.releases.catalog import read_pointer
 from model_release.releases.reconcile import Reconciled, reconcile
 from model_release.releases.store import Follower, ReleaseStore
-from model_release.spec.model import Destination, Signing, Spec, Tracking
+from model_release.spec.model import Destination, Signing, Spec
 from model_release.spec.retention import Retention
+from model_release.spec.tracking import Tracking
 from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
 from model_release.stores.unopened import Unopened

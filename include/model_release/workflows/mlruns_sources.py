@@ -14,7 +14,7 @@ from model_release.errors import Corrupt, NotFound, UsageError
 from model_release.spec.tracking_uri import database_file, is_file
 
 if TYPE_CHECKING:
-    from model_release.spec.model import Tracking
+    from model_release.spec.tracking import Tracking
 
 DATABASE, ARTIFACTS = "mlflow.db", "mlruns"
 

@@ -45,6 +45,7 @@ class RunResult(Message):
         lagging: what any task of the run found to lag behind, in words.
         data: what became of rows and files that arrived and were not trained on, in words.
         failures: why tasks have failed.
+        mlflow: address of the page of the version's MLflow run, or of the candidate's.
     """
 
     kind: Literal["result"] = "result"
@@ -60,6 +61,7 @@ class RunResult(Message):
     lagging: list[str]
     data: list[str] = []
     failures: list[Failure] = []
+    mlflow: str | None = None
 
     def lines(self) -> Iterator[str]:
         """Yield the result in words: the summary, then a fact a line."""
@@ -108,6 +110,7 @@ def run_result(outcomes: Sequence[RetrainOutcome], pointer: Pointer | None, sinc
         lagging=[*dict.fromkeys(_lagging(outcomes))],
         data=[words for each in outcomes if isinstance(each, IngestOutcome) for words in each.data],
         failures=[each for each in outcomes if isinstance(each, Failure)],
+        mlflow=next((each.mlflow for each in (release, verdict) if each and each.mlflow), None),
     )
 
 

@@ -17,11 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import yaml
 from mlflow import MlflowClient
 from playwright.sync_api import expect
 
-from emulators.clouds import BUCKET, Clouds, clouds, destinations, live, s3_client
+from emulators.clouds import BUCKET, Clouds, clouds, destinations, live
 from model_release.errors import Stop
 from model_release.spec.load import load_spec
 from model_release.workflows.retrain import RetrainRun
@@ -31,10 +30,9 @@ from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from support.airflow_homes import home_of
 from support.browser import browser, faults, logged_in, picture
-from support.quick_specs import MODELS, quick_spec
+from support.quick_specs import quick_spec
 from support.receivers import CHANNELS, Receivers, receivers
 from support.retrain_steps import SIMPLE, hurry, through
-from support.statsd import Receiver, receiver
 
 pytestmark = pytest.mark.live(minutes=4)
 
@@ -46,9 +44,6 @@ ASKING = "retrain_heart_disease"
 ASKED = "live/heart-disease-models"
 NAMES = ["aws", "google", "azure", "folder"]
 
-WATCHING, ARRIVING = "retrain_arriving", "arriving"
-"""A model whose source is watched, and the folder of that source in S3."""
-
 STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
 FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
 DONE = ["success"] * 4
@@ -58,11 +53,10 @@ SECONDS = 240.0
 class Team:
     """An Airflow, and what it leaves behind."""
 
-    def __init__(self, airflow: LocalAirflow, clouds: Clouds, hook: Receivers, monitor: Receiver) -> None:
+    def __init__(self, airflow: LocalAirflow, clouds: Clouds, hook: Receivers) -> None:
         self.airflow = airflow
         self.clouds = clouds
         self.hook = hook
-        self.monitor = monitor
         self.root = airflow.home.store / "heart-disease-four-sites-models"
 
     def ask(self, action: str, **fields: Any) -> str:
@@ -162,15 +156,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     asking = {"approval": "required", "destinations": destinations("live"), "notify": [CHANNELS[2]]}
     late = {"cron": "0 0 1 1 *", "deadline_hours": 0.001}  # each night that waits for a person is
     quick_spec(specs, "heart_disease", schedule=late, candidates=SIMPLE, **asking)
-    arriving = yaml.safe_load((MODELS / "heart_disease.yaml").read_text())["dataset"]
-    watched = {"cron": "0 0 1 1 *", "on_new_data": "watched", "watch_minutes": 0.1}
-    arriving["source"] = f"s3://seaweed@{BUCKET}/{ARRIVING}"
-    quick_spec(folder, "heart_disease", name="arriving", schedule=watched, dataset=arriving, tracking=None).rename(
-        specs / "arriving.yaml"
-    )
-    with clouds() as three, receivers() as hook, receiver() as monitor:
-        settings = {**three.connections, **hook.connections(), **monitor.settings()}
-        home = home_of(specs, folder / "var", **settings)
+    with clouds() as three, receivers() as hook:
+        home = home_of(specs, folder / "var", **three.connections, **hook.connections())
         with pytest.MonkeyPatch.context() as patch:
             hurry(patch)
             patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
@@ -178,16 +165,11 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
             for day in (1, 8):
                 through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
         with LocalAirflow(home, triggerer=True) as airflow:
-            for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING, WATCHING):
+            for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
                 airflow.wait_for_dag(dag_id)
-            for dag_id in (
-                RETRAIN,
-                HOUSEKEEPING,
-                ASKING,
-                WATCHING,
-            ):  # a person who operates need not unpause anything first
+            for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # a person who operates need not unpause anything first
                 airflow.rest.unpause(dag_id)
-            team = Team(airflow, three, hook, monitor)
+            team = Team(airflow, three, hook)
             assert team.pointer["version"] == "v1.1.0"
             yield team
 
@@ -363,28 +345,3 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert {name: live(each) for name, each in at.items()} == dict.fromkeys(NAMES, "v1.0.0")
     assert {each("latest.json") for each in at.values()} == {(root / "latest.json").read_bytes()}
     assert pointer["home"] == f"s3://{BUCKET}/{ASKED}"
-
-
-def test_a_file_that_arrives_starts_a_night_and_monitoring_hears_how_each_has_ended(team: Team) -> None:
-    """The file is not the one whose digest the spec lists, so that the night is short."""
-    key = f"{ARRIVING}/dt=1988-07-01/processed.cleveland.csv"
-    s3_client(team.clouds.s3.url).put_object(Bucket=BUCKET, Key=key, Body=b"63.0,1.0\n")
-    for _ in ticks(SECONDS, pause=0.5):
-        runs = team.airflow.rest.call("GET", f"/dags/{WATCHING}/dagRuns")["dag_runs"]
-        if runs:
-            break
-    assert [each["run_type"] for each in runs] == ["asset_triggered"]
-    (run_id,) = (each["dag_run_id"] for each in runs)
-    states = team.ended(WATCHING, run_id)
-    assert states[:2] == ["success", "failed"]
-    events = team.airflow.rest.call("GET", f"/dags/{WATCHING}/dagRuns/{quote(run_id, safe='')}/upstreamAssetEvents")
-    (event,) = events["asset_events"]
-    assert event["extra"]["payload"] == {"source": f"s3://seaweed@{BUCKET}/{ARRIVING}"}
-
-    heard = team.monitor.read()
-    assert heard["runs,model=arriving,ending=failed"] == 1
-    assert heard["runs,model=heart-disease,ending=refused"] == 1
-    assert heard["latest.holds,model=heart-disease-four-sites"] == 1
-    assert {
-        name: heard[f"destination.epoch,model=heart-disease,destination={name}"] for name in NAMES
-    } == dict.fromkeys(NAMES, 1)

@@ -20,6 +20,7 @@ class Receiver:
     def __init__(self, taken: socket.socket) -> None:
         self._socket = taken
         self.port = int(taken.getsockname()[1])
+        self._heard: dict[str, float] = {}
 
     def settings(self, *, tags: bool = True) -> dict[str, str]:
         """Return the environment of an Airflow that sends its metrics here, with or without labels."""
@@ -31,8 +32,8 @@ class Receiver:
         }
 
     def read(self) -> dict[str, float]:
-        """Return what has come since the last call, by name with labels: the last value, and the sum of a counter."""
-        found: dict[str, float] = {}
+        """Return what has come so far, by name with labels: the last value, and the sum of a counter."""
+        found = self._heard
         for line in self._lines():
             name, _, rest = line.removeprefix(LINE).partition(":")
             value, _, kind = rest.partition("|")

@@ -71,7 +71,8 @@ def operate(spec: Summary) -> None:
     @task(task_display_name="Spread", retries=5, show_return_value_in_logs=False)
     def spread(acted: dict[str, Any]) -> dict[str, Any]:
         """Bring every destination, `latest/` and the registry to home's pointer."""
-        return report_on_act(operate_run(spec).reconcile(receive(acted, "act")))
+        run = operate_run(spec)
+        return report_on_act(run.reconcile(receive(acted, "act")), run.destinations.standing())
 
     @task(task_display_name="Announce", inlets=[latest], outlets=[latest])
     def announce(_: dict[str, Any]) -> Iterator[Metadata]:

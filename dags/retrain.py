@@ -15,6 +15,7 @@ from model_release.airflow_glue import (
     approval_task,
     check_approvers,
     dag_of,
+    data_asset,
     deadline,
     latest_asset,
     link_mlflow,
@@ -26,8 +27,8 @@ from model_release.airflow_glue import (
     report_on,
     retrain_params,
     retrain_run,
+    retrain_timetable,
     show,
-    timetable,
     with_form,
     with_mlflow_link,
 )
@@ -69,7 +70,7 @@ NOTIFY = """\
 
 def retrain(spec: Summary) -> None:
     """Declare the DAG of one model."""
-    latest = latest_asset(spec)
+    latest, data = latest_asset(spec), data_asset(spec)
 
     @task(task_display_name="Reconcile")
     def reconcile() -> dict[str, Any]:
@@ -77,7 +78,7 @@ def retrain(spec: Summary) -> None:
         check_approvers(spec)
         return retrain_run(spec).reconcile().to_json()
 
-    @task(task_display_name="Ingest")
+    @task(task_display_name="Ingest", inlets=[data])
     def ingest(_: dict[str, Any]) -> list[dict[str, Any]]:
         """Validate what has arrived and freeze it as a snapshot. What was found stands in the XCom `outcome`."""
         outcome, work = retrain_run(spec).ingest()
@@ -143,7 +144,7 @@ def retrain(spec: Summary) -> None:
         link_mlflow(done.mlflow)
         return done.to_json()
 
-    @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[latest], outlets=[latest])
+    @task(task_display_name="Announce", trigger_rule="none_failed", inlets=[data, latest], outlets=[latest])
     def announce(_: dict[str, Any] | None) -> Iterator[Metadata]:
         """Tell consumers through the asset, unless they know already."""
         yield from announcing(latest, retrain_run(spec).announcement)
@@ -166,7 +167,7 @@ def retrain(spec: Summary) -> None:
         doc=DOC.replace("{approval}", APPROVAL if spec.approval == "required" else "").replace(
             "{notify}", NOTIFY if spec.channels else ""
         ),
-        schedule=timetable(spec.schedule),
+        schedule=retrain_timetable(spec),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         deadline=deadline(spec),

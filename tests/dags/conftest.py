@@ -15,6 +15,7 @@ import pytest
 from scripts.airflow_home import AirflowHome
 from support.airflow_homes import migrated
 from support.quick_specs import quick_spec
+from support.statsd import Receiver, receiver
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="model-release-airflow-"))
@@ -52,3 +53,24 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         return quick_spec(folder, shipped, **changes)
 
     yield write
+
+
+@pytest.fixture
+def listen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Receiver]]:
+    """Let this process send its metrics as a scheduler does that is configured to, and receive them."""
+    from airflow._shared.observability.metrics import stats
+    from airflow.observability.metrics.stats_utils import get_stats_factory
+
+    with receiver() as received:
+
+        def listen(*, tags: bool) -> Receiver:
+            for name, value in received.settings(tags=tags).items():
+                monkeypatch.setenv(name, value)
+            stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
+            return received
+
+        yield listen
+        sender: Any = stats._get_backend()
+        sender.statsd.close()
+    monkeypatch.undo()
+    stats.initialize(factory=get_stats_factory(), export_legacy_names=True)

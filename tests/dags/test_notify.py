@@ -116,7 +116,7 @@ def test_an_act_that_is_refused_is_told_and_the_run_stays_failed(told: Receivers
     assert "act failed" in told.posted[0][1]["text"]
 
 
-@pytest.mark.usefixtures("airflow_database")
+@pytest.mark.usefixtures("airflow_database", "home")
 def test_a_night_without_data_is_told_with_its_next_step(specs: Callable[..., Path], told: Receivers) -> None:
     specs(tracking=None, notify=[CHANNELS[2] | {"on": ["failed"]}, CHANNELS[0] | {"on": ["released"]}])
     done = run(RETRAIN, as_of="1980-01-01")

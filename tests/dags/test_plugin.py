@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow import plugins_manager
 
-from model_release.airflow_glue import listener
+from model_release.airflow_glue import ended_run
 from model_release.airflow_glue.links import MlflowRun
 from support.dag_runs import note, run
 
@@ -45,16 +45,17 @@ def test_a_run_without_a_report_gets_no_note_and_a_listener_that_fails_harms_nob
     def broken(*_: object) -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(listener, "_set", broken)
+    monkeypatch.setattr(ended_run, "left_by", broken)
     assert note(done) is None
     assert "the note of retrain_noted" in caplog.text
+    assert "the metrics of retrain_noted" in caplog.text
 
 
 NOTED = """
 from airflow.sdk import dag, get_current_context, task
 
 
-@dag(dag_id="retrain_noted", schedule=None)
+@dag(dag_id="retrain_noted", schedule=None, tags=["model-release"])
 def noted():
     @task
     def report():

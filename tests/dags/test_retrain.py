@@ -19,6 +19,7 @@ from model_release.signing import verify
 from model_release.spec.summary import Summary, summaries
 from support.dag_runs import DAGS, load, note, run, states, xcom
 from support.signing_keys import pem_of, private_key, public_pem
+from support.statsd import Receiver
 
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 DAG = "retrain_heart_disease"
@@ -48,9 +49,10 @@ def test_the_nightly_interval_is_a_day_and_nothing_is_caught_up(specs: Callable[
 
 
 @pytest.mark.usefixtures("airflow_database")
-def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
-    """Released; nothing new; forced; rejected: each with the states that a person sees in the grid."""
+def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path, listen: Callable[..., Receiver]) -> None:
+    """Released; nothing new; forced; rejected: each with the states that a person sees in the grid, and its metrics."""
     specs()
+    receiver = listen(tags=True)
     first = run(DAG)
     assert str(first.state) == "success"
     assert states(first) == {name: ["success"] * (2 if name == "train" else 1) for name in CHAIN}
@@ -63,6 +65,16 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     said = note(first) or ""
     assert said.startswith("**Report: released**\n\nv1.0.0 is published and live\n\n- live: v1.0.0, since 20")
     assert said.endswith(" UTC (epoch 1)")
+    measured, model = receiver.read(), "model=heart-disease"
+    assert {name for name, value in measured.items() if name.startswith("runs,") and value} == {
+        f"runs,{model},ending=released"
+    }
+    began, ended = first.start_date.timestamp(), first.end_date.timestamp()
+    assert measured[f"run.ended_timestamp_seconds,{model},ending=released"] == pytest.approx(ended)
+    assert measured[f"run.duration_seconds,{model}"] == pytest.approx(ended - began)
+    assert 0 < measured[f"task.duration_seconds,{model},task=train"] < ended - began
+    assert began < measured[f"latest.since_timestamp_seconds,{model}"] < ended
+    assert measured[f"destination.epoch,{model},destination=local"] == 1
 
     idle = run(DAG)
     assert str(idle.state) == "success"
@@ -70,6 +82,7 @@ def test_nights_in_a_row(specs: Callable[..., Path], tmp_path: Path) -> None:
     assert "v1.0.0" in xcom(idle, "ingest", "outcome")["reason"]
     assert xcom(idle, "report")["summary"].startswith("nothing is new: the same data, code")
     assert (note(idle) or "").startswith("**Report: nothing new**")
+    assert receiver.read()[f"runs,{model},ending=nothing_new"] == 1
 
     forced = run(DAG, force=True)
     assert states(forced)["gate"] == ["success"]

@@ -23,13 +23,23 @@ def run(dag_id: str, *, folder: Path = DAGS, **conf: Any) -> Any:
         folder: of its file.
         conf: of the run.
     """
+    return sync(dag_id, folder=folder).test(run_conf=conf)
+
+
+def sync(dag_id: str, *, folder: Path = DAGS) -> Any:
+    """Let Airflow's database know a DAG, as the DAG processor does; return the DAG.
+
+    Args:
+        dag_id: of the DAG.
+        folder: of its file.
+    """
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import sync_bag_to_db
 
     bag = bag_of(dag_id, folder)
     DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     sync_bag_to_db(bag, "dags-folder", None)
-    return bag.dags[dag_id].test(run_conf=conf)
+    return bag.dags[dag_id]
 
 
 def states(done: Any) -> dict[str, list[str]]:

@@ -90,3 +90,10 @@ def test_today_is_the_day_where_the_schedule_is(tmp_path: Path) -> None:
         (tmp_path / "beetles.yaml").write_text(f"{BEETLES}schedule: {{timezone: {zone}}}\n")
         days.append(today_of(load_spec(tmp_path / "beetles.yaml")))
     assert days[0] < days[1]
+
+
+def test_the_results_of_a_query_cannot_be_watched_but_announced() -> None:
+    said = WITH_QUERY + "schedule: {on_new_data: announced}\n"
+    assert parse_spec(said.encode(), Path("beetles.yaml")).schedule is not None
+    with pytest.raises(SpecError, match="the results of a query cannot be looked at before it is run: write announced"):
+        parse_spec(said.replace("announced", "watched").encode(), Path("beetles.yaml"))

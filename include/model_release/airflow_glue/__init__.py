@@ -1,16 +1,19 @@
 """Where the package meets Airflow: the only importer of airflow. No work is done here.
 
 `declaring`, `forms` and `links` are for DAG files, `running`, `reporting` and `notifying` for their tasks, `hooks` and
-`channels` follow connections, `listener` is the plugin's.
+`channels` follow connections, `watching` is for Airflow's triggerer; `listener`, `ended_run` and `metrics` are the
+plugin's.
 """
 
 from model_release.airflow_glue.declaring import (
     dag_of,
+    data_asset,
     deadline,
     latest_asset,
     pod_of_training,
     readable_specs,
     refuse_unreadable_specs,
+    retrain_timetable,
     timetable,
     with_form,
 )
@@ -39,6 +42,7 @@ __all__ = [
     "approval_task",
     "check_approvers",
     "dag_of",
+    "data_asset",
     "deadline",
     "housekeeping_params",
     "housekeeping_run",
@@ -60,6 +64,7 @@ __all__ = [
     "report_on_act",
     "retrain_params",
     "retrain_run",
+    "retrain_timetable",
     "run_facts",
     "show",
     "show_or_skip",

@@ -1,4 +1,4 @@
-"""What a DAG file declares from a spec: the readable specs, the DAG, its timetable, the asset, the retries, a pod.
+"""What a DAG file declares from a spec: the readable specs, the DAG, its timetable, the assets, the retries, a pod.
 
 Runs at every parse, so it imports nothing heavy.
 """
@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, dag, get_parsing_context
-from airflow.sdk.definitions.asset import Model
+from airflow.sdk import DAG, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, Param, dag, get_parsing_context
+from airflow.sdk.definitions.asset import Dataset, Model
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
@@ -62,6 +62,12 @@ def timetable(starts: Starts | None) -> CronTriggerTimetable | None:
     if starts is None:
         return None
     return CronTriggerTimetable(starts.cron, timezone=starts.timezone, interval=starts.interval)
+
+
+def retrain_timetable(spec: Summary) -> CronTriggerTimetable | AssetOrTimeSchedule | None:
+    """Return when a model is retrained: at the times of its spec, and when new data has come if the spec says so."""
+    times = timetable(spec.schedule)
+    return AssetOrTimeSchedule(timetable=times, assets=data_asset(spec)) if times and spec.on_new_data else times
 
 
 def deadline(spec: Summary) -> DeadlineAlert | None:
@@ -117,6 +123,16 @@ def with_form(made: DAG, params: Mapping[str, Param]) -> None:
 def latest_asset(spec: Summary) -> Model:
     """Return the asset that stands for a model's `latest`. Its events carry version, epoch and digest."""
     return Model(name=spec.name, uri=f"x-model://{spec.name}/latest")
+
+
+def data_asset(spec: Summary) -> Dataset:
+    """Return the asset that stands for a model's data. An event of it says that new data has come."""
+    watchers = []
+    if spec.watched is not None:
+        from model_release.airflow_glue.watching import NewData
+
+        watchers = [AssetWatcher(name=f"{spec.name}-source", trigger=NewData(**spec.watched))]
+    return Dataset(name=f"{spec.name}-data", uri=f"x-dataset://{spec.name}/data", watchers=watchers)
 
 
 def pod_of_training() -> dict[str, Any] | None:

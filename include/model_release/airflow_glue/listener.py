@@ -1,4 +1,4 @@
-"""The run's note: what *Report* or an act's *Spread* says, on the first screen of the run. For the plugin.
+"""What Airflow's scheduler does when a run of a model's DAG has ended: it sets the run's note, and sends metrics.
 
 A task cannot set a note, a listener can. It runs in Airflow's scheduler, for every run of every DAG there: it imports
 nothing heavy, never raises, and writes no more than fits. It works in the run's own session, which the scheduler
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
+from model_release.airflow_glue import ended_run, metrics
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
@@ -24,7 +26,12 @@ NOTED_BY = {
 }
 """By the beginning of a DAG id, the tasks that leave the note as their XCom, the last one first."""
 
-KEY = "note"
+MEASURED_BY = {"retrain_": "report", "operate_": "spread"}
+"""By the beginning of a DAG id, the task that leaves as its XComs the run's result and how `latest` stands."""
+
+NOTE, RESULT, STANDING = "note", "return_value", "standing"
+"""XCom keys."""
+
 BEGINS = "**Report: "
 """How each note of ours begins; a note with another beginning is a person's, and stays."""
 
@@ -34,14 +41,20 @@ _LONGEST = 1000
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
-    """Set the note of a run that has succeeded."""
-    _note(dag_run)
+    """Set the note of a run that has succeeded, and send its metrics."""
+    _ended(dag_run, unless_reported="unreported")
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Set the note of a run that has failed."""
-    _note(dag_run)
+    """Set the note of a run that has failed, and send its metrics."""
+    _ended(dag_run, unless_reported="failed")
+
+
+def _ended(dag_run: DagRun, *, unless_reported: str) -> None:
+    if ended_run.is_in_session(dag_run):  # one of `dag.test()` is not
+        _note(dag_run)
+        _measure(dag_run, unless_reported)
 
 
 def _note(dag_run: DagRun) -> None:
@@ -56,18 +69,30 @@ def _note(dag_run: DagRun) -> None:
 
 def _set(dag_run: DagRun, task_id: str) -> bool:
     """Set the note that a task has left; return whether it has left one."""
-    from airflow.models.xcom import XComModel
-    from sqlalchemy.orm import object_session
-
-    session = object_session(dag_run)
-    if session is None:
-        return False
-    left = session.scalars(
-        XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key=KEY)
-    ).first()
-    text = XComModel.deserialize_value(left) if left is not None else None
+    text = ended_run.left_by(task_id, NOTE, dag_run)
     if not isinstance(text, str) or not text.startswith(BEGINS):
         return False
     if dag_run.note is None or dag_run.note.startswith(BEGINS):
         dag_run.note = text[:_LONGEST]
     return True
+
+
+def _measure(dag_run: DagRun, unless_reported: str) -> None:
+    kind, _, identifier = dag_run.dag_id.partition("_")
+    task_id = MEASURED_BY.get(f"{kind}_")
+    try:
+        if task_id is not None and ended_run.is_of_this_package(dag_run):
+            _send(dag_run, identifier.replace("_", "-"), task_id, unless_reported)
+    except Exception:  # the scheduler goes on without the metrics
+        log.exception("the metrics of %s %s could not be sent", dag_run.dag_id, dag_run.run_id)
+
+
+def _send(dag_run: DagRun, model: str, task_id: str, unless_reported: str) -> None:
+    if task_id == MEASURED_BY["retrain_"] and dag_run.end_date is not None:
+        result = ended_run.left_by(task_id, RESULT, dag_run)
+        ending = result["ending"] if result else unless_reported
+        metrics.send(metrics.of_run(model, ending, dag_run.start_date, dag_run.end_date))
+        metrics.send(metrics.of_tasks(model, ended_run.durations(dag_run)))
+    standing = ended_run.left_by(task_id, STANDING, dag_run)
+    if standing:
+        metrics.send(metrics.of_standing(model, standing))

@@ -7,6 +7,7 @@ A task that is killed between the sending and that note is the exception.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def notify_of_retrain(spec: Summary, result: Mapping[str, Any] | None) -> None:
     from model_release.workflows.notices import of_result
     from model_release.workflows.result import RunResult, run_result
 
-    found = RunResult.model_validate(result) if result else run_result(outcomes_of_run(), None)
+    found = RunResult.model_validate_json(json.dumps(result)) if result else run_result(outcomes_of_run(), None)
     _tell(spec, of_result(_of_run(spec), found))
 
 

@@ -1,7 +1,8 @@
 """What became of a retrain run, gathered from its tasks in Airflow: also from those that have failed.
 
 A task leaves why it has failed when its last try is over. *Report* runs in any case, reads what the tasks have left,
-and leaves the run's note as an XCom, which the listener of the plugin sets: a task cannot.
+and leaves two XComs for the plugin's listener: the run's note, which a task cannot set, and how `latest` stands, which
+is sent as metrics.
 
 *Report* is the last task, and a run has the state of its last task: so it fails if another one has failed. As a
 teardown it need not, but then Airflow ends a run in success that a person has marked as failed.
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from model_release.spec.summary import Summary
-    from model_release.workflows.messages import Failure, OperateOutcome, RetrainOutcome
+    from model_release.workflows.messages import Failure, OperateOutcome, RetrainOutcome, Standing
 
 REPORTED = {
     "return_value": ("reconcile", "upload", "update_latest"),
@@ -29,8 +30,8 @@ REPORTED = {
 }
 """By XCom key, the tasks of a retrain run that report under it."""
 
-FAILED, NOTE = "failure", "note"
-"""XCom keys: why a task has failed, and the note of its run."""
+FAILED, NOTE, STANDING = "failure", "note", "standing"
+"""XCom keys: why a task has failed; the note of its run; how `latest` stands at each destination."""
 
 _ENDS = frozenset({"report", "notify"})
 """The tasks that say how a run has ended. They fail because others have."""
@@ -77,7 +78,9 @@ def report_on(spec: Summary) -> dict[str, Any]:
 
     outcomes = outcomes_of_run()
     try:
-        result = retrain_run(spec).report(outcomes)
+        run = retrain_run(spec)
+        result = run.report(outcomes)
+        show(STANDING, run.destinations.standing())
     except ModelReleaseError:
         if not any(isinstance(each, Failure) for each in outcomes):
             raise
@@ -90,12 +93,13 @@ def report_on(spec: Summary) -> dict[str, Any]:
     return result.to_json()
 
 
-def report_on_act(outcome: OperateOutcome) -> dict[str, Any]:
-    """Leave the note of a person's act; return the act's outcome as JSON."""
+def report_on_act(outcome: OperateOutcome, standing: Standing) -> dict[str, Any]:
+    """Leave the note of a person's act, and how `latest` stands after it; return the act's outcome as JSON."""
     from model_release.workflows.result import noted
 
     headline = "done, lagging" if outcome.lagging else "done"
     show(NOTE, noted(headline, outcome.summary, [f"lags behind: {each}" for each in outcome.lagging]))
+    show(STANDING, standing)
     return outcome.to_json()
 
 

@@ -133,6 +133,15 @@ class Spec(Strict):
         return self
 
     @model_validator(mode="after")
+    def _source_can_be_watched(self) -> Self:
+        if self.watches_source and isinstance(self.dataset.source, Query):
+            raise ValueError(
+                "schedule: on_new_data is watched, and the results of a query cannot be looked at before it is run: "
+                "write announced, and let what fills the table announce it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _someone_hears_of_late_runs(self) -> Self:
         listens = [each for each in self.notify if "late" in each.on]
         if self.deadline_hours is not None and not listens:
@@ -275,6 +284,11 @@ class Spec(Strict):
     def deadline_hours(self) -> float | None:
         """After so many hours a run that has not ended is late; None: no run is."""
         return self.schedule.deadline_hours if self.schedule else None
+
+    @property
+    def watches_source(self) -> bool:
+        """Whether Airflow's triggerer looks for new data at the source."""
+        return self.schedule is not None and self.schedule.on_new_data == "watched"
 
     @property
     def home(self) -> Destination:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -40,6 +41,13 @@ class RetrainSchedule(Schedule):
 
     Attributes:
         deadline_hours: a run that has not ended so many hours after it was queued is late; None: no run is.
+        on_new_data: whether new data starts a run as well, beside the timetable. `announced`: if another DAG, or
+            Airflow's API, says so by an event of the asset `<name>-data`; `watched`: if Airflow's triggerer finds other
+            files at the source than before, too. None: it does not.
+        watch_minutes: after so many minutes the source is looked at again, where it is watched. Files that are still
+            arriving are waited for: a run starts when two looks in a row have found the same.
     """
 
     deadline_hours: float | None = Field(None, gt=0, le=24 * 366)
+    on_new_data: Literal["announced", "watched"] | None = None
+    watch_minutes: float = Field(5, ge=0.1, le=24 * 60)

@@ -105,6 +105,8 @@ class Summary(NamedTuple):
         has_accuracy: whether its task measures an accuracy.
         channels: through which people are told, each as JSON.
         deadline_hours: after so many hours a run that has not ended is late; None: no run is.
+        on_new_data: whether an event of the data's asset starts a run.
+        watched: the source that is looked at for new data, as `airflow_glue.watching.NewData` takes it; None: none is.
     """
 
     path: Path
@@ -121,6 +123,8 @@ class Summary(NamedTuple):
     has_accuracy: bool
     channels: list[dict[str, Any]]
     deadline_hours: float | None
+    on_new_data: bool
+    watched: dict[str, Any] | None
 
     @property
     def identifier(self) -> str:
@@ -232,7 +236,16 @@ def _needed(spec: Spec) -> dict[str, Any]:
         "has_accuracy": spec.task_kind.measure("accuracy") is not None,
         "channels": [each.model_dump(mode="json") for each in spec.notify],
         "deadline_hours": spec.deadline_hours,
+        "on_new_data": spec.schedule is not None and spec.schedule.on_new_data is not None,
+        "watched": _watched(spec),
     }
+
+
+def _watched(spec: Spec) -> dict[str, Any] | None:
+    if spec.schedule is None or not spec.watches_source:
+        return None
+    transfer = spec.home.transfer.model_dump(mode="json", exclude_defaults=True)
+    return {"model": spec.name, "uri": spec.source_uri(), "transfer": transfer, "minutes": spec.schedule.watch_minutes}
 
 
 def _starts(schedule: Schedule | None) -> Starts | None:

@@ -6,12 +6,13 @@ A retrain run, a person's act and a round of housekeeping each work on all of th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from model_release.documents.base import Day, Sha256, Strict, VersionText
 from model_release.documents.manifest import Manifest
 from model_release.errors import ModelReleaseError, NotFound
+from model_release.releases.catalog import read_pointer
 from model_release.releases.reconcile import Reconciled, reconcile
 from model_release.releases.store import Follower, ReleaseStore
 from model_release.spec.model import Destination, Signing, Spec
@@ -21,7 +22,7 @@ from model_release.spec.transfer import TransferSettings
 from model_release.stores import Store, open_store
 from model_release.stores.unopened import Unopened
 from model_release.stores.uris import without_connection
-from model_release.workflows.messages import ReconcileOutcome
+from model_release.workflows.messages import ReconcileOutcome, Standing
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Destinations:
         retention: what pruning keeps.
         signing: whose key signs the releases; None if the spec names none.
         data: opens the dataset's folder at home; None if nobody knows it.
+        names: how the spec calls the stores, home first; empty if there is no spec.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class Destinations:
         retention: Retention = KEEP,
         signing: Signing | None = None,
         data: Callable[[], Store] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         self.releases = ReleaseStore(home, followers)
         self.tracking = tracking
         self.retention = retention
         self.signing = signing
         self.data = data
+        self.names = names
 
     @classmethod
     def of(cls, spec: Spec, opener: Opener = open_store) -> Destinations:
@@ -100,6 +104,7 @@ class Destinations:
             retention=spec.retention,
             signing=spec.signing,
             data=lambda: opener(spec.dataset_uri(), spec.home.transfer),
+            names=[each.name for each in spec.destinations],
         )
 
     @property
@@ -143,6 +148,30 @@ class Destinations:
         if found is None:
             raise NotFound("latest.json was there and is gone", where=self.home.uri)
         return found.pointer.epoch, self.releases.live_manifest(found.pointer)
+
+    def standing(self) -> Standing:
+        """Return how `latest` stands now at each destination that the spec names.
+
+        Raises:
+            ModelReleaseError: home cannot be read. A follower that cannot is left out, and the log says so.
+        """
+        live = self.releases.pointer()
+        pointer = live.pointer if live else None
+        began = self.releases.still_logged(pointer.since) if pointer else None
+        epochs = {name: pointer.epoch if pointer else 0 for name in self.names[:1]}
+        for name, store in zip(self.names[1:], self.releases.others, strict=False):
+            try:
+                followed = read_pointer(store)
+            except ModelReleaseError as error:
+                log.warning("%s: the epoch is not measured: %s", name, error)
+            else:
+                epochs[name] = followed.pointer.epoch if followed else 0
+        return Standing(
+            since=began.change.at if began else None,
+            data_as_of=pointer.data_as_of if pointer else None,
+            holds=len(pointer.holds) if pointer else 0,
+            epochs=epochs,
+        )
 
     def announcement(self, last: Mapping[str, Any] | None) -> Announcement | None:
         """Return the announcement of the live version to consumers.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -283,6 +283,24 @@ class ReleaseOutcome(AtDestinations):
     promoted: bool
     reason: str | None
     mlflow: str | None = None
+
+
+class Standing(Message):
+    """How a model's `latest` stands at its destinations, for metrics.
+
+    Attributes:
+        since: when the live version became live; None if nothing is, or the log has lost it.
+        data_as_of: the day of the live version's data; None if nothing is live, or the day is not known.
+        holds: how many keep `latest` where it is.
+        epochs: of the pointer at each destination, by the spec's name of it; 0 where there is no pointer. A destination
+            that could not be read is left out.
+    """
+
+    kind: Literal["standing"] = "standing"
+    since: datetime | None
+    data_as_of: date | None
+    holds: int
+    epochs: dict[str, int]
 
 
 class Failure(Message):

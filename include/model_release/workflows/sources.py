@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -45,6 +47,14 @@ def open_source(spec: Spec, *, opener: Opener, databases: Databases, data: Store
 
     days = list(days_of(spec, query, min(as_of, today_of(spec))))
     return QuerySource(query, partition=spec.dataset.partition, days=days, data=data, databases=databases)
+
+
+def digest_of_listing(source: Store) -> str:
+    """Return a digest of the files at a source: of their names, sizes and times."""
+    digest = hashlib.sha256()
+    for each in sorted(source.list(), key=attrgetter("key")):
+        digest.update(json.dumps([each.key, each.size, each.modified.isoformat()]).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def today_of(spec: Spec) -> date:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ def build(folder: Path) -> str | None:
 
 def rebuild(folder: Path) -> str | None:
     """Build the site again from the pages that are staged in a folder; return what is wrong with them, or None."""
-    command = [Path(sys.executable).with_name("zensical"), "build", "--strict", "--clean"]
+    command = [str(Path(sys.executable).with_name("zensical")), "build", "--strict", "--clean"]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     return f"{done.stdout}{done.stderr.partition('Traceback')[0]}" if done.returncode else None
 
@@ -64,7 +65,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         text = page.read_text(encoding="utf-8")
         targets = [there for there in _targets(page, text) if there.suffix == ".md"]
         agenda += [there for there in targets if there not in seen]
-        yield page, _LINK.sub(lambda found, page=page: _as_page(page, found), text)
+        yield page, _LINK.sub(partial(_as_page, page), text)
 
 
 def linked() -> Iterator[Path]:

@@ -127,6 +127,27 @@ def test_an_index_would_take_the_wheel(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in held.namelist())
 
 
+def test_the_wheel_brings_time_zones_along_for_an_image_that_has_none(wheel: Path) -> None:
+    held = zipfile.ZipFile(wheel)
+    (metadata,) = [message_from_bytes(held.read(name)) for name in held.namelist() if name.endswith("/METADATA")]
+    assert any(each.startswith("tzdata") for each in metadata.get_all("Requires-Dist", []))
+    code = "from zoneinfo import ZoneInfo, TZPATH; assert TZPATH == (); ZoneInfo('Europe/Berlin')"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONTZPATH": ""})
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout, as in a source archive")
+def test_a_git_url_of_this_repository_installs_the_package_as_the_readme_says(tmp_path: Path) -> None:
+    assert 'pip install "model-release[s3,serve] @ git+file://$PWD"' in (ROOT / "README.md").read_text()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
+    asked = ["--no-deps", "--no-build-isolation", "--target", str(tmp_path), f"model-release @ git+{ROOT.as_uri()}"]
+    subprocess.run([*pip, *asked], check=True, capture_output=True)
+    code = "import model_release; print(model_release.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": str(tmp_path)}
+    )
+    assert found.stdout.startswith(str(tmp_path))
+
+
 def test_the_same_files_give_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     assert consumer.build(tmp_path).read_bytes() == wheel.read_bytes()
 

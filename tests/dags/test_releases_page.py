@@ -17,6 +17,8 @@ from airflow.api_fastapi.app import create_app, get_auth_manager, purge_cached_a
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi.testclient import TestClient
 
+from fuzz.airflow_doors import conf_doors, page_door
+from fuzz.campaign import attack
 from model_release.releases import acts
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
@@ -214,6 +216,15 @@ def test_a_store_that_is_damaged_or_away_is_said(ask: Callable[..., Any], home: 
 
     assert answer.status_code == 503
     assert "latest.json" in answer.text
+
+
+@pytest.mark.usefixtures("airflow", "airflow_database", "home")
+def test_the_page_and_the_conf_of_each_run_take_or_refuse_in_words() -> None:
+    for name, door in {"the page": page_door(), **conf_doors()}.items():
+        tally = attack(door, name, inputs=400, seed=7)
+        assert (name, tally.crashes, tally.unclear) == (name, [], [])
+        assert tally.taken >= len(door.samples) - 1  # one asks for a run that is not there
+        assert tally.refused > 0
 
 
 def fields(text: str) -> dict[str, str]:

@@ -156,7 +156,8 @@ def play(scene: Scene, addresses: Sequence[Address], folder: Path, moment: Momen
 def crash_matrix(theatre: Theatre, nursery: Nursery, tally: Tally) -> None:
     """Kill the scene before and after every call of a store; readers are right, and run again it ends the same."""
     for call, request in enumerate(theatre.requests, start=1):
-        for after in (False, True) if EVERY else (call % 4 == 0,) * (call % 2 == 0):
+        sampled = () if call % 2 else (call % 4 == 0,)
+        for after in (False, True) if EVERY else sampled:
             moment = Moment(call, after, signal.SIGKILL)
             theatre.reset()
             end = nursery.fork(play, theatre.scene, theatre.addresses, theatre.folder, moment)

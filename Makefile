@@ -124,7 +124,6 @@ consumer: $(READY) ## size and import time of what a consumer installs; RELEASE=
 .PHONY: fuzz
 fuzz: $(READY) ## inputs that nobody meant at every door, some minutes; INPUTS=2000 SEED=0
 	@cd tests && PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(CURDIR)/$(BIN)/python -W ignore -m fuzz $(or $(INPUTS),2000) $(or $(SEED),0)
-	@FUZZ_INPUTS=$(or $(INPUTS),2000) $(BIN)/pytest --quiet -s tests/dags/test_releases_page.py -k nobody_meant
 
 .PHONY: audit
 audit: $(READY) ## known vulnerabilities of what the locks bring; asks an advisory service on the web

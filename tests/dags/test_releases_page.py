@@ -17,8 +17,6 @@ from airflow.api_fastapi.app import create_app, get_auth_manager, purge_cached_a
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi.testclient import TestClient
 
-from fuzz.campaign import attack
-from fuzz.page import page_door
 from model_release.releases import acts
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
@@ -132,19 +130,6 @@ def test_under_fab_behind_a_proxy_s_path_each_role_sees_and_does_what_it_may(tmp
     }
     assert found["acts"] == {"Viewer": 403, "User": 303}
     assert found["links"] and not [each for each in found["links"] if each.startswith(("/", "http"))]
-
-
-def test_no_address_and_no_form_that_nobody_meant_fails_the_page(ask: Callable[..., Any], home: LocalStore) -> None:
-    before = home.get("latest.json")
-    page = f"/{MODEL}/act/"
-    form = {**fields(ask(f"{page}?action=hold").text), "reason": "audit", "page": page}
-    inputs = int(os.environ.get("FUZZ_INPUTS", "1000"))
-    tally = attack(page_door(ask, PAGES, form), "the page", inputs=inputs, seed=7)
-    print(
-        f"\nthe page: {tally.tried} tried, {tally.taken} taken, {tally.refused} refused, {len(tally.crashes)} crashes"
-    )
-    assert (tally.crashes, tally.unclear) == ([], [])
-    assert tally.refused > 50 and home.get("latest.json") == before
 
 
 def test_the_first_look_tells_what_is_live_since_when_why_and_what_holds_it(ask: Callable[..., Any]) -> None:

@@ -277,7 +277,8 @@ def test_a_person_reads_the_page_rolls_back_from_there_and_sees_a_consumer_move(
         expect(page.get_by_role("row", name="ward-3")).to_contain_text("v1.2.0")
         assert faults(page) == []
         page.get_by_role("link", name="Decisions").click()
-        expect(page.get_by_role("table").get_by_role("row")).to_have_count(4)  # with the heading: two before it began, and one night
+        rows = page.get_by_role("table").get_by_role("row")
+        expect(rows).to_have_count(4)  # with the heading: two before it began, and one night
         assert faults(page) == []
         page.go_back()
         page.get_by_role("link", name="Every version").click()

@@ -83,6 +83,17 @@ def test_each_command_of_a_page_exists_with_its_options(page: Path) -> None:
     assert unknown == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_each_target_of_make_that_a_page_names_exists_with_its_variables(page: Path) -> None:
+    text, makefile = page.read_text(encoding="utf-8"), (ROOT / "Makefile").read_text()
+    targets = {*re.findall(r"^([a-z0-9]+):", makefile, re.MULTILINE)}
+    asked = re.findall(r"(?:^ *\$ |`)make ([a-z0-9]+)((?: [A-Z]+=\S*)*)", text, re.MULTILINE)
+    unknown = [target for target, _ in asked if target not in targets]
+    variables = {each for _, all_of_it in asked for each in re.findall(r" ([A-Z]+)=", all_of_it)}
+    assert unknown == []
+    assert [each for each in sorted(variables) if not re.search(rf"\b{each}\b", makefile)] == []
+
+
 def test_a_command_that_does_not_exist_is_found() -> None:
     assert options("republish") is None
     assert "--to" in (options("pull") or ())

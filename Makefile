@@ -8,8 +8,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := uv==0.13.9
 
-BIN := .venv/bin
-READY := .venv/.ready
+# Each Python has an environment of its own: `make test PYTHON=python3.13` leaves .venv as it is.
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 NODE := .node/.ready
 EMULATORS := tests/emulators
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
@@ -90,13 +92,17 @@ lock: $(BIN)/uv ## recompile requirements*.txt from requirements*.in; UPGRADE=1 
 
 .PHONY: bench
 bench: $(READY) azurite ## the tables of benchmarks/; BENCH=stores ARGS="--store s3" for one, or part of it; see benchmarks/README.md
-	@for each in $(or $(BENCH),stores dag_parse growth pull nightly airflow); do \
+	@for each in $(or $(BENCH),stores dag_parse growth pull page nightly airflow); do \
 		case $$each in airflow) $(BIN)/python -m scripts.bench ;; \
 		*) PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests $(BIN)/python -m benchmarks.$$each $(ARGS) ;; esac; done
 
 .PHONY: reference
 reference: $(READY) ## rewrite docs/reference.md from the code
 	@AIRFLOW_HOME=$$(mktemp -d) $(BIN)/python -W ignore -m scripts.reference
+
+.PHONY: docs
+docs: $(READY) ## README and docs as a site in build/site; a link that leads nowhere ends it
+	@$(BIN)/python -m scripts.site
 
 .PHONY: findings
 findings: ## what surprises in public libraries, each in a temporary environment of its own; needs a package index
@@ -130,10 +136,10 @@ clean: ## remove what runs left: var/
 	rm -rf var
 
 $(READY): requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/uv
-	@echo "installing the locked packages into .venv"
+	@echo "installing the locked packages into $(VENV)"
 	@rm -f $@
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.txt requirements-dev.txt
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet requirements.txt requirements-dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(NODE): $(EMULATORS)/package.json $(EMULATORS)/package-lock.json
@@ -144,7 +150,8 @@ $(NODE): $(EMULATORS)/package.json $(EMULATORS)/package-lock.json
 	@touch $@
 
 $(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on this machine; PYTHON=… names another" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "needs Python 3.11 or later with venv (Debian: apt-get install python3-venv); PYTHON=… names another" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --quiet $(UV)

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from inspect import cleandoc
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -88,8 +89,8 @@ def attributes(model: type) -> dict[str, str]:
     """Return the meaning of each attribute by the docstrings of a class and its bases; several may share one."""
     inherits = (model.__base__,) if model.__base__ not in (None, BaseModel, object) else ()
     found = {name: meaning for base in inherits for name, meaning in attributes(base).items()}
-    doc = (model.__doc__ or "").partition("Attributes:")[2].partition("Raises:")[0]
-    for entry in re.findall(r"^ {8}([\w, ]+): ((?:.*\n?)(?:^ {12}.*\n?)*)", doc, re.MULTILINE):
+    doc = cleandoc(model.__doc__ or "").partition("Attributes:")[2].partition("Raises:")[0]
+    for entry in re.findall(r"^ {4}([\w, ]+): ((?:.*\n?)(?:^ {8}.*\n?)*)", doc, re.MULTILINE):
         found |= dict.fromkeys((name.strip() for name in entry[0].split(",")), " ".join(entry[1].split()))
     return found
 

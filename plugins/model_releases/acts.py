@@ -15,6 +15,12 @@ from model_release.documents.version import Version
 from model_release.releases.catalog import promotion_target_of
 from model_release.releases.request import TAKES_VERSION, Action
 
+OVERRULES = {
+    Action.ROLLBACK: "Go back although no form of it loads where the task runs",
+    Action.PROMOTE: "Promote although the gate has not accepted it against what is live",
+}
+"""What a person may overrule, by act."""
+
 
 class Choice(NamedTuple):
     """An act that a page offers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_text
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -59,6 +60,51 @@ async def nights(request: Request, dag_id: str, most: int = 5) -> list[Night]:
     """Return the newest runs of a DAG, the last one first; none if the user may not see its runs."""
     found = await ask(request, "GET", f"/dags/{quote(dag_id, safe='')}/dagRuns?order_by=-run_after&limit={most}")
     return [_night(each) for each in found.body.get("dag_runs", [])]
+
+
+class Checkup(NamedTuple):
+    """What doctor said when it last looked.
+
+    Attributes:
+        run_id: of the round of housekeeping.
+        at: when the round was to run, ISO 8601.
+        well: whether nothing was wrong.
+        lines: in words, the summary first; never empty.
+    """
+
+    run_id: str
+    at: str
+    well: bool
+    lines: list[str]
+
+
+async def checkup(request: Request, dag_id: str, most: int = 3) -> Checkup | None:
+    """Return what doctor said in the newest round in which it has ended; None if the user may see none.
+
+    Args:
+        request: of the user.
+        dag_id: of the DAG of housekeeping.
+        most: rounds that are looked at.
+    """
+    for night in await nights(request, dag_id, most):
+        path = f"/dags/{quote(dag_id, safe='')}/dagRuns/{quote(night.run_id, safe='')}/taskInstances/doctor/xcomEntries"
+        for key, words in (("outcome", "summary"), ("failure", "what")):
+            found = await ask(request, "GET", f"{path}/{key}")
+            said = _value(found.body.get("value")) if found.status == httpx.codes.OK else {}
+            lines = [line.strip() for line in str(said.get(words, "")).splitlines() if line.strip()]
+            if lines:
+                return Checkup(night.run_id, night.at, key == "outcome", lines)
+    return None
+
+
+def _value(value: Any) -> dict[str, Any]:
+    """Return the message of an XCom, which some versions of Airflow's API give as text."""
+    if isinstance(value, str):
+        try:
+            value = json_text.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
 
 
 async def run_of(request: Request, dag_id: str, run_id: str) -> Night | None:

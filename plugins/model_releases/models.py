@@ -38,6 +38,11 @@ class Model(NamedTuple):
         return f"{BEGINS}{self.summary.identifier}"
 
     @property
+    def housekeeping(self) -> str:
+        """The id of the DAG whose doctor looks for damage."""
+        return f"housekeeping_{self.summary.identifier}"
+
+    @property
     def operate(self) -> str:
         """The id of the DAG that carries out a person's acts."""
         return f"operate_{self.summary.identifier}"

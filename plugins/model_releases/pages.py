@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
-from fastapi import Depends, FastAPI, Form, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
@@ -54,6 +54,7 @@ def page() -> FastAPI:
     app.get("/{dag_id}/moves/{epoch}", **shown)(moves)
     app.get("/{dag_id}/versions/", **shown)(versions)
     app.get("/{dag_id}/versions/{version}", **shown)(one_version)
+    app.get("/{dag_id}/decisions/", **shown)(decisions)
     app.get("/{dag_id}/cards/{version}", **shown)(card)
     app.get("/{dag_id}/compare/", **shown)(compared)
     app.get("/{dag_id}/chart.svg", **shown)(drawn)
@@ -79,10 +80,11 @@ async def glance(request: Request, dag_id: str) -> str:
     model = await run_in_threadpool(model_of, dag_id)
     found = await run_in_threadpool(model.overview.glance)
     nights = await airflow_api.nights(request, dag_id)
+    checkup = await airflow_api.checkup(request, model.housekeeping)
     pointer = found.pointer
     back = await run_in_threadpool(model.overview.back, pointer) if pointer else None
     choices = acts.about_latest(pointer, back) if pointer else []
-    return render(request, "glance.html", model=model, glance=found, nights=nights, choices=choices)
+    return render(request, "glance.html", model=model, glance=found, nights=nights, checkup=checkup, choices=choices)
 
 
 def moves(request: Request, dag_id: str, epoch: int) -> str:
@@ -96,6 +98,12 @@ def versions(request: Request, dag_id: str, below: str | None = None) -> str:
     model = model_of(dag_id)
     found = model.overview.versions(Version.parse(below) if below else None)
     return render(request, "versions.html", model=model, versions=found)
+
+
+def decisions(request: Request, dag_id: str, after: Annotated[int, Query(ge=0)] = 0) -> str:
+    """Show what the gate decided, rejections included, the newest first."""
+    model = model_of(dag_id)
+    return render(request, "decisions.html", model=model, decisions=model.overview.decisions(after))
 
 
 def one_version(request: Request, dag_id: str, version: str) -> str:
@@ -145,7 +153,7 @@ def form(request: Request, dag_id: str, user: GetUserDep, action: Action, versio
     parts = _differences(now, moves_to) if now and moves_to else {}
     return render(
         request, "act.html", model=model, pointer=pointer, choice=choice, manifest=manifest, parts=parts,
-        run_id=run_id, token=token, refused=choice.refused,
+        run_id=run_id, token=token, refused=choice.refused, overrules=acts.OVERRULES.get(action),
     )  # fmt: skip
 
 
@@ -159,6 +167,7 @@ async def sent(
     token: Annotated[str, Form()],
     reason: Annotated[str, Form()] = "",
     version: Annotated[str | None, Form()] = None,
+    overrule: Annotated[bool, Form()] = False,
 ) -> Response:
     """Start `operate_<model>` through Airflow's API as this user; sent again, it finds the run that it started."""
     model, _, pointer, choice = await run_in_threadpool(_choice, dag_id, action, version)
@@ -166,7 +175,13 @@ async def sent(
         raise HTTPException(403, "this form was not made for you by this page: open it again")
     if not reason.strip():
         raise HTTPException(422, "say why: the log keeps the reason for ever")
-    conf = {"action": action, "version": version or None, "reason": reason.strip(), "epoch": epoch, "overrule": False}
+    conf = {
+        "action": action,
+        "version": version or None,
+        "reason": reason.strip(),
+        "epoch": epoch,
+        "overrule": overrule,
+    }
     body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
     started = await airflow_api.ask(request, "POST", f"/dags/{model.operate}/dagRuns", json=body)
     if started.status not in (200, 409):

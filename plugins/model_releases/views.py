@@ -64,9 +64,10 @@ def _templates() -> Environment:
     return found
 
 
-def ago(moment: datetime) -> str:
+def ago(moment: datetime | str) -> str:
     """Return how long ago a moment is: `12 minutes ago`."""
-    seconds = max(0.0, (datetime.now(UTC) - moment).total_seconds())
+    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    seconds = max(0.0, (datetime.now(UTC) - then).total_seconds())
     for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         count = int(seconds // length)
         if count:

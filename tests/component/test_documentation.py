@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from model_release.cli.app import app
-from scripts import consumer
+from scripts import consumer, site
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -91,6 +91,23 @@ def test_a_command_that_does_not_exist_is_found() -> None:
 
 def test_the_readme_shows_commands() -> None:
     assert len(shown(ROOT / "README.md")) > 5
+
+
+def test_the_site_has_every_page_in_its_order_and_no_link_that_leads_nowhere(tmp_path: Path) -> None:
+    assert site.build(tmp_path) is None
+    nav = re.findall(r'"([\w/.-]+\.md)"', site.SETTINGS.read_text())
+    staged = {str(each.relative_to(tmp_path / "pages")) for each in (tmp_path / "pages/docs").rglob("*.md")}
+    assert staged - {*nav} == set(), "a page is in no part of the site's contents"
+    assert [each for each in nav if not (tmp_path / "pages" / each).is_file()] == []
+    lost = []
+    for page in (tmp_path / "site").rglob("*.html"):
+        for target in re.findall(r'(?:href|src)="([^"#?:]+)(?:#[^"]*)?"', page.read_text(encoding="utf-8")):
+            there = (tmp_path / "site" / target.lstrip("/")) if target.startswith("/") else (page.parent / target)
+            if not there.exists():
+                lost.append(f"{page.relative_to(tmp_path / 'site')}: {target}")
+    assert lost == []
+    (tmp_path / "pages/docs/page.md").write_text("[a heading](rules.md#no-such-heading)")
+    assert "anchor does not exist" in (site.rebuild(tmp_path) or "")
 
 
 @pytest.fixture(scope="module")

@@ -263,7 +263,18 @@ def test_three_processes_prepare_and_log_at_once(
     path = os.pathsep.join(filter(None, sys.path))
     processes = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", code, where.model_dump_json(), str(folder), str(number)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-W",
+                "ignore::ResourceWarning",
+                "-c",
+                code,
+                where.model_dump_json(),
+                str(folder),
+                str(number),
+            ],
             env={**os.environ, "PYTHONPATH": path},
             stderr=subprocess.PIPE,
             text=True,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from fastapi.testclient import TestClient
 from model_release.releases import acts
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
+from support.page_walk import PREFIX
 from support.release_builder import Chain, act, make
 
 MODEL = "retrain_heart_disease"
@@ -61,7 +66,10 @@ def ask(airflow: Any, airflow_database: None, home: LocalStore) -> Callable[...,
 
 PAGES = [
     "/",
-    *(f"/{MODEL}/{each}" for each in ("", "moves/2", "versions/", "versions/v1.0.0", "cards/v1.0.0", "chart.svg")),
+    *(
+        f"/{MODEL}/{each}"
+        for each in ("", "moves/2", "versions/", "versions/v1.0.0", "decisions/", "cards/v1.0.0", "chart.svg")
+    ),
     f"/{MODEL}/compare/?a=v1.0.0&b=v1.1.0",
     f"/{MODEL}/act/?action=hold",
 ]
@@ -96,6 +104,32 @@ def test_a_viewer_sees_every_page_with_what_is_right(ask: Callable[..., Any], pa
 @pytest.mark.parametrize("page", ["", "versions/", "versions/v1.0.0", "act/?action=hold"])
 def test_an_unknown_dag_is_refused(ask: Callable[..., Any], dag_id: str, page: str) -> None:
     assert ask(f"/{dag_id}/{page}").status_code in (403, 404)
+
+
+@pytest.mark.usefixtures("airflow_database", "home")
+def test_under_fab_behind_a_proxy_s_path_each_role_sees_and_does_what_it_may(tmp_path: Path) -> None:
+    folder = tmp_path / "fab"
+    folder.mkdir()
+    shutil.copy2(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db", folder)
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "AIRFLOW__API__BASE_URL": f"http://proxy.example.org{PREFIX}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-W", "ignore", "-m", "support.page_walk", json.dumps(PAGES)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    index, *others = PAGES
+    assert found["statuses"] == {
+        "": dict.fromkeys(PAGES, 401),
+        "Public": {index: 200} | dict.fromkeys(others, 403),
+        "Viewer": dict.fromkeys(PAGES, 200),
+        "User": dict.fromkeys(PAGES, 200),
+    }
+    assert found["acts"] == {"Viewer": 403, "User": 303}
+    assert found["links"] and not [each for each in found["links"] if each.startswith(("/", "http"))]
 
 
 def test_the_first_look_tells_what_is_live_since_when_why_and_what_holds_it(ask: Callable[..., Any]) -> None:

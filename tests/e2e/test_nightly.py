@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,6 +39,8 @@ pytestmark = pytest.mark.live(minutes=5)
 
 HEART, SITES, BROKEN = "retrain_heart_disease", "retrain_heart_disease_four_sites", "heart_disease_as_published"
 DAGS = {f"{kind}_{name}" for kind in ("retrain", "operate", "housekeeping") for name in (HEART[8:], SITES[8:])}
+CONSUME = "consume_heart_disease"
+EXAMPLE = Path(__file__).resolve().parents[2] / "include/examples/consume_release.py"
 CHAIN = ["reconcile", "ingest", "train", "evaluate", "gate", "upload", "update_latest", "announce", "report"]
 RELEASED = {name: ["success"] for name in CHAIN}
 PUBLISHED = RELEASED | {"announce": ["skipped"]}
@@ -195,8 +198,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     quick_spec(specs, "heart_disease_four_sites", schedule=schedule, candidates=simple, tracking=None)
     good = (MODELS / "examples" / f"{BROKEN}.yaml").read_text()
     (specs / f"{BROKEN}.yaml").write_text(good.replace("destinations:", "destination:"))
-    with LocalAirflow(home_of(specs, var), schedule=True) as airflow:
-        for dag_id in (HEART, SITES):
+    with LocalAirflow(home_of(specs, var, **consumer_beside(folder / "consumers", var)), schedule=True) as airflow:
+        for dag_id in (HEART, SITES, CONSUME):
             airflow.wait_for_dag(dag_id)
         team = Team(airflow, f"sqlite:///{var}/mlflow/mlflow.db")
         yield team
@@ -215,8 +218,8 @@ def last_night(team: Team) -> date:
 @pytest.fixture(scope="module")
 def released(team: Team) -> str:
     """The first run, by hand and without a logical date; meanwhile the scheduler makes the other model's run."""
-    team.pause(SITES, paused=False)
-    team.pause(HEART, paused=False)
+    for dag_id in (SITES, CONSUME, HEART):
+        team.pause(dag_id, paused=False)
     return team.succeed(HEART, team.trigger(HEART))
 
 
@@ -241,6 +244,22 @@ def backfilled(team: Team, dated: str) -> list[dict[str, Any]]:
     """The runs of a backfill over a month in which the hospitals' data arrived."""
     team.succeed(SITES, dated)
     return team.backfill()
+
+
+def consumer_beside(folder: Path, var: Path) -> dict[str, str]:
+    """The settings by which an Airflow has the example of a consumer, in a bundle of its own."""
+    folder.mkdir()
+    shutil.copy2(EXAMPLE, folder)
+    local = {"classpath": "airflow.dag_processing.bundles.local.LocalDagBundle"}
+    bundles = [
+        {"name": "dags-folder", "kwargs": {}, **local},
+        {"name": "consumers", "kwargs": {"path": str(folder)}, **local},
+    ]
+    return {
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+        "CONSUMED_MODEL": "heart-disease",
+        "CONSUMED_URI": (var / "store/heart-disease-models").as_uri(),
+    }
 
 
 def read(path: Path) -> Any:
@@ -285,7 +304,7 @@ def assert_broken_spec_alone(team: Team) -> None:
     assert f"{BROKEN}.yaml" in problem["stack_trace"]
     assert "did you mean 'destinations'?" in problem["stack_trace"]
     dags = {each["dag_id"]: each for each in team.get("/dags")["dags"]}
-    assert set(dags) == DAGS
+    assert set(dags) == DAGS | {CONSUME}
     assert not any(each["has_import_errors"] or each["is_stale"] for each in dags.values())
 
 
@@ -322,6 +341,19 @@ def test_the_release_lies_in_the_store_as_designed(team: Team, released: str) ->
     assert sha256(root / "latest/metadata.json") == pointer["metadata_sha256"]
     assert [each.name for each in (root / "log").iterdir()] == ["000000000001.json"]
     assert (root / "log/000000000001.json").read_bytes() == (root / "latest.json").read_bytes()
+
+
+def test_a_consumer_s_dag_is_woken_and_tries_the_release(team: Team, released: str) -> None:
+    [event] = team.announced(HEART)[:1]
+    assert {"version", "epoch", "metadata_sha256", "data_as_of"} <= {*event["extra"]}
+    for _ in ticks(RUN_SECONDS, pause=0.5):
+        if runs := team.get(f"/dags/{CONSUME}/dagRuns", order_by="run_after")["dag_runs"]:
+            break
+    else:
+        pytest.fail("the event woke nobody")
+    assert runs[0]["run_type"] == "asset_triggered"
+    run_id = team.succeed(CONSUME, runs[0]["dag_run_id"])
+    assert team.xcom(CONSUME, run_id, "smoke_predict", "return_value") == {"version": "v1.0.0", "rows": 8}
 
 
 def run_after(team: Team, dag_id: str, run_id: str) -> str:

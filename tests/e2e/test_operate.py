@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import expect
 
 from emulators.clouds import BUCKET, Clouds, clouds, destinations, live, s3_client
+from model_release import client
 from model_release.errors import Stop
 from model_release.spec.load import load_spec
 from model_release.workflows.retrain import RetrainRun
@@ -285,7 +286,9 @@ def test_housekeeping_retires_what_is_old_and_frees_its_files_later(team: Team) 
 
 
 @pytest.mark.usefixtures("rolled_back")
-def test_a_person_reads_the_page_and_rolls_back_from_there(team: Team) -> None:
+def test_a_person_reads_the_page_rolls_back_from_there_and_sees_a_consumer_move(team: Team, tmp_path: Path) -> None:
+    ward = client.Reporter("store", uri=team.root.as_uri(), via="pull", label="ward-3")
+    client.pull(team.root.as_uri(), to=tmp_path / "copy", reporter=ward)
     with browser() as running:
         login = (team.airflow.rest.url, USER, team.airflow.home.password)
         page = logged_in(running, *login, viewport={"width": 1280, "height": 900})
@@ -294,7 +297,13 @@ def test_a_person_reads_the_page_and_rolls_back_from_there(team: Team) -> None:
         moves = page.get_by_role("region", name="Each move of latest").get_by_role("row")
         expect(moves).to_have_count(7)  # with the heading: two releases, back, hold lifted, a release, retired
         expect(page.get_by_text("nothing new").or_(page.get_by_text("released")).first).to_be_visible()
+        expect(page.get_by_role("region", name="Doctor")).to_contain_text("nothing is wrong")
+        expect(page.get_by_role("region", name="Who serves what")).to_contain_text("ward-3 v1.2.0")
         assert faults(page) == []
+        page.get_by_role("link", name="Decisions").click()
+        expect(page.get_by_role("table").get_by_role("row")).to_have_count(5)  # two before it began, and two nights
+        assert faults(page) == []
+        page.go_back()
         page.get_by_role("link", name="Every version").click()
         page.get_by_role("row").filter(has_text="v1.0.0").get_by_role("link").click()
         page.get_by_role("link", name="Compare with v1.2.0").click()
@@ -314,6 +323,9 @@ def test_a_person_reads_the_page_and_rolls_back_from_there(team: Team) -> None:
         page.get_by_role("link", name="What is live now").click()
         expect(page.get_by_role("heading", level=2).first).to_have_text(re.compile(r"v1\.0\.0\s+is live.*held", re.S))
         expect(page.get_by_text("worse on Sundays").first).to_be_visible()
+        client.pull(team.root.as_uri(), to=tmp_path / "copy", reporter=ward)
+        page.reload()
+        expect(page.get_by_role("region", name="Who serves what")).to_contain_text("ward-3 v1.0.0")
         page.wait_for_load_state("networkidle")
         picture(page, "page_light")
         for name, width in {"dark": 1280, "phone": 390}.items():

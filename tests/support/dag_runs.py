@@ -10,7 +10,7 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 def load(dag_id: str) -> Any:
     """Return a DAG, from a file that can be imported."""
-    bag = _bag(dag_id)
+    bag = bag_of(dag_id)
     assert not bag.import_errors
     return bag.dags[dag_id]
 
@@ -36,7 +36,7 @@ def sync(dag_id: str, *, folder: Path = DAGS) -> Any:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import sync_bag_to_db
 
-    bag = _bag(dag_id, folder)
+    bag = bag_of(dag_id, folder)
     DagBundlesManager().sync_bundles_to_db()  # type: ignore[no-untyped-call]
     sync_bag_to_db(bag, "dags-folder", None)
     return bag.dags[dag_id]
@@ -81,7 +81,8 @@ def note(done: Any) -> str | None:
         return str(found) if found is not None else None
 
 
-def _bag(dag_id: str, folder: Path = DAGS) -> Any:
+def bag_of(dag_id: str, folder: Path = DAGS) -> Any:
+    """Return what Airflow finds in the file of a DAG."""
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(str(folder / f"{dag_id.partition('_')[0]}.py") if folder == DAGS else str(folder))

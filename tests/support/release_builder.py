@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -83,7 +84,7 @@ def make(
         model_file="best_model.pkl",
         preprocessor_file="preprocessor.pkl",
         framework="scikit-learn",
-        python_version="3.11.7",
+        python_version=platform.python_version(),
         dependencies=None,
         training_data="file:///data/heart-disease/processed",
         trained_at=datetime(2024, 5, 2, 2, 0, tzinfo=UTC),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from model_release.documents.version import FIRST, Bump, Version
 from model_release.releases import acts
 from model_release.releases.overview import ROWS, Overview
 from model_release.releases.store import Follower, ReleaseStore
+from support.damaged_stores.scene import verdict
 from support.memory_store import MemoryStore
 from support.release_builder import Chain, act, begun, make
 
@@ -147,3 +148,25 @@ def test_a_manifest_that_cannot_be_read_costs_its_row_the_figures_alone(tmp_path
 
     assert (glance.manifest, glance.headline) == (None, None)
     assert [str(each.live) for each in glance.moves.rows] == ["v1.0.0"]
+
+
+def test_decisions_are_listed_the_newest_first_rejected_and_unreadable_ones_too(tmp_path: Path) -> None:
+    home = begun(tmp_path, ["a"])
+    for number in range(ROWS + 2):
+        each = verdict(f"night-{number}")
+        put(home, each.key, each.to_bytes())
+        home.ahead += timedelta(minutes=1)
+    put(home, layout.decision("0" * 64, 1, "broken"), b"{}")
+    put(home, layout.version_of("0" * 64), b"{}")
+    overview = looked(home)
+    first = overview.decisions()
+    assert [each.record and each.record.run for each in first.rows] == [
+        None,
+        *(f"run-night-{number}" for number in range(ROWS + 1, 2, -1)),
+    ]
+    assert (first.after, first.more) == (ROWS, False)
+    rest = overview.decisions(ROWS)
+    assert [each.record and each.record.run for each in rest.rows[:2]] == ["run-night-2", "run-night-1"]
+    before = overview.memory.requests
+    overview.decisions()
+    assert overview.memory.requests - before == 1, "a verdict, which nobody may change, was read again"

@@ -25,7 +25,7 @@ _MARKUP: Any = "markdown"
 _LOOKS: Any = {"pretty_exceptions_short": False, "rich_markup_mode": _MARKUP}
 
 _MODULES = {
-    "reading": ("status", "show", "list", "history", "verify"),
+    "reading": ("status", "show", "list", "history", "consumers", "verify"),
     "consuming": ("pull", "watch"),
     "acts": ("rollback", "promote", "hold", "unhold", "quarantine"),
     "publishing": ("publish", "adopt"),

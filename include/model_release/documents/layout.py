@@ -193,6 +193,12 @@ def version_of(fingerprint: str) -> str:
     return check_key(f"{DECISIONS}/{fingerprint}/{BECAME}")
 
 
+def is_verdict(key: str) -> bool:
+    """Whether a key is that of a verdict: beside the verdicts of a fingerprint stand its version and its answers."""
+    folder, *rest = key.split("/")
+    return folder == DECISIONS and len(rest) == 2 and rest[1] != BECAME and rest[1].endswith(".json")
+
+
 def is_foreign(key: str) -> bool:
     """Whether no object of a model can have this key. A folder's own marker, which ends in `/`, is not foreign."""
     if key.endswith("/") or key in (POINTER, NEAR_THE_LAST):

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -22,6 +24,7 @@ from model_release.releases import catalog
 from model_release.releases.acts import live_before
 from model_release.releases.claims import newest_number
 from model_release.releases.consumers import Consumers, consumers
+from model_release.releases.decisions import DecisionRecord
 from model_release.releases.store import ReleaseStore
 from model_release.spec.tasks import TASKS, TaskKind
 from model_release.stores.base import Readable, Store, Stored
@@ -31,6 +34,9 @@ FIRST_ROWS: Final = 3
 
 ROWS: Final = 5
 """Moves, or versions, of a further page: a row needs two objects, and a page shall need no more than a dozen."""
+
+LISTED: Final = 5000
+"""Decisions among which the newest are looked for: five requests, since their names say no time."""
 
 
 class Remembered:
@@ -69,7 +75,7 @@ class Remembered:
 
 
 def _never_changes(key: str) -> bool:
-    return key.startswith(f"{layout.LOG}/") or key.endswith("/metadata.json")
+    return key.startswith((f"{layout.LOG}/", f"{layout.DECISIONS}/")) or key.endswith("/metadata.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,34 @@ class Numbers:
 
     rows: list[Numbered]
     below: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One verdict.
+
+    Attributes:
+        at: when it was kept, by the store's clock.
+        record: the verdict with its evidence; None if it cannot be read.
+    """
+
+    key: str
+    at: datetime
+    record: DecisionRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Some verdicts, the newest first.
+
+    Attributes:
+        after: how many newer ones stand before the next page; None if there is none.
+        more: whether there are more verdicts than are looked at.
+    """
+
+    rows: list[Judged]
+    after: int | None
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +300,29 @@ class Overview:
             release = decided if isinstance(decided, Manifest) else None
             rows.append(Numbered(number, catalog.state_of(number, decided, pointer), decided, headline(release)))
         return Numbers(rows, None)
+
+    def decisions(self, after: int = 0) -> Decisions:
+        """Return verdicts, accepted or not, the newest first.
+
+        Args:
+            after: how many newer ones to pass over.
+
+        Raises:
+            ModelReleaseError: the store cannot be listed.
+        """
+        listed = [*islice(self._releases.home.list(f"{layout.DECISIONS}/"), LISTED + 1)]
+        self.memory.requests += 1 + len(listed) // 1000
+        verdicts = [each for each in listed[:LISTED] if layout.is_verdict(each.key)]
+        verdicts.sort(key=lambda each: (each.modified, each.key), reverse=True)
+        rows = [Judged(each.key, each.modified, self._verdict(each.key)) for each in verdicts[after : after + ROWS]]
+        following = after + ROWS
+        return Decisions(rows, following if following < len(verdicts) else None, len(listed) > LISTED)
+
+    def _verdict(self, key: str) -> DecisionRecord | None:
+        with suppress(ModelReleaseError):
+            stored = self.memory.get(key)
+            return DecisionRecord.read(stored.body, where=f"{self.memory.uri}/{key}") if stored else None
+        return None
 
     def manifest(self, version: Version) -> Manifest | None:
         """Return the manifest of a published version; None if there is none, or it cannot be read."""

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from model_release.documents.base import Sha256, Strict, VersionText
+from model_release.documents.base import Day, Sha256, Strict, VersionText
 from model_release.documents.manifest import Manifest
 from model_release.errors import ModelReleaseError, NotFound
 from model_release.releases.catalog import read_pointer
@@ -39,6 +39,7 @@ class Announcement(Strict):
     Attributes:
         since: the epoch at which the version became live.
         metadata_sha256: of the version's manifest.
+        data_as_of: the last day whose data the version was trained on; None if its maker did not say.
         home: URI of the model's folder at home.
     """
 
@@ -47,6 +48,7 @@ class Announcement(Strict):
     since: int
     lineage: str
     metadata_sha256: Sha256
+    data_as_of: Day | None
     home: str
 
 
@@ -192,6 +194,7 @@ class Destinations:
             since=pointer.since,
             lineage=pointer.lineage,
             metadata_sha256=pointer.metadata_sha256,
+            data_as_of=pointer.data_as_of,
             home=pointer.home,
         )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from emulators.process import executable
 from model_release.cli.app import app
 from scripts import consumer, site
 
@@ -92,6 +93,39 @@ def test_each_target_of_make_that_a_page_names_exists_with_its_variables(page: P
     variables = {each for _, all_of_it in asked for each in re.findall(r" ([A-Z]+)=", all_of_it)}
     assert unknown == []
     assert [each for each in sorted(variables) if not re.search(rf"\b{each}\b", makefile)] == []
+
+
+SHELL = re.compile(r"^ *```(console|bash)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def lines(page: Path) -> list[str]:
+    """Return each command of a page's blocks, with the lines that continue it; what a command prints is left out."""
+    found: list[str] = []
+    for kind, body in SHELL.findall(page.read_text(encoding="utf-8")):
+        begun = False
+        for line in body.splitlines():
+            if begun:
+                found[-1] += "\n" + line
+            elif kind == "bash" or line.lstrip().startswith("$ "):
+                found.append(line.lstrip().removeprefix("$ "))
+            else:
+                continue
+            begun = found[-1].endswith("\\") or found[-1].count("'") % 2 == 1 and " #" not in found[-1]
+    return [each for each in found if each.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_shell_can_read_each_command_of_a_page(page: Path) -> None:
+    command = [executable("bash", install="bash"), "-n"]
+    done = subprocess.run(command, input="\n".join(lines(page)), capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_the_page_on_development_says_of_each_program_what_runs_it_or_why_nothing_does() -> None:
+    _, _, table = (ROOT / "docs/development.md").read_text().partition("## The commands of the pages")
+    said = {each for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for each in re.findall(r"`([^`]+)`", row)}
+    words = [each.split() for page in PAGES for each in lines(page)]
+    assert {each[0].rpartition("/")[2] for each in words if re.match(r"[a-z]", each[0])} == said
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:

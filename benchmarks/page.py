@@ -10,8 +10,10 @@ is made by a browser that has nothing in its cache; the first one also finds the
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -110,19 +112,27 @@ def _mlflow(folder: Path, sizes: tuple[int, ...], looks: int) -> dict[int, float
 
     database = f"sqlite:///{folder}/mlflow.db"
     store = SqlAlchemyStore(database)
-    with reporting.progress() as bar:
-        task = bar.add_task("versions for MLflow", total=sum(sizes))
-        for size in sizes:
-            store.create_registered_model(_model(size))
-            for _ in range(size):
-                store.create_model_version(_model(size), source="mlflow-artifacts:/models/m-0/artifacts")
-                bar.advance(task)
+    for size in sizes:
+        store.create_registered_model(_model(size))
+        store.create_model_version(_model(size), source="mlflow-artifacts:/models/m-0/artifacts")
+        _copied(folder / "mlflow.db", _model(size), size)
     found = {}
     with mlflow_server(database, str(folder / "artifacts")) as server, browser() as running:
         for size in sizes:
             url = f"{server.url}/#/models/{_model(size)}"
             found[size] = median(_opened(running, url, f"Version {size}", looks + 1)[1:])
     return found
+
+
+def _copied(database: Path, model: str, size: int) -> None:
+    """Give a registered model so many versions: copies of its first, since MLflow's own calls take minutes."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        found = connection.execute("SELECT * FROM model_versions WHERE name = ?", [model])
+        place = [each[0] for each in found.description].index("version")
+        first = found.fetchone()
+        rows = [(*first[:place], number, *first[place + 1 :]) for number in range(2, size + 1)]
+        marks = ", ".join("?" * len(first))
+        connection.executemany(f"INSERT INTO model_versions VALUES ({marks})", rows)  # noqa: S608
 
 
 def _opened(running: Browser, url: str, words: str, looks: int, **context: Any) -> list[float]:

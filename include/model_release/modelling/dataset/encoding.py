@@ -32,15 +32,23 @@ def fingerprint_of(rows: pd.DataFrame) -> str:
 
 
 def write_parquet(rows: pd.DataFrame, path: Path) -> None:
-    """Write the same bytes for the same rows: no pandas metadata, which names versions and an index."""
-    types = {name: arrow.float64() if rows[name].dtype == np.float64 else arrow.string() for name in rows.columns}
-    table = arrow.table({name: arrow.array(rows[name], type=types[name], from_pandas=True) for name in rows.columns})
-    parquet.write_table(table, path, compression="zstd")
+    """Write the same bytes for the same rows."""
+    parquet.write_table(to_table(rows), path, compression="zstd")
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
     """Read what `write_parquet` wrote: float64 with NaN, or str objects with NaN."""
-    table = parquet.read_table(path, partitioning=None)
+    return from_table(parquet.read_table(path, partitioning=None))
+
+
+def to_table(rows: pd.DataFrame) -> arrow.Table:
+    """Return rows as a table without pandas metadata, which names versions and an index."""
+    types = {name: arrow.float64() if rows[name].dtype == np.float64 else arrow.string() for name in rows.columns}
+    return arrow.table({name: arrow.array(rows[name], type=types[name], from_pandas=True) for name in rows.columns})
+
+
+def from_table(table: arrow.Table) -> pd.DataFrame:
+    """Return the rows of a table of `to_table`: float64 with NaN, or str objects with NaN."""
     return pd.DataFrame({name: _series(table[name]) for name in table.column_names})
 
 

@@ -117,7 +117,7 @@ def test_what_was_set_aside_is_said_every_night(farm: Farm, read: list[str]) -> 
     assert read == []
     assert (first.rows_read, first.rows, first.set_aside) == (7, 5, 2)
     farm.with_spec(LENIENT.replace("max_invalid: 2", "max_invalid: 1"))
-    with pytest.raises(DataInvalid, match="line 4 length: 'ten' is not a number"):
+    with pytest.raises(DataInvalid, match="line 4: length: 'ten' is not a number"):
         farm.ingest()
     assert read == [], "how many rows may be set aside is no rule of a cell"
 

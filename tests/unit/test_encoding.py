@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from typing import Any
 
 import pandas as pd
 from hypothesis import given
@@ -21,13 +22,9 @@ def test_a_row_is_the_json_of_its_values_whatever_stands_beside_it(
     rows: list[tuple[float, str | float, float]],
 ) -> None:
     names = ["a", "b", "c"]
-    columns = [*zip(*rows, strict=True)] or [(), (), ()]
-    frame = pd.DataFrame(
-        {
-            name: pd.Series(cells, dtype=kind)
-            for name, cells, kind in zip(names, columns, ("f8", object, "f8"), strict=True)
-        }
-    )
+    columns: list[Any] = [[row[place] for row in rows] for place in range(3)]
+    kinds = ("float64", "object", "float64")
+    frame = pd.DataFrame({name: pd.Series(c, dtype=k) for name, c, k in zip(names, columns, kinds, strict=True)})
     wanted = [json.dumps([None if value != value else value for value in row]).encode() for row in rows]
     assert [*canonical(frame)] == wanted
     whole = b"\n".join([json.dumps(names).encode(), *wanted])

@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list these commands
-	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.* ## ' $(MAKEFILE_LIST) | awk -F ':.* ## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: $(READY) ## retrain and release once on a real Airflow, then show what is live; FORCE=1 trains although nothing is new, FULL=1 shows each task and check, SPEC=file.yaml runs another model

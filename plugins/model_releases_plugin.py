@@ -2,7 +2,7 @@
 
 The button is on those tasks alone that have an MLflow run. The DAG files put it there, since a plugin could only put it
 on every task of an operator, in every DAG of this Airflow. The listener sets the notes of runs. The Releases page is in
-the navigation.
+the navigation, and a tab at each DAG: Airflow cannot put one at some DAGs alone.
 """
 
 from __future__ import annotations
@@ -27,5 +27,11 @@ class ModelReleases(AirflowPlugin):
             "href": "model-releases/",
             "destination": "nav",
             "url_route": "model-releases-page",
-        }
+        },
+        {
+            "name": "Releases",
+            "href": "model-releases/of/{DAG_ID}/",
+            "destination": "dag",
+            "url_route": "model-releases-of-dag",
+        },
     ]

@@ -17,6 +17,8 @@ from model_release.spec.summary import Summary, summaries
 from model_release.workflows.destinations import Destinations
 
 BEGINS = "retrain_"
+VERBS = ("retrain", "operate", "housekeeping")
+"""How the ids of a model's DAGs begin, before its identifier."""
 
 
 class Model(NamedTuple):

@@ -26,7 +26,7 @@ from model_release.releases.compare import Difference, compare
 from model_release.releases.request import Action
 from model_releases import acts, airflow_api
 from model_releases.chart import chart
-from model_releases.models import Model, known, model_of
+from model_releases.models import BEGINS, VERBS, Model, known, model_of
 from model_releases.views import render
 
 HERE = Path(__file__).parent
@@ -50,6 +50,7 @@ def page() -> FastAPI:
     reads_runs = [*reads, Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
     shown: dict[str, Any] = {"dependencies": reads, "response_class": HTMLResponse}
     app.get("/", dependencies=reads[:1], response_class=HTMLResponse)(index)
+    app.get("/of/{dag_id}/", dependencies=reads)(tab)
     app.get("/{dag_id}/", dependencies=reads_runs, response_class=HTMLResponse)(glance)
     app.get("/{dag_id}/moves/{epoch}", **shown)(moves)
     app.get("/{dag_id}/versions/", **shown)(versions)
@@ -73,6 +74,15 @@ def index(request: Request, user: GetUserDep) -> str:
         if manager.is_authorized_dag(method="GET", details=DagDetails(id=dag_id), user=user)
     }
     return render(request, "index.html", models=mine)
+
+
+def tab(dag_id: str) -> Response:
+    """Lead from the page of any of a model's three DAGs to the model. Airflow shows the tab at every DAG there."""
+    verb, _, identifier = dag_id.partition("_")
+    trained_by = f"{BEGINS}{identifier}"
+    if verb not in VERBS or trained_by not in known():
+        raise NotFound("this DAG belongs to no model whose releases are shown here", where=dag_id)
+    return RedirectResponse(f"../../{trained_by}/")
 
 
 async def glance(request: Request, dag_id: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from emulators.process import executable
 from model_release.cli.app import app
 from scripts import consumer, site
 
@@ -83,6 +84,50 @@ def test_each_command_of_a_page_exists_with_its_options(page: Path) -> None:
     assert unknown == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_each_target_of_make_that_a_page_names_exists_with_its_variables(page: Path) -> None:
+    text, makefile = page.read_text(encoding="utf-8"), (ROOT / "Makefile").read_text()
+    targets = {*re.findall(r"^([a-z0-9]+):", makefile, re.MULTILINE)}
+    asked = re.findall(r"(?:^ *\$ |`)make ([a-z0-9]+)((?: [A-Z]+=\S*)*)", text, re.MULTILINE)
+    unknown = [target for target, _ in asked if target not in targets]
+    variables = {each for _, all_of_it in asked for each in re.findall(r" ([A-Z]+)=", all_of_it)}
+    assert unknown == []
+    assert [each for each in sorted(variables) if not re.search(rf"\b{each}\b", makefile)] == []
+
+
+SHELL = re.compile(r"^ *```(console|bash)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def lines(page: Path) -> list[str]:
+    """Return each command of a page's blocks, with the lines that continue it; what a command prints is left out."""
+    found: list[str] = []
+    for kind, body in SHELL.findall(page.read_text(encoding="utf-8")):
+        begun = False
+        for line in body.splitlines():
+            if begun:
+                found[-1] += "\n" + line
+            elif kind == "bash" or line.lstrip().startswith("$ "):
+                found.append(line.lstrip().removeprefix("$ "))
+            else:
+                continue
+            begun = found[-1].endswith("\\") or found[-1].count("'") % 2 == 1 and " #" not in found[-1]
+    return [each for each in found if each.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_shell_can_read_each_command_of_a_page(page: Path) -> None:
+    command = [executable("bash", install="bash"), "-n"]
+    done = subprocess.run(command, input="\n".join(lines(page)), capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_the_page_on_development_says_of_each_program_what_runs_it_or_why_nothing_does() -> None:
+    _, _, table = (ROOT / "docs/development.md").read_text().partition("## The commands of the pages")
+    said = {each for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for each in re.findall(r"`([^`]+)`", row)}
+    words = [each.split() for page in PAGES for each in lines(page)]
+    assert {each[0].rpartition("/")[2] for each in words if re.match(r"[a-z]", each[0])} == said
+
+
 def test_a_command_that_does_not_exist_is_found() -> None:
     assert options("republish") is None
     assert "--to" in (options("pull") or ())
@@ -125,6 +170,27 @@ def test_an_index_would_take_the_wheel(wheel: Path) -> None:
     (metadata,) = [message_from_bytes(held.read(name)) for name in held.namelist() if name.endswith("/METADATA")]
     assert metadata["License-Expression"] == "Apache-2.0"
     assert any(name.endswith("/licenses/LICENSE") for name in held.namelist())
+
+
+def test_the_wheel_brings_time_zones_along_for_an_image_that_has_none(wheel: Path) -> None:
+    held = zipfile.ZipFile(wheel)
+    (metadata,) = [message_from_bytes(held.read(name)) for name in held.namelist() if name.endswith("/METADATA")]
+    assert any(each.startswith("tzdata") for each in metadata.get_all("Requires-Dist", []))
+    code = "from zoneinfo import ZoneInfo, TZPATH; assert TZPATH == (); ZoneInfo('Europe/Berlin')"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONTZPATH": ""})
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout, as in a source archive")
+def test_a_git_url_of_this_repository_installs_the_package_as_the_readme_says(tmp_path: Path) -> None:
+    assert 'pip install "model-release[s3,serve] @ git+file://$PWD"' in (ROOT / "README.md").read_text()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
+    asked = ["--no-deps", "--no-build-isolation", "--target", str(tmp_path), f"model-release @ git+{ROOT.as_uri()}"]
+    subprocess.run([*pip, *asked], check=True, capture_output=True)
+    code = "import model_release; print(model_release.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONPATH": str(tmp_path)}
+    )
+    assert found.stdout.startswith(str(tmp_path))
 
 
 def test_the_same_files_give_the_same_wheel(wheel: Path, tmp_path: Path) -> None:

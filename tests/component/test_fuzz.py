@@ -15,7 +15,7 @@ from model_release.errors import UsageError
 INPUTS = 150
 NAMES = [
     "spec YAML", "CSV", "Parquet", "metadata.json", "claim.json", "latest.json", "model.sig", "/predict",
-    "/invocations", "/invocations, CSV", "/v2", "arguments", "request of an act",
+    "/invocations", "/invocations, CSV", "/v2", "arguments",
 ]  # fmt: skip
 
 

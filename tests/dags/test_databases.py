@@ -1,4 +1,4 @@
-"""A database through the hook of its Airflow connection."""
+"""PostgreSQL: a database through the hook of its Airflow connection, and the longest note of a run in Airflow's own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 import pytest
+import sqlalchemy
+from airflow.models.dagrun import DagRunNote
 
 from emulators.postgres import PASSWORD, postgres
+from model_release.airflow_glue import listener
 from model_release.errors import CredentialsRefused, NotFound, UsageError
 from model_release.modelling.dataset.query import fetch
 from model_release.spec.source import Query
@@ -39,3 +42,16 @@ def test_a_query_is_asked_through_the_hook_with_the_extras_of_its_connection(
     monkeypatch.setenv("AIRFLOW_CONN_FARM", "aws://key:secret@")
     with pytest.raises(UsageError, match="is of type 'aws', which is no database"):
         database_of_connection("farm")
+
+
+def test_the_longest_note_of_a_run_fits_into_postgresql_and_a_longer_one_does_not() -> None:
+    kind = DagRunNote.__table__.c.content.type
+    notes = sqlalchemy.Table("notes", sqlalchemy.MetaData(), sqlalchemy.Column("content", kind))
+    with postgres() as running:
+        engine = sqlalchemy.create_engine(running.url("postgres"))
+        notes.create(engine)
+        with engine.begin() as connection:
+            connection.execute(notes.insert(), {"content": "é" * listener.LONGEST})
+        with pytest.raises(sqlalchemy.exc.DataError, match="value too long"), engine.begin() as connection:
+            connection.execute(notes.insert(), {"content": "é" * (listener.LONGEST + 1)})
+        engine.dispose()

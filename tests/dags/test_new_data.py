@@ -43,11 +43,11 @@ def test_new_data_starts_a_run_beside_the_timetable(
 
 
 @pytest.mark.usefixtures("airflow_database")
-def test_an_event_of_the_data_s_asset_queues_a_run_and_one_with_a_partition_key_does_not(
+def test_an_event_of_the_data_s_asset_is_due_a_run_and_one_with_a_partition_key_is_not(
     specs: Callable[..., Path],
 ) -> None:
     from airflow.assets.manager import asset_manager
-    from airflow.models.asset import AssetModel
+    from airflow.models.asset import AssetDagRunQueue, AssetModel
     from airflow.models.dag import DagModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -60,10 +60,9 @@ def test_an_event_of_the_data_s_asset_queues_a_run_and_one_with_a_partition_key_
             session.scalars(select(DagModel).where(DagModel.dag_id == DAG)).one().is_paused = False
             data = session.scalars(select(AssetModel).where(AssetModel.name == DATA)).one()
             asset_manager.register_asset_change(asset=data, session=session, **event)
-            session.flush()
-            _, triggered = DagModel.dags_needing_dagruns(session)
+            queued = session.scalars(select(AssetDagRunQueue.target_dag_id)).all()
             session.rollback()
-            return DAG in triggered
+            return DAG in queued
 
     assert due()
     assert not due(partition_key="2026-11-30")

@@ -11,12 +11,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from airflow.api_fastapi.app import create_app, get_auth_manager, purge_cached_app
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi.testclient import TestClient
 
+from fuzz.airflow_doors import conf_doors, page_door
+from fuzz.campaign import attack
 from model_release.releases import acts
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
@@ -81,10 +84,10 @@ def test_every_route_but_static_files_is_among_the_pages_that_are_tried() -> Non
     routes = {each.path for each in page().routes if hasattr(each, "methods")}  # type: ignore[attr-defined]
     tried = {re.sub(r"\?.*", "", each).replace(MODEL, "{dag_id}") for each in PAGES}
     tried = {re.sub(r"v\d[^/]*$", "{version}", each).replace("moves/2", "moves/{epoch}") for each in tried}
-    assert routes - tried == {"/{dag_id}/runs/{run_id}"}
+    assert routes - tried == {"/{dag_id}/runs/{run_id}", "/of/{dag_id}/"}
 
 
-@pytest.mark.parametrize("path", [*PAGES, f"/{MODEL}/runs/x"])
+@pytest.mark.parametrize("path", [*PAGES, f"/{MODEL}/runs/x", f"/of/{MODEL}/"])
 def test_nobody_sees_a_page_without_a_login(ask: Callable[..., Any], path: str) -> None:
     assert ask(path, None).status_code == 401
     assert ask(path, None, method="POST").status_code in (401, 405)
@@ -104,6 +107,23 @@ def test_a_viewer_sees_every_page_with_what_is_right(ask: Callable[..., Any], pa
 @pytest.mark.parametrize("page", ["", "versions/", "versions/v1.0.0", "act/?action=hold"])
 def test_an_unknown_dag_is_refused(ask: Callable[..., Any], dag_id: str, page: str) -> None:
     assert ask(f"/{dag_id}/{page}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize("verb", ["retrain", "operate", "housekeeping"])
+def test_the_tab_of_each_of_a_model_s_dags_leads_to_the_model(ask: Callable[..., Any], verb: str) -> None:
+    tab = f"/of/{verb}_heart_disease/"
+    answer = ask(tab)
+
+    assert answer.status_code == 307
+    assert urljoin(f"{PREFIX}{HERE}{tab}", answer.headers["location"]) == f"{PREFIX}{HERE}/{MODEL}/"
+
+
+@pytest.mark.parametrize("dag_id", ["payroll", "retrain_unknown", "other_heart_disease", "unreadable_specs"])
+def test_the_tab_of_another_dag_says_that_it_belongs_to_no_model(ask: Callable[..., Any], dag_id: str) -> None:
+    answer = ask(f"/of/{dag_id}/")
+
+    assert answer.status_code == 404
+    assert "this DAG belongs to no model" in answer.text
 
 
 @pytest.mark.usefixtures("airflow_database", "home")
@@ -214,6 +234,15 @@ def test_a_store_that_is_damaged_or_away_is_said(ask: Callable[..., Any], home: 
 
     assert answer.status_code == 503
     assert "latest.json" in answer.text
+
+
+@pytest.mark.usefixtures("airflow", "airflow_database", "home")
+def test_the_page_and_the_conf_of_each_run_take_or_refuse_in_words() -> None:
+    for name, door in {"the page": page_door(), **conf_doors()}.items():
+        tally = attack(door, name, inputs=400, seed=7)
+        assert (name, tally.crashes, tally.unclear) == (name, [], [])
+        assert tally.taken >= len(door.samples) - 1  # one asks for a run that is not there
+        assert tally.refused > 0
 
 
 def fields(text: str) -> dict[str, str]:

@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 from mlflow import MlflowClient
 from playwright.sync_api import expect
 
-from emulators.clouds import BUCKET, Clouds, clouds, destinations, live
+from emulators.clouds import BUCKET, Clouds, clouds, destinations, live, s3_client
 from model_release import client
 from model_release.errors import Stop
 from model_release.spec.load import load_spec
@@ -31,9 +32,10 @@ from scripts.local_airflow import LocalAirflow
 from scripts.waits import ticks
 from support.airflow_homes import home_of
 from support.browser import browser, faults, logged_in, picture
-from support.quick_specs import quick_spec
+from support.quick_specs import MODELS, quick_spec
 from support.receivers import CHANNELS, Receivers, receivers
 from support.retrain_steps import SIMPLE, hurry, through
+from support.statsd import Receiver, receiver
 
 pytestmark = pytest.mark.live(minutes=4)
 
@@ -45,6 +47,12 @@ ASKING = "retrain_heart_disease"
 ASKED = "live/heart-disease-models"
 NAMES = ["aws", "google", "azure", "folder"]
 
+WATCHING, ARRIVING = "retrain_arriving", "arriving"
+"""A model whose source is watched, and the folder of that source in S3."""
+
+SELDOM = "0 0 29 2 *"
+"""No time since the DAGs' beginning: unpausing starts no run."""
+
 STRICT = {"live_versions": 1, "days": 1, "other_versions": 0, "grace_hours": 1}
 FORM = {"action": None, "version": None, "reason": "worse on Mondays", "epoch": None, "overrule": False}
 DONE = ["success"] * 4
@@ -54,10 +62,11 @@ SECONDS = 240.0
 class Team:
     """An Airflow, and what it leaves behind."""
 
-    def __init__(self, airflow: LocalAirflow, clouds: Clouds, hook: Receivers) -> None:
+    def __init__(self, airflow: LocalAirflow, clouds: Clouds, hook: Receivers, monitor: Receiver) -> None:
         self.airflow = airflow
         self.clouds = clouds
         self.hook = hook
+        self.monitor = monitor
         self.root = airflow.home.store / "heart-disease-four-sites-models"
 
     def ask(self, action: str, **fields: Any) -> str:
@@ -153,24 +162,38 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("operators")
     specs = folder / "specs"
     specs.mkdir()
-    spec = quick_spec(specs, MODEL, schedule=None, candidates=SIMPLE, retention=STRICT)
+    spec = quick_spec(specs, MODEL, schedule=None, housekeeping=None, candidates=SIMPLE, retention=STRICT)
     asking = {"approval": "required", "destinations": destinations("live"), "notify": [CHANNELS[2]]}
-    late = {"cron": "0 0 1 1 *", "deadline_hours": 0.001}  # each night that waits for a person is
+    late = {"cron": SELDOM, "deadline_hours": 0.001}  # each night that waits for a person is
     quick_spec(specs, "heart_disease", schedule=late, candidates=SIMPLE, **asking)
-    with clouds() as three, receivers() as hook:
-        home = home_of(specs, folder / "var", **three.connections, **hook.connections())
+    arriving = yaml.safe_load((MODELS / "heart_disease.yaml").read_text())["dataset"]
+    watched = {"cron": SELDOM, "on_new_data": "watched", "watch_minutes": 0.1}
+    arriving["source"] = f"s3://seaweed@{BUCKET}/{ARRIVING}"
+    quick_spec(folder, "heart_disease", name="arriving", schedule=watched, dataset=arriving, tracking=None).rename(
+        specs / "arriving.yaml"
+    )
+    with clouds() as three, receivers() as hook, receiver() as monitor:
+        settings = {**three.connections, **hook.connections(), **monitor.settings()}
+        home = home_of(specs, folder / "var", **settings)
         with pytest.MonkeyPatch.context() as patch:
             hurry(patch)
             patch.setenv("MODEL_RELEASE_STORE", home.store.as_uri())
             patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home.var}/mlflow/mlflow.db")
             for day in (1, 8):
                 through(RetrainRun(load_spec(spec), Run(run_id=f"before-{day}", as_of=date(2026, 10, day), by="ann")))
-        with LocalAirflow(home, triggerer=True) as airflow:
-            for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING):
+        with LocalAirflow(home, triggerer=True, schedule=True) as airflow:
+            for dag_id in (RETRAIN, OPERATE, HOUSEKEEPING, ASKING, WATCHING):
                 airflow.wait_for_dag(dag_id)
-            for dag_id in (RETRAIN, HOUSEKEEPING, ASKING):  # a person who operates need not unpause anything first
+            for dag_id in (
+                RETRAIN,
+                HOUSEKEEPING,
+                ASKING,
+                WATCHING,
+            ):  # a person who operates need not unpause anything first
                 airflow.rest.unpause(dag_id)
-            team = Team(airflow, three, hook)
+            token = airflow.rest.call("GET", f"/dags/{WATCHING}/details")["file_token"]
+            airflow.rest.call("PUT", f"/parseDagFile/{token}")  # watching begins with the next parse after that
+            team = Team(airflow, three, hook, monitor)
             assert team.pointer["version"] == "v1.1.0"
             yield team
 
@@ -213,6 +236,7 @@ def test_the_next_night_publishes_and_does_not_promote(team: Team) -> None:
     night = team.night(15)
     assert (night["version"], night["promoted"], night["live"]) == ("v1.2.0", False, "v1.0.0")
     assert "latest is held at v1.0.0 by admin" in night["reason"]
+    assert team.monitor.read()["latest.holds,model=heart-disease-four-sites"] == 1
     assert team.pointer["epoch"] == 3
 
 
@@ -348,6 +372,10 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert pointer["version"] == "v1.0.0"
     assert pointer["change"]["reason"].startswith(f"approved by {USER}, ")
     assert read(root / "v1.0.0" / "metadata.json")["gate"]["approved"] == pointer["change"]["reason"]
+    heard = team.monitor.read()
+    assert heard["runs,model=heart-disease,ending=refused"] == 1
+    assert heard["runs,model=heart-disease,ending=released"] == 2, "once more when it was cleared"
+    assert [heard[f"destination.epoch,model=heart-disease,destination={name}"] for name in NAMES] == [1] * 4
 
     uploads = [each for each in team.airflow.rest.tasks(ASKING, approved) if each.label.startswith("upload")]
     assert sorted(each.label for each in uploads) == [f"upload [{name}]" for name in sorted(NAMES)]
@@ -358,3 +386,25 @@ def test_a_person_is_asked_and_says_yes_or_no(team: Team) -> None:
     assert {name: live(each) for name, each in at.items()} == dict.fromkeys(NAMES, "v1.0.0")
     assert {each("latest.json") for each in at.values()} == {(root / "latest.json").read_bytes()}
     assert pointer["home"] == f"s3://{BUCKET}/{ASKED}"
+
+
+def test_a_file_that_arrives_starts_a_night_and_monitoring_hears_how_it_ended(team: Team) -> None:
+    """The file is not the one whose digest the spec lists, so that the night is short."""
+    key = f"{ARRIVING}/dt=1988-07-01/processed.cleveland.csv"
+    (data,) = team.airflow.rest.call("GET", "/assets", params={"name_pattern": "arriving-data"})["assets"]
+    for _ in ticks(SECONDS, pause=1):
+        if team.airflow.rest.call("GET", f"/assets/{data['id']}/state-store")["total_entries"]:
+            break  # it has looked once
+    s3_client(team.clouds.s3.url).put_object(Bucket=BUCKET, Key=key, Body=b"63.0,1.0\n")
+    for _ in ticks(SECONDS, pause=1):
+        runs = team.airflow.rest.call("GET", f"/dags/{WATCHING}/dagRuns")["dag_runs"]
+        if runs:
+            break
+    assert [each["run_type"] for each in runs] == ["asset_triggered"]
+    (run_id,) = (each["dag_run_id"] for each in runs)
+    states = team.ended(WATCHING, run_id)
+    assert states[:2] == ["success", "failed"]
+    events = team.airflow.rest.call("GET", f"/dags/{WATCHING}/dagRuns/{quote(run_id, safe='')}/upstreamAssetEvents")
+    (event,) = events["asset_events"]
+    assert event["extra"]["payload"] == {"source": f"s3://seaweed@{BUCKET}/{ARRIVING}"}
+    assert team.monitor.read()["runs,model=arriving,ending=failed"] == 1

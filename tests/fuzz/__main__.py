@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fuzz.airflow_doors import an_airflow
 from fuzz.campaign import attack, watched
 from fuzz.doors import doors
 from fuzz.openapi import requests_by_schema
@@ -16,8 +17,12 @@ def main(inputs: int = 2000, seed: int = 0) -> None:
     wrong, outside = list[str](), list[str]()
     print(f"{'door':<22}{'inputs':>8}{'taken':>8}{'refused':>9}{'crashes':>9}{'unclear':>9}")
     with tempfile.TemporaryDirectory(prefix="model-release-fuzz-") as folder:
-        with watched(Path(folder).resolve()) as beside, doors(Path.cwd()) as found:
-            for name, door in found.items():
+        with (
+            watched(Path(folder).resolve()) as beside,
+            doors(Path.cwd()) as found,
+            an_airflow(Path.cwd() / "airflow") as airflow,
+        ):
+            for name, door in {**found, **airflow}.items():
                 tally = attack(door, name, inputs=inputs, seed=seed)
                 print(
                     f"{name:<22}{tally.tried:>8,}{tally.taken:>8,}{tally.refused:>9,}"

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,8 @@ from model_release.client.promises import Promised, Resolved
 from model_release.documents import layout
 from model_release.documents.manifest import Claim, read_manifest
 from model_release.documents.pointer import Pointer
-from model_release.documents.version import FIRST, Version
-from model_release.errors import ModelReleaseError, UsageError
-from model_release.releases.request import Action, Request
+from model_release.documents.version import FIRST
+from model_release.errors import ModelReleaseError
 from model_release.serving.application import application
 from model_release.serving.live import Live
 from model_release.serving.served import open_release
@@ -102,7 +100,6 @@ def doors(scratch: Path) -> Iterator[dict[str, Door]]:
             "model.sig": _signature(scratch / "signed"),
             **routes,
             "arguments": _arguments(scratch),
-            "request of an act": Door([json.dumps(each).encode() for each in _ACTS], _by_errors(_act)),
         }
 
 
@@ -215,30 +212,3 @@ def _arguments(scratch: Path) -> Door:
         return ended.exit_code == 0
 
     return Door([each.encode() for each in lines], enter, slow=5)
-
-
-_ACTS = [
-    {"action": "rollback", "reason": "worse", "version": None, "epoch": None},
-    {"action": "quarantine", "reason": "wrong", "version": "v1.0.0", "epoch": 3},
-]
-
-
-def _act(body: bytes) -> None:
-    """Do what a run's conf becomes after Airflow's form has checked its types."""
-    try:
-        conf = json.loads(body)
-        action, reason, version, epoch = (conf[name] for name in ("action", "reason", "version", "epoch"))
-        action = Action(action)
-        typed = [isinstance(reason, str), isinstance(version, str | None), type(epoch) in (int, type(None))]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        typed = [False]
-    if not all(typed):
-        raise UsageError("the form refuses it")
-    Request(
-        action=action,
-        reason=reason,
-        by="the fuzzer",
-        asked=datetime.now(UTC),
-        version=Version.parse(version) if version else None,
-        epoch=epoch,
-    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LINE = "airflow.model_release."
-"""How each line of this package begins; Airflow sends its own to the same place."""
+"""How each line of this package begins."""
 
 
 class Receiver:
@@ -29,6 +29,7 @@ class Receiver:
             "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
             "AIRFLOW__METRICS__STATSD_PORT": str(self.port),
             "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": str(tags),
+            "AIRFLOW__METRICS__METRICS_ALLOW_LIST": "model_release",  # the socket keeps a few hundred datagrams
         }
 
     def read(self) -> dict[str, float]:
@@ -53,6 +54,5 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     """Receive StatsD's datagrams on a port of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)  # what nobody reads for long is dropped
         taken.bind(("127.0.0.1", 0))
         yield Receiver(taken)

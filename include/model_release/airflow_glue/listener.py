@@ -35,7 +35,7 @@ NOTE, RESULT, STANDING = "note", "return_value", "standing"
 BEGINS = "**Report: "
 """How each note of ours begins; a note with another beginning is a person's, and stays."""
 
-_LONGEST = 1000
+LONGEST = 1000
 """Characters. A longer note fails on PostgreSQL, and the scheduler's loop with it."""
 
 
@@ -73,7 +73,7 @@ def _set(dag_run: DagRun, task_id: str) -> bool:
     if not isinstance(text, str) or not text.startswith(BEGINS):
         return False
     if dag_run.note is None or dag_run.note.startswith(BEGINS):
-        dag_run.note = text[:_LONGEST]
+        dag_run.note = text[:LONGEST]
     return True
 
 

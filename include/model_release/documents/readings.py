@@ -32,6 +32,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].+)?", re.ASCII)
 _TRUTHS = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "1": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0, "0": 0.0}
 
 
+@lru_cache(maxsize=4096)  # each rule of a column asks about the same cell
 def number(text: str) -> float | None:
     """Return the finite decimal number that `text` spells, else None: no `nan`, no `inf`, no `1_000`."""
     if _NUMBER.fullmatch(text) is None:

@@ -6,8 +6,8 @@ For tasks, which hand each other a fingerprint; rows go through the store.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,8 @@ import pandas as pd
 from model_release.documents.base import JSON_TYPE
 from model_release.errors import Corrupt, NotFound
 from model_release.modelling.dataset.arrivals import (
-    Delivery,
     Source,
     arrived,
-    compression_of,
-    day_of,
     keep_raw,
     partition_of,
     receive,
@@ -33,13 +30,13 @@ from model_release.modelling.dataset.findings import Finding, keep_report, rejec
 from model_release.modelling.dataset.holdout import far_from_asked, rows_apart
 from model_release.modelling.dataset.learning import learn, too_many, unknown_rows
 from model_release.modelling.dataset.query import QuerySource
-from model_release.modelling.dataset.reading import read_texts
 from model_release.modelling.dataset.record import Apart, Partition, Snapshot
 from model_release.modelling.dataset.roles import faults_of, groups_of
 from model_release.modelling.dataset.rows import Rows, target_values
 from model_release.modelling.dataset.selection import overlaps, select
-from model_release.modelling.dataset.validation import check_rows, fields, set_aside, stored, to_values, without_marks
-from model_release.spec.dataset import Dataset, Target
+from model_release.modelling.dataset.validated import PARQUET_TYPE, Validated, kept, rules_digest, validated
+from model_release.modelling.dataset.validation import fields, stored
+from model_release.spec.dataset import Target
 from model_release.spec.model import Spec
 from model_release.spec.rows import RowRules
 from model_release.stores.base import Lost, Store
@@ -49,15 +46,14 @@ _OVERLAP = (
     "name its columns in dataset.rows.key; if both are to count, write dataset.rows.overlap: allow"
 )
 _HOLDOUT = "choose another split.seed or split.method"
-_PARQUET_TYPE = "application/vnd.apache.parquet"
 
 
 def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
     """Take every partition that arrived on or before `as_of`, check it, and keep the rows as a snapshot.
 
     Rows keep the order received: by day, file name, line. A partition that repeats an older one stops the run. What
-    arrives is kept as it came below `raw/` first, also where it is then rejected. Nothing is written where the same
-    rows are there already.
+    arrives is kept as it came below `raw/` first, also where it is then rejected. A file that an earlier run validated
+    by the same rules is not read again. Nothing is written where the same rows are there already.
 
     Args:
         spec: the model.
@@ -80,16 +76,14 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
         if not isinstance(source, QuerySource):  # which has kept its own
             keep_raw(deliveries, data)
         reject = partial(rejected, deliveries=deliveries, data=data, source=source.uri)
-        read = [_read(each, spec.dataset) for each in deliveries]
+        rules, there = rules_digest(spec.dataset), kept(data)
+        read = [validated(each, spec.dataset, data=data, rules=rules, there=there) for each in deliveries]
         invalid = [finding for each in read for finding in each.invalid]
         if stopping := [finding for each in read for finding in each.form] or _too_many(read, spec.dataset.rows):
             raise reject(stopping)
-        texts_of = {each.path: each.texts for each in read}
-        if repeats := _repeats(texts_of, spec):
+        if repeats := _repeats(read, spec):
             raise reject(repeats, hint=_OVERLAP)
-        received = pd.concat(
-            [to_values(texts, spec.dataset, day_of(path)) for path, texts in texts_of.items()], ignore_index=True
-        )
+        received = pd.concat([each.values for each in read], ignore_index=True)
         selected = select(received, spec.dataset.rows, columns=list(fields(spec.dataset)))
         rows = selected.rows
         classes = _classes(rows, spec.dataset.target)
@@ -124,7 +118,7 @@ def ingest(spec: Spec, *, source: Source, data: Store, as_of: date) -> Snapshot:
             ],
             classes=classes,
             rows_read=sum(each.rows for each in read),
-            set_aside=sum(each.rows - len(each.texts) for each in read),
+            set_aside=sum(each.rows - len(each.values) for each in read),
             set_aside_report=keep_report(invalid, deliveries, data, what="set-aside") if invalid else None,
             superseded=selected.superseded,
             left_out=found.left_out,
@@ -185,36 +179,15 @@ def load(spec: Spec, snapshot: Snapshot, *, data: Store) -> Rows:
     return replace(rows, learned=learn(spec.dataset, rows, training))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One file: its sound rows as text, how many rows it has, and what is wrong with the others and with the file."""
-
-    path: str
-    texts: pd.DataFrame
-    rows: int
-    invalid: list[Finding]
-    form: list[Finding]
-
-
-def _read(delivery: Delivery, dataset: Dataset) -> _Read:
-    file = read_texts(delivery.local, dataset, file=delivery.path, compression=compression_of(delivery.path, dataset))
-    texts = without_marks(file.cells, dataset)
-    broken = check_rows(texts, dataset, file=delivery.path, day=day_of(delivery.path))
-    invalid = sorted([*file.ragged, *broken], key=lambda each: each.row or 0)
-    rows = len(texts) + len(file.ragged)
-    form = [*file.form, *file.open_quotes(invalid, delivery.path)]
-    return _Read(delivery.path, set_aside(texts, invalid), rows, invalid, form)
-
-
-def _too_many(read: Sequence[_Read], rules: RowRules) -> list[Finding]:
+def _too_many(read: Sequence[Validated], rules: RowRules) -> list[Finding]:
     """Return the findings of the partitions that have more invalid rows than the spec lets a run set aside."""
-    partitions: dict[str, list[_Read]] = {}
+    partitions: dict[str, list[Validated]] = {}
     for each in read:
         partitions.setdefault(partition_of(each.path), []).append(each)
     return [
         finding
         for parts in partitions.values()
-        if (bad := sum(each.rows - len(each.texts) for each in parts))
+        if (bad := sum(each.rows - len(each.values) for each in parts))
         and (rules.invalid == "stop" or bad > _limit(rules.max_invalid, sum(each.rows for each in parts)))
         for each in parts
         for finding in each.invalid
@@ -225,20 +198,21 @@ def _limit(most: float, rows: int) -> float:
     return most * rows if most < 1 else most
 
 
-def _empty(read: Sequence[_Read]) -> list[str]:
+def _empty(read: Sequence[Validated]) -> list[str]:
     """Return the partitions whose files have no row among them."""
     partitions = dict.fromkeys(partition_of(each.path) for each in read)
     return [name for name in partitions if not any(each.rows for each in read if partition_of(each.path) == name)]
 
 
-def _repeats(texts: Mapping[str, pd.DataFrame], spec: Spec) -> list[Finding]:
+def _repeats(read: Sequence[Validated], spec: Spec) -> list[Finding]:
     """Return the partitions that largely repeat an older one, if the spec does not say what is then to be done."""
     rules = spec.dataset.rows
     if rules.key_columns or rules.overlap == "allow":
         return []
+    columns = list(fields(spec.dataset))
     partitions: dict[str, list[pd.DataFrame]] = {}
-    for path, each in texts.items():
-        partitions.setdefault(partition_of(path), []).append(each)
+    for each in read:
+        partitions.setdefault(partition_of(each.path), []).append(each.values[columns])
     ids = [name for name, column in spec.dataset.columns.items() if not column.input]
     whole = {name: pd.concat(parts) for name, parts in partitions.items()}
     return [Finding(name, None, words) for name, words in overlaps(whole, ids)]
@@ -261,8 +235,8 @@ def _keep(snapshot: Snapshot, made: Path, data: Store) -> Snapshot:
     """Keep the rows, then their record; the record that came first decides which file it is."""
     record = f"{_folder(snapshot.fingerprint)}/snapshot.json"
     if data.get(record) is None:
-        data.upload(snapshot.key, made, content_type=_PARQUET_TYPE)
+        data.upload(snapshot.key, made, content_type=PARQUET_TYPE)
         if not isinstance(data.create(record, snapshot.to_bytes(), content_type=JSON_TYPE), Lost):
             return snapshot
-    kept = read_snapshot(data, snapshot.fingerprint)
-    return snapshot.model_copy(update={"content_sha256": kept.content_sha256, "size": kept.size})
+    first = read_snapshot(data, snapshot.fingerprint)
+    return snapshot.model_copy(update={"content_sha256": first.content_sha256, "size": first.size})

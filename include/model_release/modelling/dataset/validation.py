@@ -38,7 +38,8 @@ def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
         marks = frozenset([*dataset.missing, *map(str, own)])
         dates = column if isinstance(column, Column) and column.kind == "datetime" else None
         times = frozenset(time for mark in marks if (time := time_of(mark, dates))) if dates else frozenset()
-        is_mark = partial(_is_mark, marks=marks, read=read, dates=dates, times=times)
+        numbers = frozenset(number(mark) for mark in marks)
+        is_mark = partial(_is_mark, marks=marks, numbers=numbers, read=read, dates=dates, times=times)
         found[name] = texts[name].mask(_mapped(texts[name], is_mark).astype(bool))
     return pd.DataFrame(found, index=texts.index)
 
@@ -46,6 +47,8 @@ def without_marks(texts: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
 def check_rows(texts: pd.DataFrame, dataset: Dataset, *, file: str, day: date) -> list[Finding]:
     """Return every cell that breaks a rule of its column, by line and column; `day` is the partition's."""
     readings = {name: _reading(name, column, dataset, day) for name, column in fields(dataset).items()}
+    if all(_is_sound(texts[name], column, readings[name]) for name, column in fields(dataset).items()):
+        return []
     schema = pa.DataFrameSchema(
         {
             name: pa.Column(
@@ -104,14 +107,20 @@ def _reading(name: str, column: Column | Target, dataset: Dataset, day: date) ->
 
 
 def _is_mark(
-    text: str, *, marks: frozenset[str], read: Number, dates: Column | None, times: frozenset[datetime]
+    text: str,
+    *,
+    marks: frozenset[str],
+    numbers: frozenset[float | None],
+    read: Number,
+    dates: Column | None,
+    times: frozenset[datetime],
 ) -> bool:
     if text in marks:
         return True
     if dates is not None:
         return time_of(text, dates) in times
     value = read(text)
-    return value is not None and value in {number(mark) for mark in marks}
+    return value is not None and value in numbers
 
 
 def _part(text: str, *, column: Column, day: date, place: int) -> float | None:
@@ -119,9 +128,20 @@ def _part(text: str, *, column: Column, day: date, place: int) -> float | None:
     return None if found is None else parts_of(found, column.parts, day)[place]
 
 
+def _is_sound(texts: pd.Series[str], column: Column | Target, reading: Reading) -> bool:
+    """Whether no cell of a column breaks a rule."""
+    if not (isinstance(column, Column) and column.nullable) and texts.hasnans:
+        return False
+    return all(reading.broken(text) is None for text in texts.dropna().unique())
+
+
 def _mapped(texts: pd.Series[str], function: Callable[[str], object]) -> pd.Series[Any]:
     """Apply a function to each distinct text once; what is missing stays so."""
-    return texts.map({text: function(text) for text in texts.dropna().unique()})
+    codes, distinct = pd.factorize(texts)  # what is missing has the code -1
+    found = np.empty(len(distinct) + 1, dtype=object)
+    found[:-1] = [function(text) for text in distinct]
+    found[-1] = np.nan
+    return pd.Series(found[codes], index=texts.index, dtype=object)
 
 
 def _passes(reading: Reading) -> Callable[[pd.Series[str]], pd.Series[bool]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from model_release.releases import acts
 from model_release.releases.overview import ROWS, Overview
 from model_release.releases.store import Follower, ReleaseStore
 from support.damaged_stores.scene import verdict
+from support.interposed_store import Interposed, Request
 from support.memory_store import MemoryStore
 from support.release_builder import Chain, act, begun, make
 
@@ -132,6 +134,23 @@ def test_a_look_takes_a_dozen_requests_at_most_however_many_versions_there_are(t
     overview.glance()
     assert overview.memory.requests - before == 4, "what nobody may change was read again"
     assert len(overview.moves(2900).rows) == ROWS
+
+
+def test_on_the_wire_the_first_page_takes_a_dozen_requests_with_three_followers(tmp_path: Path) -> None:
+    home = begun(tmp_path, [f"night-{number}" for number in range(6)])
+    asked: list[str] = []
+
+    def counted(request: Request) -> Any:
+        asked.append(str(request))
+        return request.perform()
+
+    followers = [Follower(Interposed(home.clone(), counted)) for _ in range(3)]
+    overview = Overview(ReleaseStore(Interposed(home, counted), followers))
+    for most in (12, 6):
+        asked.clear()
+        glance = overview.glance()
+        assert glance.pointer is not None and overview.back(glance.pointer) == Version(1, 4, 0)
+        assert len(asked) <= most, asked
 
 
 def put(home: MemoryStore, key: str, body: bytes) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 
 from model_release.documents import layout
 from model_release.documents.manifest import AbandonedManifest, Manifest, Measured
@@ -27,7 +27,7 @@ from model_release.releases.consumers import Consumers, consumers
 from model_release.releases.decisions import DecisionRecord
 from model_release.releases.store import ReleaseStore
 from model_release.spec.tasks import TASKS, TaskKind
-from model_release.stores.base import Readable, Store, Stored
+from model_release.stores.base import Entry, Store, Stored
 
 FIRST_ROWS: Final = 3
 """Moves that the first look shows beside what is live."""
@@ -50,7 +50,7 @@ class Remembered:
         requests: how many objects were asked of the store.
     """
 
-    def __init__(self, store: Readable, most: int = 2000) -> None:
+    def __init__(self, store: Store, most: int = 2000) -> None:
         self.uri = store.uri
         self.requests = 0
         self._store = store
@@ -72,6 +72,12 @@ class Remembered:
                 while len(self._kept) > self._most:
                     self._kept.popitem(last=False)
         return found
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield the objects whose key begins with `prefix`, in the order of their keys."""
+        with self._lock:
+            self.requests += 1
+        return self._store.list(prefix)
 
 
 def _never_changes(key: str) -> bool:
@@ -233,6 +239,7 @@ class Overview:
     def __init__(self, releases: ReleaseStore, reports: Store | None = None) -> None:
         self.memory = Remembered(releases.home)
         self._releases = releases
+        self._remembered = ReleaseStore(cast("Store", self.memory))  # which is only read
         self._reports = reports
 
     def glance(self) -> Glance:
@@ -278,7 +285,7 @@ class Overview:
     def back(self, pointer: Pointer) -> Version | None:
         """Return what a rollback without a version would make live; None if there is nothing to go back to."""
         with suppress(ModelReleaseError):
-            return live_before(self._releases, pointer)
+            return live_before(self._remembered, pointer)
         return None
 
     def versions(self, below: Version | None = None) -> Numbers:

@@ -24,8 +24,7 @@ from model_release.errors import ModelReleaseError, NotFound, UsageError
 from model_release.releases import catalog
 from model_release.releases.compare import Difference, compare
 from model_release.releases.request import Action
-from model_releases import acts, airflow_api
-from model_releases.chart import chart
+from model_releases import acts, airflow_api, chart
 from model_releases.models import BEGINS, VERBS, Model, known, model_of
 from model_releases.views import render
 
@@ -59,6 +58,7 @@ def page() -> FastAPI:
     app.get("/{dag_id}/cards/{version}", **shown)(card)
     app.get("/{dag_id}/compare/", **shown)(compared)
     app.get("/{dag_id}/chart.svg", **shown)(drawn)
+    app.get("/{dag_id}/decisions.svg", **shown)(drawn_decisions)
     app.get("/{dag_id}/act/", **shown)(form)
     app.post("/{dag_id}/act/", dependencies=reads)(sent)
     app.get("/{dag_id}/runs/{run_id}", dependencies=reads_runs, response_class=HTMLResponse)(followed)
@@ -148,7 +148,15 @@ def compared(request: Request, dag_id: str, a: str, b: str) -> str:
 
 def drawn(request: Request, dag_id: str) -> Response:
     """Return the chart of the headline figure and the rows over the newest versions."""
-    svg = render(request, "chart.svg", **chart(model_of(dag_id).overview.versions().rows))
+    return _drawn(render(request, "chart.svg", **chart.of_versions(model_of(dag_id).overview.versions().rows)))
+
+
+def drawn_decisions(request: Request, dag_id: str) -> Response:
+    """Return the chart of the headline figure and the rows over the newest verdicts, rejections too."""
+    return _drawn(render(request, "chart.svg", **chart.of_verdicts(model_of(dag_id).overview.decisions().rows)))
+
+
+def _drawn(svg: str) -> Response:
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": policy})
 

@@ -20,9 +20,11 @@ from fastapi.testclient import TestClient
 
 from fuzz.airflow_doors import conf_doors, page_door
 from fuzz.campaign import attack
+from model_release.documents.evaluation import Interval
 from model_release.releases import acts
 from model_release.releases.store import ReleaseStore
 from model_release.stores.local import LocalStore
+from support.damaged_stores.scene import verdict
 from support.page_walk import PREFIX
 from support.release_builder import Chain, act, make
 
@@ -71,7 +73,16 @@ PAGES = [
     "/",
     *(
         f"/{MODEL}/{each}"
-        for each in ("", "moves/2", "versions/", "versions/v1.0.0", "decisions/", "cards/v1.0.0", "chart.svg")
+        for each in (
+            "",
+            "moves/2",
+            "versions/",
+            "versions/v1.0.0",
+            "decisions/",
+            "cards/v1.0.0",
+            "chart.svg",
+            "decisions.svg",
+        )
     ),
     f"/{MODEL}/compare/?a=v1.0.0&b=v1.1.0",
     f"/{MODEL}/act/?action=hold",
@@ -172,6 +183,18 @@ def test_moves_go_back_and_versions_have_their_states(ask: Callable[..., Any]) -
     assert re.search(r"v1.2.0 ▲ quarantined", listed)
     assert re.search(r"v1.1.0 ● live", listed)
     assert re.search(r"v1.0.0 ○ published", listed)
+
+
+def test_verdicts_are_listed_and_drawn_rejected_ones_too(ask: Callable[..., Any], home: LocalStore) -> None:
+    for name, accepted in {"good": True, "bad": False}.items():
+        found = verdict(name)
+        figures = {"accuracy": Interval(mean=0.81 if accepted else 0.71, low=0.7, high=0.9)}
+        decision = found.decision.model_copy(update={"accepted": accepted, "intervals": figures})
+        found = found.model_copy(update={"decision": decision})
+        home.create(found.key, found.to_bytes())
+    listed, drawn = words(ask(f"/{MODEL}/decisions/").text), ask(f"/{MODEL}/decisions.svg").text
+    assert re.search("◆ rejected .* run-bad", listed) and re.search("● accepted .* run-good", listed)
+    assert "forest, rejected: 0.71 (0.7 to 0.9)" in drawn and "forest, accepted: 0.81" in drawn
 
 
 def test_a_version_offers_what_may_be_done_and_says_of_the_rest_why_not(ask: Callable[..., Any]) -> None:

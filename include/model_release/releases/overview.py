@@ -409,6 +409,18 @@ def headline(manifest: Manifest | None) -> Headline | None:
     return None
 
 
+def headline_of_verdict(record: DecisionRecord) -> Headline | None:
+    """Return the first figure by which a verdict's candidate was judged; None if none was measured."""
+    measured = record.decision.intervals
+    for kind in TASKS.values():
+        name = next((each for each in kind.headline if each in measured), None)
+        if name is not None:
+            found = measured[name]
+            on = "cross-validation"
+            return _headline(kind, name, Measured(value=found.mean, low=found.low, high=found.high, on=on))
+    return None
+
+
 def _headline(kind: TaskKind | None, name: str, measured: Measured) -> Headline:
     if kind is None:
         return Headline(name, False, measured)

@@ -37,7 +37,7 @@ def consume_release() -> None:
             pulled = client.pull(URI, to=folder, strict=True)
         found = {"version": str(pulled.version), "sha256": pulled.promised.sha256}
         if told and told[-1].get("metadata_sha256") != found["sha256"]:
-            print(f"the event spoke of {told[-1].get('version')}, and {found['version']} is live: latest moved on")
+            print(f"the event spoke of {told[-1].get('version')!r}, and {found['version']} is live: latest moved on")
         return found
 
     @task

@@ -52,6 +52,21 @@ def test_the_graph_is_one_sentence(specs: Callable[..., Path]) -> None:
     assert all(action.value in load(DAG).params.get_param("action").schema["enum"] for action in Action)
 
 
+@pytest.mark.usefixtures("airflow_database")
+def test_an_event_that_somebody_forged_silences_no_announcement(home: LocalStore) -> None:
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    assert states(run(DAG, action="hold", reason="audit"))["announce"] == ["success"]
+    with create_session() as session:
+        asset = session.scalars(select(AssetModel).where(AssetModel.name == "heart-disease")).one()
+        extra = {"lineage": live_pointer(home).lineage, "since": 4}
+        session.add(AssetEvent(asset_id=asset.id, extra=extra, source_dag_id="theirs", source_task_id="announce"))
+    assert states(run(DAG, action="rollback", reason="worse", overrule=True)) == DONE
+    assert told()[-1]["since"] == 4
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("action", "delete"), ("version", "1.0.0"), ("version", "latest"), ("reason", ""), ("epoch", 0), ("epoch", "1")],

@@ -121,7 +121,7 @@ def with_form(made: DAG, params: Mapping[str, Param]) -> None:
 
 
 def latest_asset(spec: Summary) -> Model:
-    """Return the asset that stands for a model's `latest`. Its events carry version, epoch and digest."""
+    """Return the asset of a model's `latest`. Its events carry version, epoch, digest and the day of the data."""
     return Model(name=spec.name, uri=f"x-model://{spec.name}/latest")
 
 

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from model_release.workflows.run import Run
 
 
+_EVENTS = 50
+"""Events of an asset among which the last announcement is looked for; if it is not there, it is made again."""
+
+
 def retrain_run(spec: Summary) -> RetrainRun:
     """Return the retrain run whose task is running."""
     from model_release.workflows.retrain import RetrainRun
@@ -184,6 +188,8 @@ def announcing(
 ) -> Iterator[Metadata]:
     """Tell consumers through the asset.
 
+    What was told before say the events of this model's own DAGs: whoever may create events can forge others.
+
     Args:
         latest: the asset, an inlet and an outlet of the running task.
         announcement: from the last announcement to the next one; None if there is nothing to tell.
@@ -193,8 +199,12 @@ def announcing(
     """
     from airflow.sdk import Metadata
 
-    events = get_current_context()["inlet_events"][latest].ascending(False).limit(1)
-    news = announcement(dict(events[0].extra or {}) if len(events) else None)
+    context = get_current_context()
+    model = context["dag"].dag_id.partition("_")[2]
+    ours = {(f"{verb}_{model}", context["ti"].task_id) for verb in ("retrain", "operate")}
+    newest = context["inlet_events"][latest].ascending(False).limit(_EVENTS)
+    told = [dict(each.extra or {}) for each in newest if (each.source_dag_id, each.source_task_id) in ours]
+    news = announcement(told[0] if told else None)
     if news is None:
         raise AirflowSkipException("consumers know what is live")
     yield Metadata(latest, news.model_dump(mode="json"))

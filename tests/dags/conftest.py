@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="model-release-airflow-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
+assert "airflow" not in sys.modules, "a test outside tests/dags imports Airflow, which has read its environment then"
 os.environ.update(  # before the first import of airflow, which reads it once
     AIRFLOW_HOME=str(HOME),
     AIRFLOW__CORE__DAGS_FOLDER=str(CHECKOUT / "dags"),

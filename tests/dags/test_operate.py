@@ -95,7 +95,7 @@ def test_acts_in_a_row(home: LocalStore) -> None:
     now = live_pointer(home)
     assert (str(now.version), now.change.reason) == ("v1.0.0", "worse on Mondays")
     assert now.change.operation.startswith("manual-")
-    assert [each["version"] for each in told()] == ["v1.1.0", "v1.0.0"]
+    assert [each["version"] for each in told()[-2:]] == ["v1.1.0", "v1.0.0"]
     assert told()[-1]["since"] == now.since == 5
 
 

@@ -40,10 +40,10 @@ PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile 
 unit: $(READY) ## the tests of single modules, in seconds
 	@$(PYTEST) tests/unit $(ARGS)
 
-# Two more processes than processors: those that start a real Airflow mostly wait.
+# One more process than processors: those that start a real Airflow mostly wait, and cost more the longer they stand.
 .PHONY: test
 test: $(READY) debian azurite ## every test; ARGS="-k gate" for some
-	@$(PYTEST) --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 2)) $(ARGS)
+	@$(PYTEST) --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ARGS)
 
 # What docs/reliability.md counts. The same seeds each time; what runs side by side differs from run to run.
 PROOFS := tests/proofs tests/schedules tests/unit/test_doctor.py tests/unit/test_bounds.py tests/unit/test_layout.py \
